@@ -2,17 +2,55 @@
 const libs = {
   protocol: [],
   runtime: [],
-  producer: ['protocol'],
+  settings: [],
+  security: ['protocol', 'runtime'],
+  producer: [],
+  client: ['producer'],
   log: ['protocol', 'runtime'],
-  coordination: ['protocol', 'runtime'],
+  coordination: ['security', 'protocol', 'runtime'],
   replication: ['log', 'coordination', 'protocol', 'runtime'],
-  'peer-rpc': ['replication', 'protocol', 'runtime'],
+  'peer-rpc': ['replication', 'security', 'protocol', 'runtime'],
   groups: ['replication', 'log', 'protocol', 'runtime'],
-  broker: ['groups', 'replication', 'coordination', 'producer', 'log', 'protocol', 'runtime'],
+  broker: [
+    'groups',
+    'replication',
+    'coordination',
+    'producer',
+    'log',
+    'security',
+    'protocol',
+    'runtime',
+  ],
   'record-json': ['log', 'protocol', 'runtime'],
-  api: ['record-json', 'broker', 'log', 'protocol'],
-  delivery: ['record-json', 'broker', 'log', 'protocol', 'runtime'],
-  'web-socket': ['delivery', 'record-json', 'protocol', 'runtime'],
+  delivery: ['record-json', 'broker', 'log', 'security', 'protocol', 'runtime'],
+  api: ['delivery', 'record-json', 'broker', 'log', 'security', 'protocol', 'runtime'],
+  'record-lines': ['api', 'broker', 'record-json', 'log', 'protocol'],
+  'event-stream': ['api', 'delivery', 'protocol'],
+  'http-front': ['api', 'delivery', 'record-json', 'security', 'protocol', 'runtime'],
+  'record-routes': [
+    'http-front',
+    'event-stream',
+    'record-lines',
+    'api',
+    'delivery',
+    'record-json',
+    'broker',
+    'log',
+    'security',
+    'protocol',
+    'runtime',
+  ],
+  observability: [
+    'api',
+    'http-front',
+    'peer-rpc',
+    'delivery',
+    'broker',
+    'security',
+    'log',
+    'runtime',
+  ],
+  'web-socket': ['delivery', 'record-json', 'security', 'protocol', 'runtime'],
 };
 
 const arrows = Object.entries(libs).map(([lib, allowed]) => ({
@@ -41,6 +79,18 @@ const LOG_FOLDERS = [
 /** The folders of libs/groups, lowest first: only `coordinator` has I/O and time. */
 const GROUPS_FOLDERS = ['queue', 'log', 'assignor', 'offsets', 'state', 'coordinator'];
 
+/** The folders of libs/security, lowest first. */
+const SECURITY_FOLDERS = [
+  'certificate',
+  'acl',
+  'metadata',
+  'access',
+  'credential',
+  'quota',
+  'audit',
+  'administration',
+];
+
 function folderArrows(lib, folders) {
   return folders.map((folder, index) => ({
     name: `${lib}-${folder}-imports`,
@@ -58,11 +108,10 @@ function folderArrows(lib, folders) {
 const GATEWAY_FOLDERS = {
   shared: [],
   config: ['shared'],
-  observability: ['config', 'shared'],
-  http: ['observability', 'config', 'shared'],
-  sse: ['http', 'shared'],
+  logging: ['config'],
+  http: ['logging', 'config', 'shared'],
   ws: ['http', 'shared'],
-  engine: ['sse', 'ws', 'http', 'observability', 'config', 'shared'],
+  engine: ['ws', 'http', 'logging', 'config', 'shared'],
 };
 
 const gatewayFolders = Object.entries(GATEWAY_FOLDERS).map(([folder, allowed]) => ({
@@ -80,15 +129,9 @@ export default {
   forbidden: [
     ...arrows,
     ...gatewayFolders,
-    {
-      name: 'front-below-its-routes',
-      comment: 'The front calls the hot routes through its interface HotRoutes.',
-      severity: 'error',
-      from: { path: '^apps/gateway/src/http/front/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^apps/gateway/src/http/(data|try-page)/' },
-    },
     ...folderArrows('log', LOG_FOLDERS),
     ...folderArrows('groups', GROUPS_FOLDERS),
+    ...folderArrows('security', SECURITY_FOLDERS),
     {
       name: 'libs-by-their-index',
       comment: 'A lib is used through its index; inside a lib import the file itself.',
@@ -108,6 +151,13 @@ export default {
         pathNot: ['^apps/gateway/src/engine/', '\\.test\\.ts$'],
       },
       to: { path: '^libs/(replication|groups|coordination|producer)/' },
+    },
+    {
+      name: 'command-line-uses-the-client',
+      comment: 'The command line talks to a gateway through libs/client, as any other program.',
+      severity: 'error',
+      from: { path: '^apps/cli/' },
+      to: { path: '^(libs|apps)/', pathNot: '^(apps/cli|libs/client|libs/producer)/' },
     },
     {
       name: 'fs-in-runtime-alone',
@@ -161,6 +211,7 @@ export default {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^libs/client/dist/' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['source', 'import', 'require', 'node', 'default'],

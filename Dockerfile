@@ -1,7 +1,7 @@
 # A broker of Sluice. Built in two stages: the image has neither compiler nor sources.
 #
 #   docker build -t sluice .
-#   docker run -p 8080:8080 -v sluice:/var/lib/sluice sluice
+#   docker run -p 8080:8080 -v sluice:/var/lib/sluice -e SLUICE_BOOTSTRAP_API_KEY=root.$(openssl rand -hex 24) sluice
 #
 # Several brokers: compose.yaml, docs/operating/cluster.md.
 
@@ -10,6 +10,7 @@ ARG NODE=node:22-bookworm-slim
 FROM ${NODE} AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
+COPY libs/client/package.json libs/client/
 RUN npm ci --no-audit --no-fund
 COPY nest-cli.json tsconfig.json tsconfig.build.json ./
 COPY scripts scripts
@@ -20,6 +21,7 @@ RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 FROM ${NODE}
 ENV NODE_ENV=production \
     SLUICE_HOST=0.0.0.0 \
+    SLUICE_AUTH=on \
     SLUICE_PORT=8080 \
     SLUICE_DATA_DIR=/var/lib/sluice
 WORKDIR /opt/sluice

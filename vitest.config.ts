@@ -2,6 +2,9 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/run/longest-first.js';
 import { ProgressReporter } from './test/run/progress-reporter.js';
+import { useTestEnvironment } from './test/run/test-environment.js';
+
+useTestEnvironment();
 
 const resolve = { conditions: ['source'] };
 
@@ -54,6 +57,8 @@ export default defineConfig({
           name: 'integration',
           include: ['test/**/*.test.ts'],
           exclude: ['**/*.slow.test.ts', 'test/interop/**', 'test/tidy/**'],
+          // As above: it saves half a second of processor time per file.
+          isolate: false,
           ...withProcesses,
         },
       },

@@ -12,7 +12,11 @@ import { parseArgs } from 'node:util';
 import { describeCommit, describeMachine } from './harness/machine.js';
 import type { Row, RowContext, RowResult } from './harness/row.js';
 import { table } from './harness/table.js';
+import { aclRow } from './rows/acl.js';
 import { appendRow } from './rows/append.js';
+import { authorizationRow } from './rows/authorization.js';
+import { cliRow } from './rows/cli.js';
+import { clientRow } from './rows/client.js';
 import {
   catchUpReplicaRow,
   clusterProduceRow,
@@ -21,17 +25,27 @@ import {
 } from './rows/cluster.js';
 import { deliveryLatencyRow, fanOutRow } from './rows/fan-out.js';
 import { fetchRow } from './rows/fetch.js';
+import {
+  groupConsumeRow,
+  groupDeathRow,
+  groupFailoverRow,
+  groupJoinRow,
+  groupManyRow,
+} from './rows/groups.js';
+import { hotRoutesRow } from './rows/hot-routes.js';
 import { memoryRow } from './rows/memory.js';
 import { natsRow } from './rows/nats.js';
 import { partitionsRow } from './rows/partitions.js';
 import { produceRow } from './rows/produce.js';
 import { publishRow } from './rows/publish.js';
+import { delayedRow, queueLatencyRow, queueRow } from './rows/queue.js';
 import { restartRow } from './rows/restart.js';
 import { startRow } from './rows/start.js';
 import { catchUpRow, idleRow } from './rows/subscribers.js';
 
 const ROWS: readonly Row[] = [
   produceRow,
+  hotRoutesRow,
   appendRow,
   partitionsRow,
   fetchRow,
@@ -41,6 +55,9 @@ const ROWS: readonly Row[] = [
   catchUpRow,
   idleRow,
   natsRow,
+  queueRow,
+  queueLatencyRow,
+  delayedRow,
   startRow,
   restartRow,
   memoryRow,
@@ -48,6 +65,15 @@ const ROWS: readonly Row[] = [
   failoverRow,
   manyPartitionsRow,
   catchUpReplicaRow,
+  groupConsumeRow,
+  groupJoinRow,
+  groupDeathRow,
+  groupFailoverRow,
+  groupManyRow,
+  aclRow,
+  authorizationRow,
+  clientRow,
+  cliRow,
 ];
 
 const { values: options } = parseArgs({

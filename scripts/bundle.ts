@@ -8,21 +8,40 @@
  *     gateway.cjs.lines  the source of each line of it, for stack traces
  *     lease-thread.cjs   the thread that renews the lease of a broker of a cluster
  *
+ * and the command line, dist/apps/cli/, whose main.js starts either of the two:
+ *
+ *     main.js            the entry, CommonJS
+ *     command-line.cjs   the command line
+ *     *.cjs              what it loads at its start, and parts that are loaded when they are used
+ *
+ * and dist/apps/THIRD-PARTY-LICENSES.txt, the licences of the packages that are in them.
+ *
  * With `--source-map FILE` it also writes the source map of gateway.cjs, and no code cache:
  * functions from a cache have no counters, so V8 measures no coverage inside of them.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin, SourceMap, type SourceMapPayload, type SourceMapping } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type SourceMap as BundleMap, type Plugin, rolldown } from 'rolldown';
+import {
+  type SourceMap as BundleMap,
+  type OutputOptions,
+  type Plugin,
+  type RolldownBuild,
+  rolldown,
+} from 'rolldown';
+import { licencesOf } from './third-party-licences.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const modules = join(root, 'dist/esm/apps/gateway');
 const output = join(root, 'dist/apps/gateway');
 const bundlePath = join(output, 'gateway.cjs');
+const commandLineModules = join(root, 'dist/esm/apps/cli/src');
+const commandLineOutput = join(root, 'dist/apps/cli');
+/** Paths of all modules that are in the bundles. */
+const bundled = new Set<string>();
 
 /** Packages that load files of their own: a native addon, and the assets of Swagger UI. */
 const EXTERNAL = ['@node-rs/crc32', 'fs-native-extensions', 'swagger-ui-dist'];
@@ -38,6 +57,17 @@ const NOT_INSTALLED =
 const isUnusedByNest = (id: string, importer: string | undefined): boolean =>
   id === 'class-validator' && importer?.includes('/node_modules/@nestjs/') === true;
 
+/** Readable ASCII: V8 stores such a text in half the memory and reads it faster. */
+const FORMAT = {
+  format: 'cjs',
+  comments: false,
+  minify: {
+    compress: false,
+    mangle: false,
+    codegen: { asciiOnly: true, removeWhitespace: false, legalComments: 'none' },
+  },
+} as const satisfies OutputOptions;
+
 const { values: options } = parseArgs({ options: { 'source-map': { type: 'string' } } });
 
 if (process.env.BUILD_PROGRESS) process.stderr.write('Compiled; bundling it into one file.\n');
@@ -50,6 +80,8 @@ await bundle(
   join(root, 'dist/esm/libs/coordination/src/redis/lease-thread-main.js'),
   join(output, 'lease-thread.cjs'),
 );
+await bundleCommandLine();
+writeFileSync(join(root, 'dist/apps/THIRD-PARTY-LICENSES.txt'), licencesOf(bundled));
 writeFileSync(`${bundlePath}.lines`, JSON.stringify(linesOf(map)));
 if (options['source-map'] === undefined) await writeCodeCache();
 else {
@@ -57,9 +89,52 @@ else {
   rmSync(`${bundlePath}.cache`, { force: true });
 }
 
+/**
+ * Bundles the entry of the command line, what its commands need, and, apart from both, the parts
+ * that are loaded when they are used: most commands never use them.
+ */
+async function bundleCommandLine(): Promise<void> {
+  mkdirSync(commandLineOutput, { recursive: true });
+  writeFileSync(join(commandLineOutput, 'package.json'), '{ "type": "commonjs" }\n');
+  const entry = join(commandLineOutput, 'main.js');
+  await bundle(join(commandLineModules, 'main.js'), entry);
+  writeFileSync(entry, `#!/usr/bin/env node\n${readFileSync(entry, 'utf8')}`);
+  chmodSync(entry, 0o755);
+  const build = await opened(join(commandLineModules, 'run-command-line.js'));
+  const { output: chunks } = await build.write({
+    ...FORMAT,
+    dir: commandLineOutput,
+    entryFileNames: 'command-line.cjs',
+    chunkFileNames: '[name].cjs',
+    codeSplitting: { groups: [{ name: 'commands', tags: ['$initial'] }] },
+  });
+  await build.close();
+  for (const chunk of chunks) if (chunk.type === 'chunk') addBundled(chunk.moduleIds);
+}
+
 /** Bundles a module and all its imports into one CommonJS file; returns its source map. */
 async function bundle(entry: string, file: string): Promise<BundleMap> {
-  const build = await rolldown({
+  const build = await opened(entry);
+  const { output: chunks } = await build.generate({
+    ...FORMAT,
+    file,
+    codeSplitting: false,
+    sourcemap: 'hidden',
+  });
+  await build.close();
+  const [chunk] = chunks;
+  if (chunk.map === null) throw new Error(`${file} has no source map`);
+  addBundled(chunk.moduleIds);
+  writeFileSync(file, chunk.code);
+  return chunk.map;
+}
+
+function addBundled(modules: readonly string[]): void {
+  for (const module of modules) bundled.add(module);
+}
+
+function opened(entry: string): Promise<RolldownBuild> {
+  return rolldown({
     input: entry,
     platform: 'node',
     external: (id, importer) =>
@@ -75,24 +150,6 @@ async function bundle(entry: string, file: string): Promise<BundleMap> {
       throw new Error(log.message);
     },
   });
-  const { output: chunks } = await build.generate({
-    file,
-    format: 'cjs',
-    codeSplitting: false,
-    sourcemap: 'hidden',
-    comments: false,
-    // Readable ASCII: V8 stores such a text in half the memory and reads it faster.
-    minify: {
-      compress: false,
-      mangle: false,
-      codegen: { asciiOnly: true, removeWhitespace: false, legalComments: 'none' },
-    },
-  });
-  await build.close();
-  const [chunk] = chunks;
-  if (chunk.map === null) throw new Error(`${file} has no source map`);
-  writeFileSync(file, chunk.code);
-  return chunk.map;
 }
 
 /** Our own modules, with their source maps and with URLs that point to their assets. */

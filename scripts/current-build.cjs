@@ -114,9 +114,13 @@ function compare(one, other) {
 
 /** @param {string} folder */
 function sourcesIn(folder) {
-  return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.(ts|json|html|css|js|lua)$/.test(file) && !file.endsWith('.test.ts'))
-    .map((file) => path.join(folder, file));
+  return (
+    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.(ts|json|html|css|js|lua)$/.test(file) && !file.endsWith('.test.ts'))
+      // The bundle of the client library is made from these sources.
+      .filter((file) => !file.startsWith(path.join('client', 'dist')))
+      .map((file) => path.join(folder, file))
+  );
 }
 
 module.exports = { build, buildIfNeeded };

@@ -31,10 +31,17 @@ import { readVitestCoverage } from './test-coverage/vitest-coverage.js';
 const BUNDLE = 'dist/apps/gateway/gateway.cjs';
 const CACHE = `${BUNDLE}.cache`;
 const FOLDERS = [
-  ...['http/front', 'http/data', 'ws', 'sse'].map((f) => `apps/gateway/src/${f}`),
-  ...['peer-rpc', 'replication', 'broker', 'delivery', 'web-socket'].map(
-    (lib) => `libs/${lib}/src`,
-  ),
+  'apps/gateway/src/ws',
+  ...[
+    'http-front',
+    'record-routes',
+    'event-stream',
+    'peer-rpc',
+    'replication',
+    'broker',
+    'delivery',
+    'web-socket',
+  ].map((lib) => `libs/${lib}/src`),
 ];
 const TESTS = [
   'test/data',
@@ -48,6 +55,7 @@ const TESTS = [
   'test/conformance',
   'test/cluster/cluster.test.ts',
   'test/simulation/simulation.test.ts',
+  'test/simulation/refusals.test.ts',
 ];
 
 const { values } = parseArgs({

@@ -32,6 +32,10 @@ const runs = [
     env: { SLUICE_FUZZ_CASES: '40000' },
   },
   {
+    args: [...VITEST, '--project', 'integration', 'test/stress/random-readers.test.ts'],
+    env: { SLUICE_STRESS_RECORDS: '6000' },
+  },
+  {
     args: [...VITEST, '--project', 'integration', 'test/faults'],
     env: { SLUICE_KILLS: '40' },
   },

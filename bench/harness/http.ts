@@ -50,8 +50,15 @@ export async function call(
   body?: unknown,
   method = 'POST',
 ): Promise<Record<string, unknown>> {
-  const request = body === undefined ? {} : { headers: JSON_HEADERS, body: JSON.stringify(body) };
-  const response = await fetch(server.url + path, { method, ...request });
+  const { authorization } = server;
+  const response = await fetch(server.url + path, {
+    method,
+    headers: {
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(body === undefined ? {} : JSON_HEADERS),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
   return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);

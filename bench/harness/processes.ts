@@ -15,6 +15,8 @@ export interface Server {
   readonly port: number;
   readonly url: string;
   readonly pid: number;
+  /** Header of the requests of the harness; absent while the server needs none. */
+  readonly authorization?: string;
   /** Time from spawn to the first answer of its readiness path, ms. */
   readonly startedInMs: number;
   stop(signal?: NodeJS.Signals): Promise<void>;
@@ -51,6 +53,18 @@ export async function startBaseline(name: string, args: readonly string[]): Prom
   const port = await freePort();
   const script = `dist/esm/bench/baselines/${name}.js`;
   return startServer([script, String(port), ...args], { port, env: {}, readyPath: '/' });
+}
+
+/** Starts a server of dist/esm/bench/experiments on the server's core. */
+export async function startExperiment(
+  name: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Server> {
+  const port = await freePort();
+  const script = `dist/esm/bench/experiments/${name}.js`;
+  const settings = { SLUICE_PORT: String(port), ...env };
+  return startServer([script, ...args], { port, env: settings, readyPath: '/health/ready' });
 }
 
 interface ServerOptions {
@@ -136,12 +150,28 @@ export async function withTempDir<T>(use: (path: string) => Promise<T>): Promise
   }
 }
 
-/** Resident and peak resident memory of a process, in bytes; undefined where /proc is missing. */
+/**
+ * Resident and peak resident memory of a process, in bytes; undefined where /proc is missing, and
+ * for a process that has ended: it has no memory.
+ */
 export async function memoryOf(pid: number): Promise<{ rss: number; peak: number } | undefined> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => undefined);
-  const kiB = (name: string) =>
-    Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status ?? '')?.[1] ?? Number.NaN);
-  return status === undefined ? undefined : { rss: kiB('VmRSS') * 1024, peak: kiB('VmHWM') * 1024 };
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const rss = /^VmRSS:\s+(\d+)/m.exec(status)?.[1];
+  const peak = /^VmHWM:\s+(\d+)/m.exec(status)?.[1];
+  if (rss === undefined || peak === undefined) return undefined;
+  return { rss: Number(rss) * 1024, peak: Number(peak) * 1024 };
+}
+
+/** Ticks of the CPU clock of Linux, per second. */
+const TICKS_PER_SECOND = 100;
+
+/** CPU time that a process has used, in ms; undefined where /proc is missing. */
+export async function cpuMsOf(pid: number): Promise<number | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  if (stat === undefined) return undefined;
+  // The name of the command, in parentheses, may have spaces.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }
 
 /** Bytes that a process has read from files and sockets. */

@@ -7,6 +7,8 @@ export interface RowResult {
   readonly value: number;
   readonly unit: string;
   readonly baseline?: { readonly name: string; readonly value: number };
+  /** Median of the ratios of pairs of turns; absent: the ratio of the two figures. */
+  readonly ratio?: number;
   /** Wanted share of the baseline. */
   readonly target?: number;
   readonly p50Ms?: number;

@@ -26,7 +26,7 @@ export function table(results: readonly RowResult[]): string {
 
 function cells(result: RowResult): string[] {
   const { baseline, target } = result;
-  const ratio = baseline === undefined ? undefined : result.value / baseline.value;
+  const ratio = result.ratio ?? (baseline && result.value / baseline.value);
   return [
     result.name,
     `${figure(result.value)} ${result.unit}`,

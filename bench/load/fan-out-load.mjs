@@ -22,6 +22,7 @@ import { ResponseReader } from './response-reader.mjs';
  * @property {number} [perSecond] POSTs per second of all producers together; default: as many as
  *   possible
  * @property {number} recordsPerFrame
+ * @property {string} [authorization] header of all requests
  * @property {number} [warmupMs]
  * @property {number} [durationMs]
  */
@@ -32,7 +33,10 @@ const TIME_MARK = Buffer.from('"value":"');
 const OPENED_AT_ONCE = 64;
 
 const options = /** @type {FanOutOptions} */ (JSON.parse(argv[2] ?? '{}'));
-const { port, subscribers, recordsPerFrame, warmupMs = 1000, durationMs = 5000 } = options;
+const { port, subscribers, recordsPerFrame, authorization } = options;
+const { warmupMs = 1000, durationMs = 5000 } = options;
+/** Lines of the head of each request. */
+const authorizationLine = authorization === undefined ? '' : `Authorization: ${authorization}\r\n`;
 
 let frames = 0;
 let bytesIn = 0;
@@ -103,6 +107,7 @@ async function openSubscribers() {
     const socket = await openWebSocket({
       port,
       protocol: 'sluice.v1',
+      ...(authorization === undefined ? {} : { authorization }),
       isCounted: options.perSecond === undefined,
       onFrame: (bytes, start, end) => {
         answered();
@@ -124,12 +129,7 @@ async function openSubscribers() {
  * makes them one batch and so one frame.
  */
 async function openProducer() {
-  /** @type {{producerId: number, producerEpoch: number} | undefined} */
-  let producer;
-  if (!options.isBare) {
-    const response = await fetch(`http://127.0.0.1:${port}/v1/producers`, { method: 'POST' });
-    producer = /** @type {{producerId: number, producerEpoch: number}} */ (await response.json());
-  }
+  const idempotence = options.isBare ? '' : await newProducer();
   let sequence = 0;
   const socket = connect({ host: '127.0.0.1', port });
   socket.setNoDelay(true);
@@ -143,17 +143,27 @@ async function openProducer() {
     const micros = String(Math.round(performance.now() * 1000)).padStart(TIME_DIGITS, '0');
     const record = `{"value":"${micros}${rest}"}`;
     const body = `{"records":[${Array.from({ length: recordsPerFrame }, () => record).join(',')}]}`;
-    const idempotence =
-      producer === undefined
-        ? ''
-        : `Producer-Id: ${producer.producerId}\r\nProducer-Epoch: 0\r\nProducer-Sequence: ${sequence}\r\n`;
+    const order = idempotence === '' ? '' : `${idempotence}Producer-Sequence: ${sequence}\r\n`;
     sequence += recordsPerFrame;
     socket.write(
       `POST /v1/topics/bench/records?partition=0 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n` +
-        `Content-Type: application/json\r\n${idempotence}Content-Length: ${body.length}\r\n\r\n${body}`,
+        `Content-Type: application/json\r\n${authorizationLine}${order}` +
+        `Content-Length: ${body.length}\r\n\r\n${body}`,
     );
   };
   return send;
+}
+
+/** Returns the lines of the head that name a new producer. */
+async function newProducer() {
+  const response = await fetch(`http://127.0.0.1:${port}/v1/producers`, {
+    method: 'POST',
+    headers: authorization === undefined ? {} : { Authorization: authorization },
+  });
+  const { producerId, producerToken } =
+    /** @type {{producerId: number, producerToken?: string}} */ (await response.json());
+  const token = producerToken === undefined ? '' : `Producer-Token: ${producerToken}\r\n`;
+  return `Producer-Id: ${producerId}\r\nProducer-Epoch: 0\r\n${token}`;
 }
 
 /** @param {number} perSecond */

@@ -35,12 +35,14 @@ export function clientFrame(payload, isBinary = false) {
  * @param {number} options.port
  * @param {string} [options.path]
  * @param {string} [options.protocol]
+ * @param {string} [options.authorization] header of the request
  * @param {(bytes: Buffer, start: number, end: number) => void} options.onFrame gets the bounds of
  *   the payload of each text or binary frame
  * @param {boolean} [options.isCounted] only the beginning of the payload is read: `end` may lie
  *   outside of the bytes, and parts are not joined
  */
-export function openWebSocket({ port, path = '/v1/ws', protocol, onFrame, isCounted = false }) {
+export function openWebSocket(options) {
+  const { port, path = '/v1/ws', protocol, authorization, onFrame, isCounted = false } = options;
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port });
     socket.setNoDelay(true);
@@ -56,6 +58,7 @@ export function openWebSocket({ port, path = '/v1/ws', protocol, onFrame, isCoun
         'Sec-WebSocket-Version: 13',
         `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
         ...(protocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
+        ...(authorization === undefined ? [] : [`Authorization: ${authorization}`]),
       ];
       socket.write(`${lines.join('\r\n')}\r\n\r\n`);
     });

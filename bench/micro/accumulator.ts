@@ -43,7 +43,13 @@ group(`accumulator, ${REQUESTS} requests in one turn`, () => {
   }
 });
 
-const pool = new BufferPool({ totalBytes: 32 * 1024 * 1024, maxBlockMs: 5000, timers });
+const refused = (): Error => new Error('refused');
+const pool = new BufferPool({
+  totalBytes: 32 * 1024 * 1024,
+  maxBlockMs: 5000,
+  timers,
+  errors: { exhausted: refused, neverFits: refused, waitEnded: refused },
+});
 group('buffer pool', () => {
   bench('reserve and release', () => {
     do_not_optimize(pool.tryReserve(200));

@@ -11,8 +11,7 @@ export interface AcceptedLine {
   readonly reason: string;
 }
 
-const FRONT = 'apps/gateway/src/http/front';
-const DATA = 'apps/gateway/src/http/data';
+const ROUTES = 'libs/record-routes/src';
 const WS = 'apps/gateway/src/ws';
 const BROKER = 'libs/broker/src';
 
@@ -23,28 +22,18 @@ const FAILS_EXCHANGE = 'this.#exchange.fail(error);';
 
 export const ACCEPTED_LINES: readonly AcceptedLine[] = [
   {
-    file: `${FRONT}/unpacked-body.ts`,
-    code: '} catch (error) { unpacker.destroy(error as Error);',
-    reason: 'the request memory must run out between two pieces of one brotli body',
-  },
-  {
-    file: `${DATA}/ndjson-fetch.ts`,
+    file: `${ROUTES}/fetch/ndjson-fetch.ts`,
     code: 'if (rendered.fault !== undefined && !this.#isFull) throw rendered.fault;',
     reason: 'a damaged batch must follow records that fill a part of an NDJSON answer',
   },
   {
-    file: `${DATA}/ndjson-produce.ts`,
-    code: '} catch (error) { // There is no memory for the new chunk.',
-    reason: 'the request memory must run out between two chunks of one stream of lines',
-  },
-  {
-    file: `${DATA}/ndjson-produce.ts`,
+    file: `${ROUTES}/produce/ndjson-produce.ts`,
     code: `} catch (error) { ${FAILS_EXCHANGE}`,
     reason: `${BUG}: wrong lines are failures of their own`,
   },
-  { file: `${DATA}/ndjson-produce.ts`, code: FAILS_EXCHANGE, reason: BUG },
+  { file: `${ROUTES}/produce/ndjson-produce.ts`, code: FAILS_EXCHANGE, reason: BUG },
   {
-    file: `${DATA}/ndjson-produce.ts`,
+    file: `${ROUTES}/produce/ndjson-produce.ts`,
     code: 'broker .produce({',
     reason: `${BUG}: refused records are failures of their lines`,
   },
@@ -60,7 +49,7 @@ export const ACCEPTED_LINES: readonly AcceptedLine[] = [
     reason: 'the topic must be deleted while the positions of a subscription are looked up',
   },
   {
-    file: 'apps/gateway/src/sse/event-stream.ts',
+    file: `${ROUTES}/events/event-stream.ts`,
     code: 'if (this.#refusal !== undefined) throw this.#refusal;',
     reason: 'the topic must be deleted while the positions of a stream are looked up',
   },
@@ -74,29 +63,7 @@ export const ACCEPTED_LINES: readonly AcceptedLine[] = [
     code: NOT_PROTOCOL_ERROR,
     reason: BUG,
   },
-  {
-    file: 'libs/replication/src/metadata-applier.ts',
-    code: 'if (failure !== undefined) throw failure;',
-    reason:
-      'a log must be damaged so that it cannot be opened, which the measured tests do not cause',
-  },
-  {
-    file: 'libs/replication/src/partition.ts',
-    code: '} catch (error) { // The first append tries again',
-    reason: 'the disk must be full just when a leader begins its epoch; the append tries again',
-  },
   { file: 'libs/replication/src/partition.ts', code: NOT_PROTOCOL_ERROR, reason: BUG },
-  {
-    file: `${BROKER}/cluster/cluster-groups.ts`,
-    code: "throw new ProtocolError( 'COORDINATOR_NOT_AVAILABLE',",
-    reason:
-      'the partition of the offsets must have no leader, which the measured tests do not cause',
-  },
-  {
-    file: `${BROKER}/cluster/leader-fetch.ts`,
-    code: "throw new NotLeaderError('UNKNOWN_LEADER_EPOCH', metadata.leader, leaderEpoch);",
-    reason: 'a stream must meet a former leader that has not heard of the next one',
-  },
   {
     file: `${BROKER}/cluster/open-cluster-broker.ts`,
     code: '} catch (error) { await ports.network.close();',
@@ -108,18 +75,8 @@ export const ACCEPTED_LINES: readonly AcceptedLine[] = [
     reason: REFUSED_START,
   },
   {
-    file: `${BROKER}/produce-path.ts`,
-    code: 'if (refusal !== undefined) entry.fail(refusal);',
-    reason: 'a leader must have too few replicas in sync, which the measured tests do not cause',
-  },
-  {
     file: `${BROKER}/topic-admin.ts`,
-    code: "throw new ProtocolError( 'LEADER_NOT_AVAILABLE',",
-    reason: 'the preferred leader must be away, which the measured tests do not cause',
-  },
-  {
-    file: `${BROKER}/topic-admin.ts`,
-    code: 'if (description === undefined) throw noPartition({ topic, partition });',
+    code: 'if (description === undefined) throw unknownPartitionError({ topic, partition });',
     reason: 'the topic must be created again with fewer partitions within the call',
   },
   {
@@ -133,10 +90,5 @@ export const ACCEPTED_LINES: readonly AcceptedLine[] = [
     reason: 'Redis must be away just after a commit; the controller makes the change later',
   },
   { file: `${BROKER}/topic-admin.ts`, code: NOT_PROTOCOL_ERROR, reason: BUG },
-  {
-    file: 'libs/delivery/src/partition-feed.ts',
-    code: 'if (run.fault !== undefined) throw run.fault;',
-    reason: 'a damaged record must be in a batch that is large enough to be read in slices',
-  },
   { file: 'libs/delivery/src/subscription.ts', code: NOT_PROTOCOL_ERROR, reason: BUG },
 ];

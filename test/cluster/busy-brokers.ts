@@ -1,5 +1,6 @@
 import { type ClusterBroker, ClusterProcesses } from '../support/cluster-processes.js';
 import { Inspector } from '../support/inspector.js';
+import { metricOf } from '../support/metric-of.js';
 
 export const LEASE_MS = 1500;
 export const LOOP_SILENCE_MAX_MS = 6000;
@@ -29,7 +30,6 @@ export async function keepBusy(broker: ClusterBroker, durationMs: number): Promi
   broker.isUp = true;
 }
 
-export async function metric(broker: ClusterBroker, name: string): Promise<number> {
-  const text = await (await fetch(`${broker.url}/metrics`)).text();
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+export function metric(broker: ClusterBroker, name: string): Promise<number> {
+  return metricOf(broker.url, name);
 }

@@ -30,7 +30,7 @@ describe('topics', () => {
     expect(response.status, response.text).toBe(201);
     expect(response.headers['location']).toMatch(new RegExp(`/v1/topics/${name}$`));
     const topic = response.body as Record<string, unknown>;
-    expect(topic).toMatchObject({ name, internal: false });
+    expect(topic).toMatchObject({ name, topicId: expect.any(String) as string, internal: false });
     expect(Object.keys(topic['configs'] as object).toSorted()).toEqual(CONFIGS.toSorted());
     expect(Object.keys(topic['configSources'] as object).toSorted()).toEqual(CONFIGS.toSorted());
     for (const value of Object.values(topic['configs'] as object)) {

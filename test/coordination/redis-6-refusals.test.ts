@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CoordinationStore, createTopic, deleteTopic } from '#coordination';
 import { SystemRandom } from '#runtime';
 import { SCRIPTS, type ScriptName } from '../../libs/coordination/src/redis/scripts.js';
-import { create, register } from '../../libs/coordination/src/testing/conformance.js';
+import { create, registerTestBroker } from '../../libs/coordination/src/testing/conformance.js';
 import { RedisServer } from '../support/redis-server.js';
 import { RedisStores } from './redis-stores.js';
 import { registryContents } from './registry-contents.js';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   redis = await RedisServer.start();
   stores = new RedisStores(redis.url);
   store = await stores.open(0);
-  await register(store, 0);
+  await registerTestBroker(store, 0);
 });
 
 afterAll(async () => {

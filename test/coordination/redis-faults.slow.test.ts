@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CoordinationStore, EmbeddedStore } from '#coordination';
 import { NodeFileSystem, SystemRandom } from '#runtime';
-import { create, register } from '../../libs/coordination/src/testing/conformance.js';
+import { create, registerTestBroker } from '../../libs/coordination/src/testing/conformance.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpRelay } from '../support/tcp-relay.js';
 import { RedisStores } from './redis-stores.js';
@@ -38,7 +38,7 @@ function at(id: number): CoordinationStore {
 }
 
 async function join(id: number): Promise<void> {
-  const { brokers: registered } = await register(at(id), id);
+  const { brokers: registered } = await registerTestBroker(at(id), id);
   await at(id).renewLease({ brokerId: id, brokerEpoch: registered.get(id)?.brokerEpoch ?? 0 }, 500);
 }
 
@@ -167,7 +167,7 @@ describe('a Redis that is away, hangs, or loses replies', () => {
     const store = await stores.open(9, { url, dataDir });
     const { version } = store.state;
     relay.cut({ direction: 'from-target' });
-    const registering = register(store, 9);
+    const registering = registerTestBroker(store, 9);
     await stores.until(() => at(0).state.brokers.has(9));
     relay.refuse();
     relay.heal();
@@ -232,7 +232,7 @@ describe('the owner of a data directory', () => {
     const dataDir = await stores.dataDir(5);
     const options = { clusterId: 'alone', brokerId: 5, dataDir, random: new SystemRandom() };
     const embedded = await EmbeddedStore.open({ ...options, fileSystem: new NodeFileSystem() });
-    await register(embedded, 5);
+    await registerTestBroker(embedded, 5);
     await create(embedded, 'kept');
     const { state, clusterUuid } = embedded;
     await embedded.close();

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CoordinationStore, createTopic, deleteTopic, type NewTopic } from '#coordination';
 import { SystemRandom } from '#runtime';
-import { create, register } from '../../libs/coordination/src/testing/conformance.js';
+import { create, registerTestBroker } from '../../libs/coordination/src/testing/conformance.js';
 import { RedisServer } from '../support/redis-server.js';
 import { RedisStores } from './redis-stores.js';
 import { registryContents } from './registry-contents.js';
@@ -15,7 +15,7 @@ beforeAll(async () => {
   redis = await RedisServer.start();
   stores = new RedisStores(redis.url);
   store = await stores.open(0);
-  await register(store, 0);
+  await registerTestBroker(store, 0);
 });
 
 afterAll(async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { CoordinationStore } from '#coordination';
-import { register } from '../../libs/coordination/src/testing/conformance.js';
+import { registerTestBroker } from '../../libs/coordination/src/testing/conformance.js';
 import { RedisServer } from '../support/redis-server.js';
 import { RedisStores } from './redis-stores.js';
 
@@ -12,7 +12,7 @@ beforeAll(async () => {
   redis = await RedisServer.start();
   stores = new RedisStores(redis.url);
   store = await stores.open(0);
-  await register(store, 0);
+  await registerTestBroker(store, 0);
   await renew();
 });
 

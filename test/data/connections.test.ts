@@ -232,6 +232,33 @@ describe('a body', () => {
     await gateway.untilIdle();
   });
 
+  test('finds the memory used up within a line, and is told so in the last line', async () => {
+    const topic = await gateway.topic();
+    const length = { 'Content-Length': String(LIMIT_BYTES) };
+    const open = async (type: string): Promise<RawConnection> => {
+      const connection = await RawConnection.open(gateway.url);
+      const head = { 'Content-Type': type, ...length };
+      await connection.send(requestHead(`POST ${recordsPath(topic)}`, head));
+      return connection;
+    };
+    const first = await open('text/plain');
+    await first.send('x'.repeat(LIMIT_BYTES - 1));
+    await expect
+      .poll(() => gateway.metric('sluice_http_request_memory_used_bytes'), { timeout: 30_000 })
+      .toBeGreaterThanOrEqual(LIMIT_BYTES - 1);
+    const lines = await open('application/x-ndjson');
+    await lines.send(`${RECORD}\n{"value":"${'x'.repeat(600_000)}`);
+    const { status, body } = await lines.answer();
+    expect(status).toBe(200);
+    const [record, last] = body.trim().split('\n');
+    expect(JSON.parse(record ?? '')).toMatchObject({ offset: 0 });
+    expect(JSON.parse(last ?? '')).toMatchObject({ error: { code: 'BUFFER_EXHAUSTED' } });
+    first.abort();
+    lines.abort();
+    await gateway.untilIdle();
+    expect(await gateway.values(topic)).toEqual(['v']);
+  });
+
   test('that breaks off is forgotten', async () => {
     const topic = await gateway.topic();
     const connection = await RawConnection.open(gateway.url);

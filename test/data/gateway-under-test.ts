@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import supertest from 'supertest';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { type Environment, GatewayProcess } from '../support/gateway.js';
+import { metricOf } from '../support/metric-of.js';
 
 /** A gateway for the tests of a file, with what they all do. */
 export class GatewayUnderTest {
@@ -45,11 +46,8 @@ export class GatewayUnderTest {
   }
 
   /** A number that /metrics shows, by its name. */
-  async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.url}/metrics`)).text();
-    const line = text.split('\n').find((each) => each.startsWith(`${name} `));
-    if (line === undefined) throw new Error(`/metrics does not show ${name}`);
-    return Number(line.slice(name.length + 1));
+  metric(name: string): Promise<number> {
+    return metricOf(this.url, name);
   }
 
   /** Resolves when the metric has the value. */

@@ -1,5 +1,6 @@
 /** Large pages are rendered one after the other when there is memory for only one of them. */
 import { beforeAll, expect, test } from 'vitest';
+import { metricOf } from '../support/metric-of.js';
 import { until } from '../support/until.js';
 import { useGateway } from './gateway-under-test.js';
 
@@ -45,8 +46,7 @@ test('a page is not rendered for a client that goes away while it waits', async 
   await settled;
   expect(await kept).toEqual({ first: 5, count: RECORDS - 5 });
   await until('no page to wait', async () => {
-    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-    return /^sluice_fetch_large_pages_waiting 0$/m.test(metrics);
+    return (await metricOf(gateway.url, 'sluice_fetch_large_pages_waiting')) === 0;
   });
 });
 

@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CLUSTER_FENCES, type Fence } from '../mutations/cluster-fences.js';
 import { DELIVERY_SUITE } from '../mutations/delivery-suite.js';
+import { GROUP_FENCES } from '../mutations/group-fences.js';
 import { LOG_SUITE } from '../mutations/log-suite.js';
+import { QUEUE_SUITE } from '../mutations/queue-suite.js';
+
+const FENCES = [...CLUSTER_FENCES, ...GROUP_FENCES];
 
 const page = readFileSync('docs/MUTATIONS.md', 'utf8');
 const killers = readFileSync('test/simulation/killer-sequences.test.ts', 'utf8');
@@ -19,7 +23,7 @@ function rowOf({ name, rule, killers: words, seeds, tests }: Fence): string {
   return `| ${cells.join(' | ')} |`.replaceAll('|  |', '| |').replaceAll('|  |', '| |');
 }
 
-describe.each(CLUSTER_FENCES.map((fence) => [fence.name, fence] as const))('%s', (_, fence) => {
+describe.each(FENCES.map((fence) => [fence.name, fence] as const))('%s', (_, fence) => {
   it('it is in docs/MUTATIONS.md with the tests that notice its removal', () => {
     expect(page.split('\n')).toContain(rowOf(fence));
   });
@@ -38,6 +42,7 @@ describe.each(CLUSTER_FENCES.map((fence) => [fence.name, fence] as const))('%s',
 describe.each([
   ['libs/log', LOG_SUITE],
   ['libs/delivery', DELIVERY_SUITE],
+  ['queues', QUEUE_SUITE],
 ])('the mutations of %s', (_, { folder, mutations }) => {
   it.each(mutations)('the code of "$name" exists and can be changed', ({ file, from }) => {
     expect(readFileSync(`${folder}/${file}`, 'utf8').split(from)).toHaveLength(2);

@@ -43,24 +43,6 @@ test('read-process-write writes each record once, although it is killed in betwe
   }
 });
 
-test('the saga completes every order, and refunds those that cannot be shipped', async () => {
-  run('saga.mjs', gateway.url);
-  await until('the topics', () => http().get('/v1/topics/results').expect(200));
-  const orders = [
-    { id: 1, item: 'tea', amount: 10 },
-    { id: 2, item: 'tea', amount: 1000 },
-    { id: 3, item: 'cocoa', amount: 10 },
-  ];
-  const records = orders.map((value) => ({ value, partition: 0 }));
-  await http().post('/v1/topics/orders/records').send({ records }).expect(200);
-  await until('the results', async () => (await fetched('results', 0)).length >= orders.length);
-  expect(await fetched('results', 0)).toMatchObject([
-    { value: { id: 1, state: 'shipped' } },
-    { value: { id: 2, state: 'payment refused' } },
-    { value: { id: 3, state: 'paid back' } },
-  ]);
-});
-
 function http(): ReturnType<typeof supertest> {
   return supertest(gateway.url);
 }

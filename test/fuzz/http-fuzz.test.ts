@@ -6,7 +6,7 @@ import { SeededRandom } from './seeded-random.js';
 
 /** Another run: `SLUICE_FUZZ_SEED=7 SLUICE_FUZZ_CASES=100000 npx vitest run test/fuzz`. */
 const SEED = Number(process.env['SLUICE_FUZZ_SEED'] ?? 20_260_101);
-const CASES = Number(process.env['SLUICE_FUZZ_CASES'] ?? 3000);
+const CASES = Number(process.env['SLUICE_FUZZ_CASES'] ?? 1500);
 const CONNECTIONS = 16;
 const HEAP_GROWTH_MAX_BYTES = 32 * 1024 * 1024;
 

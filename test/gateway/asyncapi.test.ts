@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Parser } from '@asyncapi/parser';
-import { Ajv } from 'ajv';
+import { Ajv, type ValidateFunction } from 'ajv';
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -15,7 +15,7 @@ import { GatewayProcess } from '../support/gateway.js';
 
 const DOCUMENT_ID = 'https://asyncapi.example/';
 /** Members with values that differ from run to run, or that are sentences for people. */
-const VOLATILE = new Set(['timestamp', 'detail']);
+const VOLATILE = new Set(['timestamp', 'detail', 'deadlineMs']);
 
 const clientEvents = Object.keys(CLIENT_MESSAGES);
 const serverEvents = Object.keys(SERVER_MESSAGES);
@@ -23,6 +23,8 @@ const serverEvents = Object.keys(SERVER_MESSAGES);
 let gateway: GatewayProcess;
 let document: AsyncApiDocumentObject;
 let ajv: Ajv;
+/** Validators by the text of their schema: compiling one takes many milliseconds. */
+const validators = new Map<string, ValidateFunction>();
 let client: SocketClient;
 
 beforeAll(async () => {
@@ -101,6 +103,7 @@ describe('the examples, sent in their order over one connection', () => {
     '%s',
     async (_, { message, answer }) => {
       const before = client.errors.length;
+      if (isAboutRecords(message)) await client.received((frame) => hasRecords(frame, message));
       client.send(message);
       if (answer === undefined) {
         // Messages are answered in order, so every earlier answer precedes this one.
@@ -126,6 +129,17 @@ describe('messages that the gateway sends on its own', () => {
   const byName = new Map(SERVER_EXAMPLES.map((example) => [example.name, example.message]));
 
   test('records', () => isReceived('records'));
+
+  test('expiring', async () => {
+    const configs = { 'share.record.lock.duration.ms': 600 };
+    await api().patch('/v1/groups/slow/configs').send({ configs }).expect(200);
+    const queue = { group: 'slow', mode: 'queue', from: 'earliest', credit: 1, expiring: true };
+    const data = { subscription: 'slow', topic: 'orders', ...queue };
+    client.send({ event: 'subscribe', id: 's', data });
+    await isReceived('expiring');
+    client.send({ event: 'unsubscribe', id: 'u', data: { subscription: 'slow' } });
+    await client.received(({ id }) => id === 'u');
+  });
 
   test('revoked', async () => {
     const body = { topics: ['orders'] };
@@ -206,6 +220,33 @@ class SocketClient {
   }
 }
 
+/** True for a message that a subscription in queue mode takes about its records. */
+function isAboutRecords({ event, data = {} }: Frame<string>): boolean {
+  const { subscription } = data as { readonly subscription?: string };
+  return subscription === 'jobs' && ['ack', 'nack', 'extend', 'reject'].includes(event);
+}
+
+/** True when a frame has the record that a message is about, or the last one of them. */
+function hasRecords(frame: Frame<string>, message: Frame<string>): boolean {
+  if (frame.event !== 'records') return false;
+  const { subscription, offset, offsets = [offset] } = message.data as MessageAboutRecords;
+  const { records, ...received } = frame.data as ReceivedRecords;
+  const isIts = received.subscription === subscription && received.partition === 0;
+  return isIts && records.some((record) => record.offset === offsets.at(-1));
+}
+
+interface MessageAboutRecords {
+  readonly subscription: string;
+  readonly offset?: number;
+  readonly offsets?: readonly (number | undefined)[];
+}
+
+interface ReceivedRecords {
+  readonly subscription: string;
+  readonly partition: number;
+  readonly records: readonly { readonly offset: number }[];
+}
+
 function assertDescribed(frame: Frame<string>): void {
   expect(faultsOf(frame), JSON.stringify(frame)).toBe('');
 }
@@ -215,7 +256,8 @@ function faultsOf(frame: Frame<string>): string {
   const payload = document.components.messages[frame.event]?.payload;
   if (payload === undefined) return `the document has no event ${frame.event}`;
   const text = JSON.stringify(payload).replaceAll('"#/', `"${DOCUMENT_ID}#/`);
-  const validate = ajv.compile(JSON.parse(text) as object);
+  const validate = validators.get(text) ?? ajv.compile(JSON.parse(text) as object);
+  validators.set(text, validate);
   return validate(frame) ? '' : ajv.errorsText(validate.errors);
 }
 

@@ -33,8 +33,14 @@ beforeAll(async () => {
   await api.post('/v1/topics').send({ name: 'orders' }).expect(201);
   await api.post('/v1/topics/orders/records').send({ value: 1 }).expect(200);
   const { body } = await api.get('/openapi.json').expect(200);
-  const names = { topic: 'orders', group: 'billing', memberId: 'worker', name: 'made' };
-  const values = { ...names, partition: '0', at: 'latest' };
+  const names = {
+    topic: 'orders',
+    group: 'billing',
+    memberId: 'worker',
+    name: 'made',
+    principal: 'user:made',
+  };
+  const values = { ...names, partition: '0', offset: '0', at: 'latest' };
   requests = new DocumentRequests(body as OpenApiDocument, values);
 });
 

@@ -1,34 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import supertest from 'supertest';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
+import { mountSmallDisk } from '../support/small-disk.js';
 
 const MIB = 1024 * 1024;
 const RECORD = 'x'.repeat(100_000);
-
-/**
- * Mounts a small file system, which is soon full; needs the right to mount.
- * @returns its path, or undefined if the machine does not allow it
- */
-function mountSmallDisk(sizeBytes: number): string | undefined {
-  const path = mkdtempSync(join(tmpdir(), 'sluice-disk-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'tmpfs', path], {
-      stdio: 'ignore',
-    });
-  } catch {
-    rmSync(path, { recursive: true });
-    return undefined;
-  }
-  onTestFinished(() => {
-    execFileSync('umount', [path]);
-    rmSync(path, { recursive: true });
-  });
-  return path;
-}
 
 describe('a gateway whose disk is full', () => {
   test('it reports this in health and metrics, serves reads, starts, and accepts records when there is space', async ({

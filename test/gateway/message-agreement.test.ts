@@ -19,11 +19,13 @@ const FRAMES_AT_ONCE = 50;
 
 /** Frames that the server refuses and the schema accepts; the descriptions mention them. */
 const REFUSED_IN_WORDS: readonly RegExp[] = [
-  // WebSockets have no queue mode yet.
-  /^(ack|nack|extend|reject): /,
+  // Either `offset` or `offsets`.
+  /^(ack|nack|extend|reject): .*data\/offsets?( is left out|\/0 is | is added)/,
   // Members of groups need the group, and credit where granting it commits.
-  /^subscribe: .*data\/(group|instanceId|autoCommit)/,
+  /^subscribe: .*data\/(group|instanceId|autoCommit|mode|expiring)/,
   /^subscribe: .*data\/credit is left out$/,
+  // The coordinator of a group checks the names of topics.
+  /^subscribe: subscribe-to-queue, \/data\/topic is "/,
   // Either `topic` or `topics`, and positions of one topic only with one.
   /^subscribe: .*data\/topics?( is left out|\/0 is )/,
   /^subscribe: .*data\/from/,
@@ -121,6 +123,9 @@ function candidatesOf(document: AsyncApiDocumentObject): readonly Candidate[] {
   });
 }
 
+const QUEUE_EVENTS: ReadonlySet<string> = new Set(['ack', 'nack', 'extend', 'reject']);
+/** Names of subscriptions in queue mode. */
+const queues = new Set<Json>();
 let turns = 0;
 
 /**
@@ -137,6 +142,18 @@ async function refusalOf(socket: WebSocket, frame: Json): Promise<Refusal | unde
     socket.send(JSON.stringify({ event, id, data }));
   };
   const errors = errorsOfTurn(socket, turn);
+  if (typeof event === 'string' && QUEUE_EVENTS.has(event)) {
+    // The member stays: each join and each leave is written to disk.
+    if (!queues.has(named)) {
+      const member = { group: 'workers', mode: 'queue', credit: 0 };
+      send('subscribe', 'before', { subscription: named, topic: 'orders', ...member });
+    }
+    queues.add(named);
+    send('ping', `${turn}-begin`, {});
+    socket.send(JSON.stringify(frame));
+    send('ping', `${turn}-end`, {});
+    return await errors;
+  }
   if (event !== 'subscribe') {
     // Only a member can release partitions, and commit without naming a group.
     const isOfMember = event === 'commit' || event === 'release';
@@ -147,6 +164,7 @@ async function refusalOf(socket: WebSocket, frame: Json): Promise<Refusal | unde
   socket.send(JSON.stringify(frame));
   send('ping', `${turn}-end`, {});
   send('unsubscribe', 'after', { subscription: named });
+  queues.delete(named);
   return await errors;
 }
 

@@ -1,14 +1,18 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   API_EXAMPLES,
   type ApiExample,
+  EXAMPLE_KEY_ID,
+  EXAMPLE_PRODUCER_ID,
+  EXAMPLE_PRODUCER_TOKEN,
   type MediaType,
   type OpenApiDocument,
   type OpenApiOperation,
   operationsOf,
 } from '#api/documents';
+import { AUTH_ON, bearer, ROOT_KEY } from '../security/keys.js';
 import { GatewayProcess } from '../support/gateway.js';
 import { loseLastBatch } from '../support/lost-end.js';
 
@@ -16,11 +20,18 @@ import { loseLastBatch } from '../support/lost-end.js';
 const VOLATILE = new Set([
   'timestamp',
   'clusterId',
+  'topicId',
   'url',
   'sizeBytes',
   'producerId',
   'inUse',
   'limit',
+  'id',
+  'key',
+  'createdAt',
+  'producerToken',
+  'ticket',
+  'expiresAt',
 ]);
 
 /** The example before which a record must be lost. */
@@ -34,9 +45,15 @@ const DOCUMENT_ID = 'https://openapi.example/';
 let gateway: GatewayProcess;
 let document: OpenApiDocument;
 let ajv: Ajv2020;
+/** Id of the key that the example created. */
+let createdId = '';
+/** Validators by the text of their schema: compiling one takes many milliseconds. */
+const validators = new Map<string, ValidateFunction>();
+/** The producer id that the example got, and its token. */
+let issued = { producerId: 0, producerToken: '' };
 
 beforeAll(async () => {
-  gateway = await GatewayProcess.start();
+  gateway = await GatewayProcess.start(AUTH_ON);
   document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as OpenApiDocument;
   ajv = new Ajv2020({
     strict: false,
@@ -98,6 +115,7 @@ test('every member that an answer always has is required', () => {
   const topic = document.components.schemas['Topic'];
   expect(topic?.['required']).toEqual([
     'name',
+    'topicId',
     'internal',
     'configs',
     'configSources',
@@ -112,10 +130,14 @@ describe('the examples, sent in their order', () => {
       if (example === FIRST_OF_LOST_RECORDS) await loseRecord();
       const answer = await send(example);
       const expected = example.response.body;
-      const text =
+      const received =
         expected?.contentType === 'text/event-stream'
           ? await beginning(answer, String(expected.value).length)
           : await answer.text();
+      const isOfId = issued.producerId > 0;
+      const text = isOfId
+        ? received.replaceAll(String(issued.producerId), String(EXAMPLE_PRODUCER_ID))
+        : received;
       expect(answer.status, text).toBe(example.response.status);
       if (expected === undefined) {
         expect(text).toBe('');
@@ -127,6 +149,12 @@ describe('the examples, sent in their order', () => {
         return;
       }
       const body: unknown = JSON.parse(text);
+      if (example.operationId === 'createApiKey' && answer.ok) {
+        createdId = (body as { id: string }).id;
+      }
+      if (example.operationId === 'initProducer') {
+        issued = body as typeof issued;
+      }
       const operation = operationOf(example);
       assertMatches(
         body,
@@ -159,25 +187,37 @@ function schemaOf(content: MediaType | undefined): object {
 /** Checks a value against a schema of the document. */
 function assertMatches(value: unknown, schema: object): void {
   const text = JSON.stringify(schema).replaceAll('"#/', `"${DOCUMENT_ID}#/`);
-  const validate = ajv.compile(JSON.parse(text) as object);
+  const validate = validators.get(text) ?? ajv.compile(JSON.parse(text) as object);
+  validators.set(text, validate);
   expect(validate(value), `${JSON.stringify(value)}: ${ajv.errorsText(validate.errors)}`).toBe(
     true,
   );
+}
+
+/** Returns the value of a header: the examples name a producer id that was not issued. */
+function sentText(value: unknown): string {
+  if (value === EXAMPLE_PRODUCER_ID) return String(issued.producerId);
+  return value === EXAMPLE_PRODUCER_TOKEN ? issued.producerToken : String(value);
+}
+
+/** The example of a key names an id that no broker generates. */
+function keyIdOf({ path }: ApiExample['request']): string {
+  return path?.['id'] === EXAMPLE_KEY_ID ? createdId : String(path?.['id']);
 }
 
 function send({ operationId, request }: ApiExample): Promise<Response> {
   for (const { path, method, operation } of operationsOf(document)) {
     if (operation.operationId !== operationId) continue;
     const target = path.replace(/\{(\w+)\}/g, (_, name: string) =>
-      encodeURIComponent(String(request.path?.[name])),
+      encodeURIComponent(name === 'id' ? keyIdOf(request) : String(request.path?.[name])),
     );
     const url = new URL(target, gateway.url);
     for (const [name, value] of Object.entries(request.query ?? {})) {
       url.searchParams.set(name, String(value));
     }
-    const headers = new Headers();
+    const headers = new Headers(bearer(ROOT_KEY));
     for (const [name, value] of Object.entries(request.headers ?? {})) {
-      headers.set(name, String(value));
+      headers.set(name, sentText(value));
     }
     const init: RequestInit = { method: method.toUpperCase(), headers };
     if (request.body !== undefined) {

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { metricOf } from '../support/metric-of.js';
 import { until } from '../support/until.js';
 
 export interface RestPartition {
@@ -89,8 +90,7 @@ export function tryJoin(url: string, group: string, request: object): Promise<Re
 /** Resolves when one poll of a member waits at a gateway. */
 export async function untilPollWaits(url: string): Promise<void> {
   await until('a poll waits', async () => {
-    const metrics = await (await fetch(`${url}/metrics`)).text();
-    return /^sluice_group_polls_waiting 1$/m.test(metrics);
+    return (await metricOf(url, 'sluice_group_polls_waiting')) === 1;
   });
 }
 

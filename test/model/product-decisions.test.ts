@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import {
+  advanceReassignments,
   brokerDied,
-  proceedReassignments,
   proposeIsr,
   reassignReplicas,
   registerBroker,
@@ -203,8 +203,8 @@ function checkMoves(cluster: Cluster, head: Metadata, rules: Rules): number {
     return steps.length;
   }
   const version = scaled(head.move.version, VERSIONS_PER_REBUILD, VERSIONS);
-  expect(proceedReassignments(before, version - 1, new SeededRandom(1))).toEqual([]);
-  const changes = proceedReassignments(before, version, new SeededRandom(1));
+  expect(advanceReassignments(before, version - 1, new SeededRandom(1))).toEqual([]);
+  const changes = advanceReassignments(before, version, new SeededRandom(1));
   const steps = movingSteps(cluster, head, rules);
   if (steps.length === 0) expect(changes).toEqual([]);
   else {

@@ -15,7 +15,7 @@ export interface Fence extends Mutation {
 
 export const CLUSTER_FENCES: readonly Fence[] = [
   {
-    name: 'the epoch of a fetch',
+    name: 'a leader checks the epoch of a fetch',
     rule: '2.2',
     file: 'replication/src/replica-position.ts',
     from: "if (leaderEpoch < metadata.leaderEpoch) return 'FENCED_LEADER_EPOCH';",
@@ -30,7 +30,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     killers: ['a fetch request of an earlier epoch commits nothing'],
   },
   {
-    name: 'the epoch of an answer',
+    name: 'a follower checks the epoch of an answer',
     rule: '2.2',
     file: 'replication/src/replica-fetcher-connection.ts',
     from: "if (fetch?.state !== 'fetching' || fetch.sequence !== result.sequence) return;",
@@ -38,7 +38,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     killers: ['an answer of the first leader is dropped'],
   },
   {
-    name: 'truncation before fetching',
+    name: 'a follower truncates before it fetches',
     rule: '2.1',
     file: 'replication/src/replica-position.ts',
     from: "if (diverging !== undefined) return { kind: 'diverging', diverging };",
@@ -47,7 +47,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     seeds: 15,
   },
   {
-    name: 'no truncation to the high watermark',
+    name: 'a follower does not truncate to its high watermark',
     rule: '2.1',
     file: 'replication/src/partition.ts',
     from: 'await this.log.leadership.stopLeading();',
@@ -58,7 +58,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     seeds: 15,
   },
   {
-    name: 'the high watermark knows this epoch alone',
+    name: 'reports of earlier epochs do not raise the high watermark',
     rule: '2.3',
     file: 'replication/src/leader-state.ts',
     from: 'if (follower.position === undefined) return undefined;',
@@ -66,7 +66,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     killers: ['a fetch request of an earlier epoch commits nothing'],
   },
   {
-    name: 'a joiner that has caught up',
+    name: 'a replica has caught up before it joins the ISR',
     rule: '2.4',
     file: 'replication/src/leader-state.ts',
     from: 'syncedEndOffset >= highWatermark &&',
@@ -81,7 +81,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     killers: ['is not added to the ISR'],
   },
   {
-    name: "the joiner's broker epoch",
+    name: 'an ISR proposal names the broker epoch of the joiner',
     rule: '2.4',
     file: 'coordination/src/decisions/isr.ts',
     from: 'joiner.brokerEpoch === brokerEpoch &&',
@@ -89,7 +89,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     killers: ['is not added to the ISR'],
   },
   {
-    name: "the leader's own synced end",
+    name: "the high watermark includes the leader's own synced end",
     rule: '3.1',
     file: 'replication/src/partition.ts',
     from: 'const ownEnd = { syncedEndOffset, journaledVersion };',
@@ -97,7 +97,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     killers: ['a record below min.insync.replicas may be lost'],
   },
   {
-    name: 'an answer after the sync alone',
+    name: 'a leader answers only after its sync',
     rule: '3.1',
     file: 'log/src/log/log-writer.ts',
     from: 'const startMs = clock.monotonicMs();\n        await handle.datasync();',
@@ -106,7 +106,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     seeds: 10,
   },
   {
-    name: 'the maximal ISR',
+    name: 'the high watermark waits for the maximal ISR',
     rule: '3.3',
     file: 'replication/src/leader-state.ts',
     from: 'this.#proposal?.isr.some((member) => member.id === id) === true ||',
@@ -122,7 +122,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     killers: ['does not settle the proposal'],
   },
   {
-    name: 'min.insync.replicas before the append',
+    name: 'min.insync.replicas is checked before the append',
     rule: '3.3',
     file: 'broker/src/cluster/local-leader.ts',
     from: "const isRefused = append.acks === 'all' && !partition.hasEnoughReplicas();",
@@ -130,7 +130,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/broker/src/cluster/local-leader.test.ts'],
   },
   {
-    name: 'min.insync.replicas before the high watermark',
+    name: 'min.insync.replicas is checked before the high watermark rises',
     rule: '3.3',
     file: 'replication/src/leader-state.ts',
     from: 'if (this.inSyncCount < minInsyncReplicas) return undefined;',
@@ -138,7 +138,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     killers: ['a record below min.insync.replicas may be lost'],
   },
   {
-    name: 'the high watermark reaches the start of the epoch first',
+    name: 'a new leader answers once its high watermark reaches its epoch',
     rule: '3.4',
     file: 'replication/src/partition.ts',
     from: 'return this.highWatermark >= (this.#leaderState?.epochStartOffset ?? 0);',
@@ -147,15 +147,15 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     seeds: 20,
   },
   {
-    name: 'committed offsets once the end of the committed records is known',
+    name: 'a new coordinator answers once it has read all committed records',
     rule: '3.4',
     file: 'groups/src/coordinator/group-log.ts',
-    from: 'await committedEndKnown(partition, this.#scheduler);',
+    from: 'await waitForCommittedEnd(partition, this.#scheduler);',
     to: '',
-    tests: ['libs/groups/src/coordinator/group-coordinators.test.ts'],
+    tests: ['libs/groups/src/coordinator/coordinator-change.test.ts'],
   },
   {
-    name: 'another epoch for another process',
+    name: 'a new process gets a new leader epoch',
     rule: '3.5',
     file: 'coordination/src/decisions/registration.ts',
     from: 'mayKeepLeader: leader !== id',
@@ -176,16 +176,16 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/coordination/src/decisions/registration.test.ts'],
   },
   {
-    name: 'a sequence is taken once',
+    name: 'a sequence of a producer is accepted once',
     rule: '3.6',
     file: 'log/src/producer-state/producer-state.ts',
-    from: 'if (duplicate !== undefined) return duplicate;\n    throw notInOrder(batch, producer);',
+    from: 'if (duplicate !== undefined) return duplicate;\n    throw unexpectedSequenceError(batch, producer);',
     to: 'return undefined;',
     seeds: 10,
     tests: ['libs/log/src/producer-state/idempotence.test.ts'],
   },
   {
-    name: 'a repeat is answered below the high watermark',
+    name: 'a repeated batch is answered below the high watermark',
     rule: '3.6',
     file: 'log/src/log/duplicate-answers.ts',
     from: 'if (waiting.result.lastOffset < highWatermark) waiting.resolve(waiting.result);',
@@ -193,7 +193,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/log/src/producer-state/idempotence.test.ts'],
   },
   {
-    name: 'an unresolved id is given up',
+    name: 'a producer id with an unknown outcome is abandoned',
     rule: '3.6',
     file: 'broker/src/cluster/partition-producer.ts',
     from: 'this.#producerId = undefined;\n    this.#nextSequence = 0;',
@@ -201,7 +201,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     killers: ['an answer of the first leader is dropped'],
   },
   {
-    name: 'a producer id where there are other replicas',
+    name: 'a forwarded batch has a producer id if there are other replicas',
     rule: '3.7',
     file: 'replication/src/partition.ts',
     from: 'replicas.length === 1 && reassignment === undefined',
@@ -209,7 +209,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/broker/src/partition-writer.test.ts'],
   },
   {
-    name: 'one send of a partition at a time',
+    name: 'a partition has one unresolved send at a time',
     rule: '3.7',
     file: 'broker/src/partition-writer.ts',
     from: 'sends.last = sends.last.then(() => this.#write(topic, partition, entries, sends.producer));',
@@ -217,7 +217,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/broker/src/partition-writer.test.ts'],
   },
   {
-    name: 'no older election than the accepted one',
+    name: 'a follower refuses an older election',
     rule: '4.1',
     file: 'log/src/replica/log-leadership.ts',
     from: 'if (election.epoch < this.acceptedElection.epoch) return false;',
@@ -225,7 +225,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/replication/src/failover.test.ts'],
   },
   {
-    name: 'the journal is synced before the act',
+    name: 'the journal is synced before a commit takes effect',
     rule: '4.1',
     file: 'coordination/src/registry/metadata-journal.ts',
     from: 'await file.writev([bytes], this.#sizeBytes);\n        await file.datasync();',
@@ -233,7 +233,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/coordination/src/registry/metadata-journal.test.ts'],
   },
   {
-    name: 'no leader out of sync',
+    name: 'a replica outside the ISR is not elected',
     rule: '4.3',
     file: 'coordination/src/decisions/partition-changes.ts',
     from: 'outOfSync !== undefined && allowsUncleanElection(topic)',
@@ -242,7 +242,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/coordination/src/decisions/elections.test.ts'],
   },
   {
-    name: 'a removal is proven before it counts',
+    name: 'a removal from the ISR is proven before it counts',
     rule: 'M7',
     file: 'replication/src/leader-state.ts',
     from: 'const isProven = isr.every(',
@@ -250,7 +250,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     killers: ['nothing is acknowledged without a removed replica'],
   },
   {
-    name: 'a Redis process is confirmed before it takes commits',
+    name: 'a Redis process is confirmed before it accepts commits',
     rule: 'M1',
     file: 'coordination/src/registry/commit-follower.ts',
     from: "if (!isConfirmed) return 'unconfirmed';",
@@ -266,7 +266,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     seeds: 40,
   },
   {
-    name: 'who takes part in a rebuild leaves the line before it',
+    name: 'a participant of a rebuild accepts no commit of an earlier line',
     rule: 'M2',
     file: 'coordination/src/registry/metadata-journal.ts',
     from: 'if (this.mayTake(version)) return;',
@@ -281,7 +281,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/coordination/src/registry/metadata-journal.test.ts'],
   },
   {
-    name: 'the registered disk alone has a say in a rebuild',
+    name: 'only the registered disk has a vote in a rebuild',
     rule: 'M2',
     file: 'coordination/src/registry/rebuild.ts',
     from: 'registered?.dataDirUuid === dataDirUuid &&',
@@ -289,7 +289,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/coordination/src/registry/rebuild.test.ts'],
   },
   {
-    name: 'a majority of the brokers for a rebuild',
+    name: 'a rebuild needs a majority of the brokers',
     rule: 'M3',
     file: 'coordination/src/registry/rebuild.ts',
     from: 'if (voters.size < Math.min(members.length, Math.floor(members.length / 2) + 1)) {',
@@ -297,7 +297,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/coordination/src/registry/rebuild.test.ts'],
   },
   {
-    name: 'enough replicas of each partition for a rebuild',
+    name: 'a rebuild needs enough replicas of each partition',
     rule: 'M3',
     file: 'coordination/src/registry/rebuild.ts',
     from: 'if (presentCount >= requiredCount) continue;',
@@ -305,7 +305,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/coordination/src/registry/rebuild.test.ts'],
   },
   {
-    name: 'enough of both for a rebuild',
+    name: 'a rebuild needs both quorums',
     rule: 'M3',
     file: 'coordination/src/registry/rebuild.ts',
     from: 'if (voters.size < Math.min(members.length, Math.floor(members.length / 2) + 1)) {',
@@ -320,7 +320,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     killers: ['a replica removed from the ISR is not elected'],
   },
   {
-    name: 'versions of a rebuild above all others',
+    name: 'versions of a rebuild are higher than all others',
     rule: 'M4',
     file: 'coordination/src/registry/rebuild.ts',
     from: 'version: number * VERSIONS_PER_REBUILD,',
@@ -332,7 +332,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     seeds: 10,
   },
   {
-    name: 'leader epochs of a rebuild above all others',
+    name: 'leader epochs of a rebuild are higher than all others',
     rule: 'M5',
     file: 'coordination/src/registry/rebuild.ts',
     from: 'Math.max(nextLeaderEpoch, round * EPOCHS_PER_REBUILD)',
@@ -340,7 +340,7 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/coordination/src/registry/rebuild.test.ts'],
   },
   {
-    name: 'all replicas for a leader that goes on',
+    name: 'a leader continues after a rebuild only with all replicas',
     rule: 'M5',
     file: 'coordination/src/registry/rebuild.ts',
     from: 'isPresentRunning && replicas.every((id) => voters.has(id))',
@@ -348,7 +348,23 @@ export const CLUSTER_FENCES: readonly Fence[] = [
     tests: ['libs/coordination/src/registry/rebuild.test.ts'],
   },
   {
-    name: 'a deletion on record beats every view',
+    name: 'a revoked key is dropped from every state that is read',
+    rule: 'S1',
+    file: 'security/src/metadata/security-state.ts',
+    from: 'if (this.#revoked.has(`key:${key.id}`)) return undefined;',
+    to: '',
+    tests: ['test/coordination/cluster-security.test.ts'],
+  },
+  {
+    name: 'a rule in Redis takes effect only with the signature of a broker',
+    rule: 'S2',
+    file: 'coordination/src/security/security-follower.ts',
+    from: 'if (!this.#options.signatures.isSigned(value, signature)) {',
+    to: 'if (signature === undefined) {',
+    tests: ['test/coordination/cluster-security.test.ts'],
+  },
+  {
+    name: 'a recorded deletion overrides every other view',
     rule: '4.8',
     file: 'coordination/src/registry/rebuild.ts',
     from: 'if (deletedTopics.has(topic.id)) continue;',

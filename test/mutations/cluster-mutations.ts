@@ -1,13 +1,14 @@
 /**
- * The fences of a cluster (docs/REPLICATION-SAFETY.md), each taken out in turn: the killer
- * sequences and the simulation that are said to see it must fail. Prints who did, and at which
- * seed.
+ * The fences of a cluster and of groups (docs/MUTATIONS.md), each taken out in turn: the killer
+ * sequences, seeds of the simulation and tests that are said to see it must fail. Prints who did,
+ * and at which seed.
  *
  * Usage: node --import jiti/register test/mutations/cluster-mutations.ts [part of a fence's name]
  *
  * SLUICE_MUTATION_SEEDS=<n> looks at so many seeds for each fence, whatever is stated of it.
  */
 import { CLUSTER_FENCES, type Fence } from './cluster-fences.js';
+import { GROUP_FENCES } from './group-fences.js';
 import { failuresWith } from './mutations.js';
 
 const KILLERS = 'test/simulation/killer-sequences.test.ts';
@@ -16,7 +17,7 @@ const FOLDER = 'libs';
 
 const filter = process.argv[2] ?? '';
 const seedsAsked = process.env.SLUICE_MUTATION_SEEDS;
-const chosen = CLUSTER_FENCES.filter(({ name }) => name.includes(filter));
+const chosen = [...CLUSTER_FENCES, ...GROUP_FENCES].filter(({ name }) => name.includes(filter));
 let unseen = 0;
 for (const fence of chosen) {
   const startMs = performance.now();
@@ -39,7 +40,11 @@ interface Found {
 
 async function watch(fence: Fence): Promise<Found> {
   const found: Found = { seen: [], missing: [] };
-  const killers = await failuresWith({ folder: FOLDER, tests: [KILLERS], bail: 0 }, fence);
+  const isStated = (fence.killers ?? fence.seeds ?? fence.tests) !== undefined;
+  const isForKillers = fence.killers !== undefined || !isStated;
+  const killers = isForKillers
+    ? await failuresWith({ folder: FOLDER, tests: [KILLERS], bail: 0 }, fence)
+    : [];
   for (const name of killers) found.seen.push(`killer sequence: ${name}`);
   for (const words of fence.killers ?? []) {
     if (!killers.some((name) => name.includes(words))) found.missing.push(`a killer: ${words}`);
@@ -56,7 +61,6 @@ async function watch(fence: Fence): Promise<Found> {
     if (first === undefined) found.missing.push(`in ${fence.tests.join(', ')}`);
     else found.seen.push(`test: ${first}`);
   }
-  const isStated = (fence.killers ?? fence.seeds ?? fence.tests) !== undefined;
   if (!isStated && found.seen.length === 0) found.missing.push('anything');
   return found;
 }

@@ -10,13 +10,13 @@ export const DELIVERY_SUITE: Suite = {
   ],
   mutations: [
     {
-      name: 'a cursor that is behind joins the live ones',
+      name: 'a cursor that is behind joins the live cursors',
       file: 'partition-feed.ts',
       from: 'if (!this.#isRunning || cursor.position < this.#position) return false;',
       to: 'if (!this.#isRunning) return false;',
     },
     {
-      name: 'a live cursor takes a run that does not begin at its position',
+      name: 'a live cursor accepts a run that does not begin at its position',
       file: 'cursor.ts',
       from: 'if (run.from === this.#position) {',
       to: 'if (run.nextOffset > this.#position) {',
@@ -28,13 +28,13 @@ export const DELIVERY_SUITE: Suite = {
       to: 'return;',
     },
     {
-      name: 'a read that was begun before a seek is delivered',
+      name: 'a read that began before a seek is delivered',
       file: 'cursor.ts',
       from: 'if (holds !== this.#holdCount) return;',
       to: '',
     },
     {
-      name: 'a part of a run goes on behind the whole run',
+      name: 'after a part of a run the cursor continues behind the whole run',
       file: 'record-run.ts',
       from: 'recordsMax === 0 ? this.from : this.offsetAt(recordsMax - 1) + 1;',
       to: 'this.nextOffset;',
@@ -46,19 +46,19 @@ export const DELIVERY_SUITE: Suite = {
       to: '',
     },
     {
-      name: 'nobody wakes who waits for credit',
+      name: 'new credit does not wake its cursor',
       file: 'subscription.ts',
       from: 'this.#credit += records;\n    this.resume();',
       to: 'this.#credit += records;',
     },
     {
-      name: 'a cursor that takes a part is not woken for the rest',
+      name: 'a cursor that accepts a part is not woken for the rest',
       file: 'cursor.ts',
       from: 'if (this.#owner.roomFor(this) > 0) this.resume();',
       to: '',
     },
     {
-      name: 'a cursor that left is still offered what comes',
+      name: 'a cursor that left is still offered records',
       file: 'cursor.ts',
       from: "if (this.#state === 'live') this.#feed.leave(this);\n    this.#state = state;",
       to: 'this.#state = state;',

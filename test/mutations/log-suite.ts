@@ -18,13 +18,13 @@ export const LOG_SUITE: Suite = {
       to: '',
     },
     {
-      name: 'recovery cuts a byte too many',
+      name: 'recovery truncates one byte too many',
       file: 'recovery/segment-recovery.ts',
       from: 'await file.truncate(span.from);',
       to: 'await file.truncate(span.from - 1);',
     },
     {
-      name: 'recovery does not sync what it found',
+      name: 'recovery does not sync the records that it found',
       file: 'recovery/segment-recovery.ts',
       from: 'await syncs.run(() => segment.datasync());',
       to: '',
@@ -42,13 +42,13 @@ export const LOG_SUITE: Suite = {
       to: 'await handle.truncate(position);',
     },
     {
-      name: 'a failed write is not taken back from the producer state',
+      name: 'a failed write is not reverted in the producer state',
       file: 'log/log-writer.ts',
-      from: '    log.producers.undoTo();\n    try {\n      await retryShortage',
-      to: '    log.producers.commit();\n    try {\n      await retryShortage',
+      from: '    log.producers.undoTo();\n    try {\n      await retryDuringShortage',
+      to: '    log.producers.commit();\n    try {\n      await retryDuringShortage',
     },
     {
-      name: 'a failed write is not taken back from the file',
+      name: 'a failed write is not reverted in the file',
       file: 'log/log-writer.ts',
       from: 'return handle.truncate(log.segments.active.sizeBytes);',
       to: 'return handle.sizeBytes();',
@@ -56,7 +56,7 @@ export const LOG_SUITE: Suite = {
     {
       name: 'retries are not recognised',
       file: 'producer-state/producer-state.ts',
-      from: 'if (duplicate !== undefined) return duplicate;\n    throw notInOrder(batch, producer);',
+      from: 'if (duplicate !== undefined) return duplicate;\n    throw unexpectedSequenceError(batch, producer);',
       to: 'return undefined;',
     },
     {
@@ -66,13 +66,13 @@ export const LOG_SUITE: Suite = {
       to: '',
     },
     {
-      name: 'the log start is not written down',
+      name: 'the log start is not persisted',
       file: 'cleaning/log-trimmer.ts',
       from: 'await environment.checkpoints.persistLogStartOffsets();\n    } catch',
       to: '} catch',
     },
     {
-      name: 'retention deletes what is too young',
+      name: 'retention deletes records that are too young',
       file: 'cleaning/retention.ts',
       from: 'return timeMs >= 0 && timeMs < nowMs',
       to: 'return timeMs >= 0 && timeMs - 6000 < nowMs',
@@ -96,7 +96,7 @@ export const LOG_SUITE: Suite = {
       to: '',
     },
     {
-      name: 'the leader epoch is not written down',
+      name: 'the leader epoch is not persisted',
       file: 'leader-epoch/leader-epoch-cache.ts',
       from: 'await this.#file.write(this.#entries);',
       to: '',

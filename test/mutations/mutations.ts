@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { startVitest } from 'vitest/node';
 
 /** One place in a file, which must be there exactly once, and its replacement. */
-interface Edit {
+export interface Edit {
   /** Path below the folder of the suite. */
   readonly file: string;
   readonly from: string;
@@ -62,7 +62,6 @@ export async function failuresWith(
   { folder, tests, bail = 1 }: Tests,
   mutation: Mutation,
 ): Promise<string[]> {
-  const resolve = { conditions: ['source'] };
   const edits = [mutation, ...(mutation.also ?? [])];
   const applied = new Set<Edit>();
   const plugin = {
@@ -80,19 +79,41 @@ export async function failuresWith(
       return changed === code ? undefined : changed;
     },
   };
+  const failed = await failuresOf({ tests, bail }, [plugin]);
+  const missed = edits.find((edit) => !applied.has(edit));
+  if (missed !== undefined) throw new Error(`${mutation.name}: ${missed.file} was not loaded`);
+  return failed;
+}
+
+interface RunTests extends Pick<Tests, 'tests' | 'bail'> {
+  /** Longest duration of one test, ms: without a defence it may wait for what never comes. */
+  readonly testTimeoutMs?: number;
+}
+
+/** A plugin that changes code while it is loaded. */
+interface CodePlugin {
+  readonly name: string;
+  readonly enforce: 'pre';
+  transform(code: string, id: string): string | undefined;
+}
+
+/** @returns the names of the tests that failed, in their order */
+export async function failuresOf(
+  { tests, bail = 1, testTimeoutMs = 120_000 }: RunTests,
+  plugins: CodePlugin[],
+): Promise<string[]> {
+  const resolve = { conditions: ['source'] };
   const options = { root, config: false as const, watch: false, bail, include: [...tests] };
   const vitest = await startVitest(
     'test',
     [...tests],
-    { ...options, testTimeout: 120_000, reporters: [{}] },
-    { resolve, ssr: { resolve }, plugins: [plugin] },
+    { ...options, testTimeout: testTimeoutMs, hookTimeout: 120_000, reporters: [{}] },
+    { resolve, ssr: { resolve }, plugins },
   );
   const failed = vitest.state
     .getTestModules()
     .flatMap((module) => Array.from(module.children.allTests('failed'), ({ name }) => name));
   await vitest.close();
   process.exitCode = 0;
-  const missed = edits.find((edit) => !applied.has(edit));
-  if (missed !== undefined) throw new Error(`${mutation.name}: ${missed.file} was not loaded`);
   return failed;
 }

@@ -61,12 +61,12 @@ export const CADDY: ProxyProgram = {
 };
 
 /**
- * True when the program is installed. In unattended tests (CI=true) as root on Debian this installs
- * it; elsewhere it does not, because an installed proxy also starts as a service.
+ * True when the program is installed. In a CI, as root on Debian, this installs it; elsewhere it
+ * does not, because an installed proxy also starts as a service.
  */
 export function isProxyInstalled({ command, debianPackage }: ProxyProgram): boolean {
   if (isThere(command)) return true;
-  if (process.env['CI'] !== 'true' || !canInstallPackages()) return false;
+  if (process.env['SLUICE_TEST_INSTALLS'] !== 'true' || !canInstallPackages()) return false;
   installPackages([debianPackage]);
   return isThere(command);
 }

@@ -44,6 +44,7 @@ export async function createTopic(world: World, plan: TopicPlan): Promise<void> 
 
 /**
  * Heals all faults: no broker is stopped, cut off or short of disk space, and all processes run.
+ * Clocks that are off stay so.
  * @param restarts true to restart all of them
  */
 export function healAll(world: World, { restarts }: { readonly restarts: boolean }): void {

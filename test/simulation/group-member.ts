@@ -13,6 +13,8 @@ interface GroupMemberOptions {
 interface Commits {
   sent: number;
   acknowledged: number;
+  /** Commits without an answer: their bytes may arrive after those of later commits. */
+  readonly unanswered: Set<number>;
 }
 
 const PAUSE_MS_MAX = 300;
@@ -44,7 +46,11 @@ export class GroupMember extends Client {
     const partition = this.random.below(partitions);
     const shown = history.shown.get(topicPartitionName({ topic, partition }));
     const offset = Math.max(0, ...(shown?.keys() ?? []));
-    const commits = this.#commits.get(partition) ?? { sent: -1, acknowledged: -1 };
+    const commits = this.#commits.get(partition) ?? {
+      sent: -1,
+      acknowledged: -1,
+      unanswered: new Set(),
+    };
     this.#commits.set(partition, commits);
     if (offset <= commits.sent) return;
     commits.sent = offset;
@@ -55,6 +61,7 @@ export class GroupMember extends Client {
       commits.acknowledged = offset;
       world.trace.add('client', `group offset ${offset} of ${topic}-${partition} is acknowledged`);
     } catch (error) {
+      commits.unanswered.add(offset);
       if (outcomeOf(error) === undefined) world.unexpected(this.name, error);
     }
   }
@@ -70,9 +77,9 @@ export class GroupMember extends Client {
         isAnswered = true;
         const found = new Map(offsets.map(({ partition, offset }) => [partition, offset ?? -1]));
         if (world.metadata.lost.size > 0) return;
-        for (const [partition, { sent, acknowledged }] of this.#commits) {
+        for (const [partition, { sent, acknowledged, unanswered }] of this.#commits) {
           const offset = found.get(partition) ?? -1;
-          if (offset >= acknowledged && offset <= sent) continue;
+          if ((offset >= acknowledged && offset <= sent) || unanswered.has(offset)) continue;
           const known = `${acknowledged} was acknowledged and ${sent} sent`;
           world.violated(`I1: the group is at ${offset} of ${topic}-${partition}: ${known}`);
         }

@@ -21,6 +21,7 @@ export interface SentRecord {
   readonly acks: Acks;
   /** Name of its producer, which sends one request after the other. */
   readonly producer: string;
+  readonly sentMs: number;
   fate: Fate;
   /** Its location; undefined when no answer named it. */
   place: Place | undefined;
@@ -52,6 +53,7 @@ export class History {
   send(sent: Pick<SentRecord, 'value' | 'topic' | 'acks' | 'producer'>): SentRecord {
     const record: SentRecord = {
       ...sent,
+      sentMs: this.#world.nowMs,
       fate: 'sent',
       place: undefined,
       acknowledgedMs: Number.POSITIVE_INFINITY,

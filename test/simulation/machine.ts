@@ -234,7 +234,8 @@ export class Machine {
       observer: this.#observer,
     });
     const settings = settingsOf(id, world.settings);
-    const local = { ...process.ports, fileSystem, observer: silentLogObserver };
+    const url = (): string => `http://broker-${id}:8080`;
+    const local = { ...process.ports, fileSystem, observer: silentLogObserver, url };
     const { soleStore } = world;
     if (soleStore !== undefined) {
       const ports = withoutPeers(settings, local);
@@ -295,13 +296,12 @@ function settingsOf(
   brokerId: number,
   changes: Partial<ClusterBrokerSettings>,
 ): ClusterBrokerSettings {
-  return { ...SETTINGS, ...changes, brokerId, url: () => `http://broker-${brokerId}:8080` };
+  return { ...SETTINGS, ...changes, brokerId };
 }
 
-const SETTINGS: Omit<ClusterBrokerSettings, 'brokerId' | 'url'> = {
+const SETTINGS: Omit<ClusterBrokerSettings, 'brokerId'> = {
   dataDir: DATA_DIR,
   clusterId: 'simulated',
-  rack: null,
   durability: 'fsync',
   diskReserveBytes: 0,
   syncsInFlightMax: 8,
@@ -330,6 +330,7 @@ const SETTINGS: Omit<ClusterBrokerSettings, 'brokerId' | 'url'> = {
   offsetsKeptBytes: 64 * 1024 * 1024,
   offsetMetadataBytesMax: 4096,
   offsetsRetentionMinutes: 7 * 24 * 60,
+  groupSessionTimeoutMinMs: 100,
   leaseMs: LEASE_MS,
   leaderWaitMs: 5000,
   preferredLeaderIntervalMs: 4000,

@@ -1,7 +1,7 @@
 import type { Acks, ProducerIdentity } from '#broker';
 import { ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
 import type { SeededRandom } from '#runtime/testing';
-import { produceOf } from '../../libs/broker/src/testing/records.js';
+import { type PlainRecord, produceOf } from '../../libs/broker/src/testing/records.js';
 import { Client, type ClientParts } from './client.js';
 import { outcomeOf, type SentRecord } from './history.js';
 
@@ -12,6 +12,8 @@ export interface ProducerOptions {
   readonly acks: Acks;
   /** Longest pause between two requests, ms. */
   readonly pauseMsMax: number;
+  /** True for records with keys, some of them delayed. */
+  readonly isQueued?: boolean;
 }
 
 const RECORDS_MAX = 3;
@@ -142,7 +144,11 @@ export class RetryingProducer extends Client {
       this.#sent += 1;
       records.push(history.send({ value: `${name}-${this.#sent}`, topic, acks, producer: name }));
     }
-    const values = records.map(({ value }) => ({ value: padded(value, this.random), partition }));
+    const values = records.map((record) => ({
+      value: padded(record.value, this.random),
+      partition,
+      ...(this.#options.isQueued === true ? queuedMembers(record) : {}),
+    }));
     const producer = { ...identity, sequence };
     // After many tries the outcome stays unknown.
     for (let tries = 1; ; tries += 1) {
@@ -160,7 +166,7 @@ export class RetryingProducer extends Client {
   /** @returns true when the records are certainly in the log */
   async #try(
     records: readonly SentRecord[],
-    values: readonly { readonly value: string; readonly partition: number }[],
+    values: readonly PlainRecord[],
     producer: ProducerIdentity & { readonly sequence: number },
     partition: number,
   ): Promise<boolean> {
@@ -234,6 +240,19 @@ export class LastProducer extends Client {
       }
     }
   }
+}
+
+/** Numbers of records that have the same key, and of which one is delayed. */
+const KEYS = 9;
+const DELAYED_OF = 5;
+const DELAY_STEP_MS = 400;
+
+/** The key of a record for a queue, and its delay if it has one; both follow from its value. */
+function queuedMembers({ value, sentMs }: SentRecord): { key: string; deliverAtMs?: number } {
+  const number = Number(value.slice(value.lastIndexOf('-') + 1));
+  const key = `key-${number % KEYS}`;
+  if (number % DELAYED_OF > 0) return { key };
+  return { key, deliverAtMs: Math.floor(sentMs) + DELAY_STEP_MS * (1 + (number % 7)) };
 }
 
 /** A value: its word followed by padding of a random length. */

@@ -6,8 +6,12 @@ const LINES_MAX = 400;
 /**
  * The report of a violation: the command to repeat it, the violation, and the related part of the
  * trace.
+ * @param test the arguments of vitest that run it
  */
-export function report({ seed, violations, world, counts }: SimulationResult): string {
+export function report(
+  { seed, violations, world, counts }: SimulationResult,
+  test = '--project integration test/simulation/simulation.test.ts',
+): string {
   const words = violations.flatMap((what) => what.match(/[a-z]+\d*(?:-\d+)+(?:@\d+)?/g) ?? []);
   const whole = world.trace.text().split('\n');
   const lines =
@@ -16,18 +20,15 @@ export function report({ seed, violations, world, counts }: SimulationResult): s
   return [
     `seed ${seed}: ${violations[0]}`,
     ...violations.slice(1, 10),
-    `Alone: ${commandOf(seed)}`,
+    `Alone: ${commandOf(seed, test)}`,
     JSON.stringify(counts),
     ...(left > 0 ? [`(${left} lines before these)`] : []),
     ...lines.slice(-LINES_MAX),
   ].join('\n');
 }
 
-function commandOf(seed: number): string {
-  return (
-    `SLUICE_SIMULATION_SEED=${seed} npx vitest run --project integration ` +
-    'test/simulation/simulation.test.ts'
-  );
+function commandOf(seed: number, test: string): string {
+  return `SLUICE_SIMULATION_SEED=${seed} npx vitest run ${test}`;
 }
 
 /** Trace authors and words of events that change the cluster. */

@@ -67,7 +67,7 @@ export class SimulatedNetwork {
   /** Machines without power: they do not refuse connections either. */
   readonly #dark = new Set<number>();
   /** Kept connections: `<caller>><callee>`. */
-  readonly #kept = new Set<string>();
+  readonly #kept = new Map<string, Listener>();
   /** Called with every step of every call, for scenarios. */
   onMessage: ((seen: SeenMessage) => void) | undefined;
 
@@ -111,43 +111,45 @@ export class SimulatedNetwork {
     const bytes = encoded(message);
     this.onMessage?.({ step: 'called', from, to, method, bytes });
     const key = `${from}>${to}`;
-    const isKept = this.#kept.has(key) && random.below(100) < KEPT_CONNECTIONS_PERCENT;
-    const request = (): void => {
+    const kept = this.#kept.get(key);
+    const request = (listener: Listener): void => {
       if (ends.isOver()) return;
       ends.sent();
-      this.#kept.add(key);
+      this.#kept.set(key, listener);
       links.send(from, to, () => {
         // Sent bytes may arrive after their sender has abandoned the call, or never.
-        if (!ends.isOver() || random.below(2) === 0) this.#arrived(caller, to, method, bytes, ends);
+        if (ends.isOver() && random.below(2) !== 0) return;
+        this.#arrived(caller, listener, { to, method, bytes, ends });
       });
     };
-    if (isKept) {
-      request();
+    if (kept !== undefined && random.below(100) < KEPT_CONNECTIONS_PERCENT) {
+      request(kept);
       return;
     }
     // Connecting takes both directions.
     links.send(from, to, () => {
       if (this.#dark.has(to)) return;
-      const isListening = this.#listeners.has(to);
+      const listener = this.#listeners.get(to);
       links.send(to, from, () => {
-        if (isListening) request();
+        if (listener !== undefined) request(listener);
         else ends.fail(new PeerUnreachableError(to, false, new Error('connection refused')));
       });
     });
   }
 
-  #arrived(caller: Caller, to: number, method: PeerMethod, bytes: Buffer, ends: CallEnds): void {
+  /** @param listener the process that the connection leads to: no later one gets its bytes */
+  #arrived(caller: Caller, listener: Listener, sent: SentCall): void {
     const { links } = this.#parts;
+    const { to, method, bytes, ends } = sent;
     const from = caller.brokerId;
     if (this.#dark.has(to)) return;
-    const listener = this.#listeners.get(to);
     const reset = (): void => {
       this.#kept.delete(`${from}>${to}`);
       links.send(to, from, () =>
         ends.fail(new PeerUnreachableError(to, true, new Error('connection reset'))),
       );
     };
-    if (listener === undefined) {
+    if (this.#listeners.get(to) !== listener) {
       reset();
       return;
     }
@@ -160,7 +162,7 @@ export class SimulatedNetwork {
     };
     ends.onOver(() => links.send(from, to, () => this.#gone(listener, call)));
     listener.process.deliver(() => {
-      void this.#serve(caller, listener, { to, method, bytes, ends, answer, call });
+      void this.#serve(caller, listener, { ...sent, answer, call });
     });
   }
 
@@ -229,11 +231,14 @@ interface CallEnds {
   fail(error: Error): void;
 }
 
-interface ArrivedCall {
+interface SentCall {
   readonly to: number;
   readonly method: PeerMethod;
   readonly bytes: Buffer;
   readonly ends: CallEnds;
+}
+
+interface ArrivedCall extends SentCall {
   readonly answer: (arrive: () => void) => void;
   readonly call: ServedCall;
 }

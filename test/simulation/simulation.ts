@@ -4,6 +4,7 @@ import { createTopic, recovery, startCluster, type TopicPlan } from './cluster-l
 import { FaultPlan } from './fault-plan.js';
 import { FinalCheck } from './final-check.js';
 import { GroupMember } from './group-member.js';
+import { GroupTeams, type QueueKind } from './group-teams.js';
 import { History } from './history.js';
 import { Operator } from './operator.js';
 import { Producer, RetryingProducer } from './producers.js';
@@ -34,12 +35,19 @@ const ANSWER_MS_MAX = 60_000;
  * Runs a cluster under load with faults, heals it, and checks it.
  * @param brokers 1 runs a broker without peers
  */
-export async function simulate(seed: number, brokers = 3): Promise<SimulationResult> {
+export async function simulate(
+  seed: number,
+  brokers = 3,
+  queue: QueueKind = 'plain',
+): Promise<SimulationResult> {
   const world = new World({ seed, brokers });
   const history = new History(world);
   const plan = new FaultPlan(world);
+  const isOver = { value: false };
+  const parts: ClientParts = { world, history, isOver: () => isOver.value };
+  const teams = new GroupTeams(parts, queue);
   try {
-    await world.drive(() => runThrough(world, history, plan));
+    await world.drive(() => runThrough(parts, { plan, teams, isOver, queue }));
   } finally {
     world.end();
   }
@@ -50,34 +58,46 @@ export async function simulate(seed: number, brokers = 3): Promise<SimulationRes
     failed: history.count('failed'),
     elections: world.metadata.elections,
     faults: plan.count,
+    ...teams.counts,
     simulatedMs: Math.round(world.nowMs),
   };
   return { seed, violations: world.violations, world, counts };
 }
 
-async function runThrough(world: World, history: History, plan: FaultPlan): Promise<void> {
+interface Run {
+  readonly plan: FaultPlan;
+  readonly teams: GroupTeams;
+  readonly isOver: { value: boolean };
+  readonly queue: QueueKind;
+}
+
+async function runThrough(parts: ClientParts, run: Run): Promise<void> {
+  const { world, history } = parts;
+  const { plan, teams, isOver } = run;
   await startCluster(world);
   for (const topic of TOPICS) await createTopic(world, topic);
-  let isOver = false;
-  const parts: ClientParts = { world, history, isOver: () => isOver };
-  const running = startClients(parts, () => plan.isOver);
+  const running = startClients(parts, run);
+  await teams.start();
   await plan.run(plan.pick(FAULTS_MS));
   await plan.heal();
   if (world.violations.length === 0) await recovery(parts);
   if (world.violations.length === 0 && world.damaged !== undefined) {
     await repaired(world, world.damaged);
   }
-  isOver = true;
+  isOver.value = true;
   if (world.violations.length > 0) return;
   if (!(await world.until(() => running.size === 0, ANSWER_MS_MAX))) {
     world.violated(`no answer for ${[...running].join(', ')}`);
   }
+  if (world.violations.length === 0) await teams.finish();
   if (world.violations.length === 0) await new FinalCheck(world, history).run();
+  if (world.violations.length === 0) await teams.check();
 }
 
 /** @returns the names of the running clients */
-function startClients(parts: ClientParts, areFaultsOver: () => boolean): ReadonlySet<string> {
+function startClients(parts: ClientParts, { plan, queue }: Run): ReadonlySet<string> {
   const { world } = parts;
+  const isQueued = queue !== 'plain';
   const random = world.randomOf('clients');
   const pauseMsMax = [60, 200, 600][random.below(3)] ?? 200;
   const produce = { pauseMsMax, acks: 'all' } as const;
@@ -85,12 +105,18 @@ function startClients(parts: ClientParts, areFaultsOver: () => boolean): Readonl
     new Producer(parts, { ...produce, name: 'p1', topic: 'orders', partitions: 2 }),
     new Producer(parts, { ...produce, name: 'p2', topic: 'orders', partitions: 2 }),
     new Producer(parts, { ...produce, name: 'p3', topic: 'orders', partitions: 2, acks: '1' }),
-    new RetryingProducer(parts, { ...produce, name: 'r1', topic: 'events', partitions: 1 }),
+    new RetryingProducer(parts, {
+      ...produce,
+      name: 'r1',
+      topic: 'events',
+      partitions: 1,
+      isQueued,
+    }),
     new RetryingProducer(parts, { ...produce, name: 'r2', topic: 'orders', partitions: 2 }),
     new Producer(parts, { ...produce, name: 'p4', topic: 'notes', partitions: 1 }),
     new Asker(parts, { name: 'asker', topic: 'orders', partitions: 2 }),
     new GroupMember(parts, { name: 'group', topic: 'orders', partitions: 2 }),
-    new TopicChanger(parts, 'admin', areFaultsOver),
+    new TopicChanger(parts, 'admin', () => plan.isOver),
     new Operator(parts),
     new WatermarkWatch(parts),
   ];

@@ -1,9 +1,6 @@
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
-import {
-  EventSourceParser,
-  type ReceivedEvent,
-} from '../../apps/gateway/src/sse/testing/event-source-parser.js';
+import { EventSourceParser, type ReceivedEvent } from '#event-stream/testing';
 
 /** A record in an event. */
 export interface EventRecord {

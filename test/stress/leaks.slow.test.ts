@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { GatewayProcess } from '../support/gateway.js';
 import { Inspector } from '../support/inspector.js';
+import { metricOf } from '../support/metric-of.js';
 
 const ROUNDS = 4;
 const SOCKETS_PER_ROUND = 1000;
@@ -77,7 +78,6 @@ async function heapWhenQuiet(): Promise<number> {
   return metric('nodejs_heap_size_used_bytes');
 }
 
-async function metric(name: string): Promise<number> {
-  const text = await (await fetch(`${gateway.url}/metrics`)).text();
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+function metric(name: string): Promise<number> {
+  return metricOf(gateway.url, name);
 }

@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
+import { metricOf } from '../support/metric-of.js';
 import { INSPECTED, ResidentMemory } from '../support/resident-memory.js';
 import { until } from '../support/until.js';
 import { upgradeRequest } from '../ws/raw-socket.js';
@@ -155,7 +156,12 @@ async function sendBlocks(client: Socket, sizeBytes: number, block = BLOCK): Pro
     if (client.write(block)) continue;
     await new Promise<void>((resolve) => {
       // A refused client is not read from any more, until its connection is cut.
-      for (const event of ['drain', 'close', 'end']) client.once(event, () => resolve());
+      const events = ['drain', 'close', 'end'];
+      const onAny = (): void => {
+        for (const event of events) client.off(event, onAny);
+        resolve();
+      };
+      for (const event of events) client.on(event, onAny);
     });
   }
 }
@@ -186,7 +192,6 @@ function heldBytes(): Promise<number> {
   return metric('sluice_http_request_memory_used_bytes');
 }
 
-async function metric(name: string): Promise<number> {
-  const text = await (await fetch(`${gateway.url}/metrics`)).text();
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+function metric(name: string): Promise<number> {
+  return metricOf(gateway.url, name);
 }

@@ -8,7 +8,8 @@ import { RedisServer } from './redis-server.js';
 import { type Cut, TcpRelay } from './tcp-relay.js';
 import { until } from './until.js';
 
-const SECRET = 'secret-of-a-test-cluster';
+/** The secret that the brokers share. */
+export const CLUSTER_SECRET = 'secret-of-a-test-cluster';
 /**
  * Lease, ms: short, so that deaths are noticed soon, and long enough for four processes on two
  * cores.
@@ -233,6 +234,11 @@ export class ClusterProcesses {
     relayOf(this.broker(id).redisRelay).cut();
   }
 
+  /** Cuts a broker from Redis alone. */
+  isolateFromRedis(id: number): void {
+    relayOf(this.broker(id).redisRelay).cut();
+  }
+
   /** Restores all relays. */
   heal(): void {
     for (const { callsRelay, redisRelay } of this.brokers) {
@@ -271,7 +277,7 @@ async function createBroker(
     SLUICE_PORT: String(port),
     SLUICE_BROKER_ID: String(id),
     SLUICE_REDIS_URL: `redis://127.0.0.1:${redisRelay?.port ?? redis.port}`,
-    SLUICE_CLUSTER_SECRET: SECRET,
+    SLUICE_CLUSTER_SECRET: CLUSTER_SECRET,
     SLUICE_CLUSTER_PORT: String(clusterPort),
     SLUICE_LEASE_MS: String(LEASE_MS),
     ...relayed,

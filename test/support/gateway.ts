@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
-const ENTRY = 'dist/apps/gateway/main.js';
+/** The gateway under test; `npm run test:versions` names that of another version. */
+const ENTRY = process.env['SLUICE_TEST_GATEWAY'] ?? 'dist/apps/gateway/main.js';
 
 /** Exit of a process. */
 export interface Exit {

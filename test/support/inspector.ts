@@ -2,6 +2,11 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { GatewayProcess } from './gateway.js';
 
+interface HeapSnapshotChunk {
+  readonly method?: string;
+  readonly params: { readonly chunk: string };
+}
+
 /** The inspector of a gateway that was started with `--inspect=127.0.0.1:0`. */
 export class Inspector {
   #requests = 0;
@@ -11,11 +16,13 @@ export class Inspector {
     this.#socket = socket;
   }
 
-  /** Connects to the inspector that the process announced on its standard error. */
+  /** Connects to the inspector that the process announced last on its standard error. */
   static async of(gateway: GatewayProcess): Promise<Inspector> {
-    const announced = gateway.logLines.join('\n').match(/Debugger listening on (ws:\S+)/);
-    if (announced?.[1] === undefined) throw new Error('the gateway runs without an inspector');
-    const socket = new WebSocket(announced[1], { perMessageDeflate: false });
+    const url = gateway.logLines
+      .map((line) => /Debugger listening on (ws:\S+)/.exec(line)?.[1])
+      .findLast((announced) => announced !== undefined);
+    if (url === undefined) throw new Error('the gateway runs without an inspector');
+    const socket = new WebSocket(url, { perMessageDeflate: false });
     await once(socket, 'open');
     return new Inspector(socket);
   }
@@ -23,6 +30,19 @@ export class Inspector {
   /** Collects all garbage of the process. */
   async collectGarbage(): Promise<void> {
     await this.#call('HeapProfiler.collectGarbage', {});
+  }
+
+  /** The names and strings of everything that the process holds, after a collection of garbage. */
+  async heapSnapshot(): Promise<string> {
+    const chunks: string[] = [];
+    const onMessage = (text: Buffer): void => {
+      const { method, params } = JSON.parse(text.toString()) as HeapSnapshotChunk;
+      if (method === 'HeapProfiler.addHeapSnapshotChunk') chunks.push(params.chunk);
+    };
+    this.#socket.on('message', onMessage);
+    await this.#call('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
+    this.#socket.off('message', onMessage);
+    return chunks.join('');
   }
 
   /** The value of an expression in the process, as JSON. */

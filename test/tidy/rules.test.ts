@@ -66,3 +66,14 @@ test('a class of a library with async methods must state its overlap rule', () =
   );
   expect(linesFound('overlap-rule', 'class A {\n  read() {}\n}')).toEqual([]);
 });
+
+test('a class of the contract implements a type, or is listed with a reason', () => {
+  const found = (text: string) =>
+    RULES['contract-type'](parseSource('libs/api/src/rest/a.dto.ts', text)).length;
+  expect(found('export class TopicDto {}')).toBe(1);
+  expect(found('export class TopicDto extends Base {}')).toBe(1);
+  expect(found('export class TopicDto implements TopicDescription {}')).toBe(0);
+  expect(found('export class PingDto {}')).toBe(0);
+  expect(found('export class PingDto implements Ping {}')).toBe(1);
+  expect(linesFound('contract-type', 'class TopicDto {}')).toEqual([]);
+});

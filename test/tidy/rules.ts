@@ -1,6 +1,7 @@
 /** The rules of docs/STYLE.md that a program can check: each returns the breaks of one file. */
 import ts from 'typescript';
 import { commentsOf, sentencesOf } from './comments.js';
+import { CONTRACT_ONLY } from './exceptions.js';
 import { type Finding, lineOf, type SourceFile, visitNodes } from './source-file.js';
 
 const FUNCTION_LINES_MAX = 70;
@@ -30,6 +31,7 @@ export const RULES = {
   'increment-operator': incrementOperator,
   'headless-sentence': headlessSentence,
   'overlap-rule': overlapRule,
+  'contract-type': contractType,
 } satisfies Record<string, Rule>;
 
 /**
@@ -168,4 +170,26 @@ function isInLiteral(file: SourceFile, position: number): boolean {
       ts.isRegularExpressionLiteral(node);
   });
   return isLiteral;
+}
+
+/**
+ * Classes of the contract implement the type of the port that they describe, so that a member is in
+ * both or in neither, but for those that describe something that no port has.
+ */
+function contractType(file: SourceFile): Finding[] {
+  const findings: Finding[] = [];
+  if (!file.path.endsWith('.dto.ts')) return findings;
+  visitNodes(file.tree, (node) => {
+    if (!ts.isClassDeclaration(node) || node.name === undefined) return;
+    const name = node.name.text;
+    const isImplementing = (node.heritageClauses ?? []).some(
+      ({ token }) => token === ts.SyntaxKind.ImplementsKeyword,
+    );
+    if (isImplementing !== Object.hasOwn(CONTRACT_ONLY, name)) return;
+    const problem = isImplementing
+      ? `class ${name} implements a type: remove its reason`
+      : `class ${name} implements no type of a port, and CONTRACT_ONLY has no reason for it`;
+    findings.push({ path: file.path, line: lineOf(file, node.getStart(file.tree)), problem });
+  });
+  return findings;
 }

@@ -20,7 +20,7 @@ export interface Finding {
 
 const FOLDERS = ['apps', 'libs', 'test', 'bench', 'scripts'];
 const EXTENSIONS = /\.(ts|mts|mjs|cjs)$/;
-const SKIPPED_FOLDERS = new Set(['node_modules', 'dist']);
+const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'generated']);
 
 export function parseSource(path: string, text: string): SourceFile {
   return { path, text, tree: ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true) };

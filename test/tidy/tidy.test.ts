@@ -1,11 +1,12 @@
 /** The repository checks its own style: the rules of docs/STYLE.md that a program can check. */
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { EXCEPTIONS, type Exception } from './exceptions.js';
+import { CONTRACT_ONLY, EXCEPTIONS, type Exception } from './exceptions.js';
 import { RULES } from './rules.js';
 import { type Finding, readSources } from './source-file.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const GATEWAY_LINES_MAX = 10_000;
 const sources = readSources(ROOT);
 
 for (const [name, rule] of Object.entries(RULES)) {
@@ -18,6 +19,22 @@ for (const [name, rule] of Object.entries(RULES)) {
     expect(unused.map(({ path }) => `${path} keeps the rule: remove its exception`)).toEqual([]);
   });
 }
+
+test('every class that is listed as part of the contract alone exists', () => {
+  const texts = sources.filter(({ path }) => path.endsWith('.dto.ts')).map(({ text }) => text);
+  const gone = Object.keys(CONTRACT_ONLY).filter(
+    (name) => !texts.some((text) => new RegExp(`class ${name}\\b`).test(text)),
+  );
+  expect(gone).toEqual([]);
+});
+
+test('the gateway has at most 10,000 lines without tests: the rest belongs into libs', () => {
+  const files = sources.filter(
+    ({ path }) => path.startsWith('apps/gateway/') && !path.endsWith('.test.ts'),
+  );
+  const lines = files.reduce((sum, { text }) => sum + text.trimEnd().split('\n').length, 0);
+  expect(lines).toBeLessThanOrEqual(GATEWAY_LINES_MAX);
+});
 
 function covers(path: string) {
   return (exception: Exception): boolean =>

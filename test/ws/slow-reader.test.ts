@@ -98,7 +98,7 @@ describe('a client that reads nothing', () => {
 
   test('it is not dropped over many ping intervals, and its connection is not cut', async () => {
     const topic = await gateway.topic();
-    await produce(topic, 0, 1500);
+    await produce(topic, 0, 1200);
     const slow = await connected();
     await slow.subscribe({ subscription: 's', topic, from: 'earliest' });
     slow.socket.pause();
@@ -113,31 +113,31 @@ describe('a client that reads nothing', () => {
     await expect.poll(() => pings, { timeout: 30_000 }).toBeGreaterThan(4);
     expect(await gateway.metric('sluice_websocket_connections')).toBe(2);
     slow.socket.resume();
-    const records = await slow.recordsOf('s', 1500);
-    expect(records.map(({ offset }) => offset)).toEqual(range(0, 1500));
+    const records = await slow.recordsOf('s', 1200);
+    expect(records.map(({ offset }) => offset)).toEqual(range(0, 1200));
   });
 
   test('all of its subscriptions continue when it reads again', async () => {
     const topic = await gateway.topic({ partitions: 2 });
     await produce(topic, 0, 300);
     const client = await connected();
-    for (const number of range(0, 60)) {
+    for (const number of range(0, 30)) {
       client.send('subscribe', { subscription: `s${number}`, topic, from: 'earliest' });
     }
     await client.until(() => client.of('records').length > 0);
     client.socket.pause();
     await untilFull();
     client.socket.resume();
-    for (const number of range(0, 60)) {
+    for (const number of range(0, 30)) {
       const byPartition = offsetsByPartition(await client.recordsOf(`s${number}`, 300));
       for (const offsets of byPartition.values()) expect(offsets).toEqual(range(0, offsets.length));
     }
-    await gateway.untilMetric('sluice_delivery_live_cursors', 120);
+    await gateway.untilMetric('sluice_delivery_live_cursors', 60);
   });
 
   test('its messages are still processed: once it reads, they are answered', async () => {
     const topic = await gateway.topic();
-    await produce(topic, 0, 1500);
+    await produce(topic, 0, 1200);
     const client = await connected();
     await client.subscribe({ subscription: 's', topic, from: 'earliest' });
     client.socket.pause();
@@ -148,7 +148,7 @@ describe('a client that reads nothing', () => {
     const count = client.records('s').length;
     await client.request('ping');
     expect(client.records('s')).toHaveLength(count);
-    expect(count).toBeLessThanOrEqual(1500);
+    expect(count).toBeLessThanOrEqual(1200);
   });
 });
 

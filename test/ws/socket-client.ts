@@ -67,9 +67,13 @@ export class SocketClient {
     });
   }
 
-  /** @param url HTTP URL of the gateway */
-  static async open(url: string, options: ClientOptions = {}): Promise<SocketClient> {
-    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/v1/ws`, SUBPROTOCOL, options);
+  /**
+   * @param url HTTP URL of the gateway
+   * @param search query with its question mark
+   */
+  static async open(url: string, options: ClientOptions = {}, search = ''): Promise<SocketClient> {
+    const target = `${url.replace(/^http/, 'ws')}/v1/ws${search}`;
+    const socket = new WebSocket(target, SUBPROTOCOL, options);
     const client = new SocketClient(socket);
     await once(socket, 'open');
     return client;

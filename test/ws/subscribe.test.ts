@@ -1,3 +1,4 @@
+import supertest from 'supertest';
 import { afterEach, describe, expect, test } from 'vitest';
 import { useGateway } from '../data/gateway-under-test.js';
 import { offsetsByPartition, type Position, SocketClient } from './socket-client.js';
@@ -389,6 +390,26 @@ describe('changes of a topic', () => {
   });
 });
 
+describe('the format of records', () => {
+  test.each([
+    ['auto', { value: { n: 1 }, key: 'k' }, { value: 'text' }, { valueBase64: '/w==' }],
+    ['string', { value: '{"n":1}', key: 'k' }, { value: '"text"' }, { valueBase64: '/w==' }],
+    ['json', { value: { n: 1 } }, { value: 'text' }, { valueBase64: '/w==' }],
+    ['base64', { valueBase64: 'eyJuIjoxfQ==', keyBase64: 'aw==' }, {}, { valueBase64: '/w==' }],
+  ])('%s is that of fetch, for old and new records', async (format, ...expected) => {
+    const topic = await gateway.topic();
+    const client = await connected();
+    const data = [{ value: { n: 1 }, key: 'k' }, { value: 'text' }, { valueBase64: '/w==' }];
+    await produceAll(topic, data);
+    await client.subscribe({ subscription: 's', topic, from: 'earliest', format });
+    await client.subscribe({ subscription: 'plain', topic, from: 'earliest' });
+    expect(await client.recordsOf('s', 3)).toMatchObject(expected);
+    await produceAll(topic, data);
+    expect((await client.recordsOf('s', 6)).slice(3)).toMatchObject(expected);
+    expect((await client.recordsOf('plain', 6)).slice(3)).toMatchObject(data);
+  });
+});
+
 describe('refused messages', () => {
   test.each([
     [{ subscription: 's', topic: 'no-such-topic' }, 'UNKNOWN_TOPIC_OR_PARTITION', undefined],
@@ -445,4 +466,9 @@ describe('refused messages', () => {
 async function deleteBefore(topic: string, offset: number): Promise<void> {
   const url = `${gateway.url}/v1/topics/${topic}/partitions/0/records?beforeOffset=${offset}`;
   expect((await fetch(url, { method: 'DELETE' })).status).toBe(200);
+}
+
+async function produceAll(topic: string, records: readonly object[]): Promise<void> {
+  const path = `/v1/topics/${topic}/records`;
+  await supertest(gateway.url).post(path).send({ records }).expect(200);
 }

@@ -3,7 +3,7 @@
  * errors. `#api/documents` has the documents that describe it.
  */
 
-export type { AclOperation, Permission } from './permission.js';
+export { isOnResource, isPublic, type Permission, type ResourcePermission } from './permission.js';
 export {
   isWriteMethod,
   PROBLEM_MEDIA_TYPE,
@@ -22,8 +22,11 @@ export {
   FETCH_LIMIT_DEFAULT,
   FETCH_WAIT_MS_MAX,
   GROUP_LIST_DEFAULT,
+  IN_FLIGHT_LIST_DEFAULT,
   MAX_POLL_INTERVAL_MS_DEFAULT,
   PRODUCE_TIMEOUT_MS_DEFAULT,
+  REASON_LENGTH_MAX,
+  SECURITY_LIST_DEFAULT,
 } from './rest/limits.js';
 export type { DataRoute, OperationSpec, RecordsForm } from './rest/operation.js';
 export {
@@ -32,17 +35,31 @@ export {
   type Input,
   methodsOf,
   OPERATIONS,
+  OPERATIONS_WITHOUT_PAGES,
   type Operation,
   type OperationId,
   type Output,
   queryParametersOf,
 } from './rest/operations.js';
-export { partitionNumber } from './rest/partition-number.js';
+export { partitionNumber } from './rest/path-numbers.js';
+export { isPartial, produceAnswer, producedText } from './rest/produce-answer.js';
 export { type ReceivedRequest, readInput } from './rest/read-input.js';
+export type {
+  ClockCheck,
+  ClusterCheck,
+  DescriptorCheck,
+  DiskCheck,
+  LostRecords,
+  ReadinessReport,
+  SecurityCheck,
+  StorageCheck,
+} from './rest/readiness-report.js';
 export { present } from './schema/members.js';
 export { MESSAGE, readDto } from './schema/read-dto.js';
 export { INT32_MAX } from './schema/values.js';
 export { isWholeNumber, type TopicChoice } from './socket/members.js';
+export type { PublishData } from './socket/publish-data.js';
+export { type MessageLimits, ReceivedMessage } from './socket/received-message.js';
 export { serverObject } from './socket/server-object.js';
 export { SOCKET_PATH, SUBPROTOCOL } from './socket/socket-address.js';
 export {
@@ -50,7 +67,7 @@ export {
   CLIENT_MESSAGES,
   type ClientData,
   type ClientEvent,
-  type HandledEvent,
   SERVER_MESSAGES,
   type ServerEvent,
 } from './socket/socket-messages.js';
+export { startPosition } from './socket/start-position-member.js';

@@ -3,15 +3,20 @@
  * produces, write the buffered records, end the waits, close the logs cleanly.
  */
 import type { CoordinationStore, ProducerIds } from '#coordination';
-import { GROUP_DEFAULTS, GroupCoordinators, type TopicDirectory } from '#groups';
+import { GroupCoordinators, groupSettings, type TopicDirectory } from '#groups';
 import type { LogManager } from '#log';
 import type { ReplicaManager } from '#replication';
 import { atOnce, inSlices, type SlicedWork } from '#runtime';
+import { AcknowledgedRecords } from './acknowledged-records.js';
 import type { GroupParts } from './cluster/assemble-groups.js';
-import { onProcessEnded } from './cluster/ended-processes.js';
+import { hasProcessEnded, onProcessEnded } from './cluster/ended-processes.js';
 import type { PartitionAccess } from './cluster/partition-access.js';
+import { ClusterTopics } from './cluster-topics.js';
 import { DeadLetters } from './dead-letters.js';
+import type { DelayedRecords } from './delayed-records.js';
 import { positionsOf } from './group-positions.js';
+import { groupLags } from './groups/group-lags.js';
+import { MemberAccess } from './groups/member-access.js';
 import type {
   BrokerStatus,
   LocalBrokerPorts,
@@ -23,6 +28,8 @@ import { LogBroker } from './log-broker.js';
 import { PartitionReplicas } from './partition-replicas.js';
 import type { PartitionWriter } from './partition-writer.js';
 import { ProducePath } from './produce-path.js';
+import { queueListsIn } from './queue-lists.js';
+import { RedrivenRecords } from './redriven-records.js';
 import { TopicAdmin, type TopicAdminOptions } from './topic-admin.js';
 import { TopicRegistry } from './topic-registry.js';
 
@@ -32,6 +39,7 @@ export interface BrokerParts {
   readonly store: CoordinationStore;
   readonly producerIds: ProducerIds;
   readonly replicas: ReplicaManager;
+  readonly delayed: DelayedRecords;
   readonly writer: PartitionWriter;
   readonly partitions: PartitionAccess;
   readonly statusesOf: TopicAdminOptions['statusesOf'];
@@ -57,8 +65,9 @@ export function assembleBroker(
   ports: LocalBrokerPorts,
 ): AssembledBroker {
   const { logManager, store, producerIds, replicas, writer, partitions, statusesOf } = cluster;
-  const { brokerId, url, autoCreateTopics, partitionsPerBrokerMax, batchSizeBytes } = settings;
-  const { random, scheduler, logger } = ports;
+  const { brokerId, autoCreateTopics, partitionsPerBrokerMax, batchSizeBytes } = settings;
+  const { clock, random, scheduler, logger, url } = ports;
+  const loop = { clock, scheduler, random };
   const followed = { random, scheduler, logger, store, replicas, logManager };
   const registry: TopicRegistry = new TopicRegistry({
     ...followed,
@@ -66,28 +75,31 @@ export function assembleBroker(
     batchSizeBytes,
     deleted: () => coordinators.removeStaleOffsets(),
   });
-  const admin = new TopicAdmin({
-    ...settings,
-    ...ports,
-    store,
-    registry,
-    replicas,
-    statusesOf,
-  });
+  const admin = topicAdminOf(cluster, registry, settings, ports);
   const producePath = producePathOf(settings, ports, writer);
-  const topics = topicDirectory(registry, admin);
+  const topics = new ClusterTopics({
+    store,
+    openTopic: (name) => registry.get(name),
+    ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
+  });
+  const memberAccess = new MemberAccess();
   const coordinators: GroupCoordinators = new GroupCoordinators({
     deadLetters: deadLettersOf(cluster, { registry, admin, producePath }),
-    ...GROUP_DEFAULTS,
-    ...settings,
-    ...ports,
+    redriveTopics: redrivenRecordsOf(cluster, { registry, producePath }),
+    ...groupSettings(settings),
+    ...loop,
+    logger,
     topics,
     expiryClock: logManager.expiryClock,
-    findPositions: (pending) => positionsOf(pending, statusesOf),
+    hasProcessEnded: (brokerEpoch) => hasProcessEnded(store.state, brokerEpoch),
+    mayKeep: memberAccess.mayKeep,
+    findPositions: (pending, version) => positionsOf(pending, statusesOf, version),
+    queueLists: queueListsIn(store),
   });
   registry.onChange(({ topic }) => coordinators.topicChanged(topic));
   onProcessEnded(store, (brokerEpoch) => coordinators.processEnded(brokerEpoch));
-  const { offsets, groups, polls, watcher } = cluster.groupsOf(coordinators, topics);
+  const groupParts = cluster.groupsOf(coordinators, topics);
+  const acknowledged = acknowledgedRecordsOf(cluster, { registry, groupParts }, settings, ports);
   const placement = { brokerId, partitionsPerBrokerMax };
   const parts = {
     store,
@@ -96,22 +108,48 @@ export function assembleBroker(
     replicas: new PartitionReplicas({ ...placement, store, registry, admin, statusesOf }),
     partitions,
     producePath,
-    offsets,
-    groups,
+    offsets: groupParts.offsets,
+    groups: groupParts.groups,
     producerIds,
+    isAuthOn: settings.auth === 'on',
   };
-  const ownParts = { logManager, store, replicas, registry, producePath, coordinators };
-  const running = { ...ownParts, polls, watcher };
+  const own = { registry, producePath, coordinators, acknowledged };
+  const running = { ...cluster, ...own, polls: groupParts.polls, watcher: groupParts.watcher };
   const closeAll = (handOver?: () => Promise<void>): Promise<void> => close(running, handOver);
   const open: OpenBroker = {
     broker: new LogBroker({ ...parts, brokerId, url, autoCreateTopics }),
+    reserve: cluster.logManager.reserve,
     status: () => atOnce(statusOf(running)),
     statusInSlices: () => inSlices(statusOf(running)),
+    groupLags: (max) => groupLags(coordinators.committedPositions(), max, statusesOf),
+    followSecurity: (metadata) => memberAccess.follow(metadata, coordinators),
     announce: () => Promise.resolve(),
     endWaits: () => endWaits(running),
     close: () => closeAll(),
   };
   return { open, registry, coordinators, close: closeAll };
+}
+
+function topicAdminOf(
+  { store, replicas, statusesOf }: BrokerParts,
+  registry: TopicRegistry,
+  settings: LocalBrokerSettings,
+  { random, scheduler }: LocalBrokerPorts,
+): TopicAdmin {
+  return new TopicAdmin({
+    store,
+    registry,
+    replicas,
+    random,
+    scheduler,
+    statusesOf,
+    brokerId: settings.brokerId,
+    partitionsPerBrokerMax: settings.partitionsPerBrokerMax,
+    partitionFilesMax: settings.partitionFilesMax,
+    topicsMax: settings.topicsMax,
+    partitionsMax: settings.partitionsMax,
+    offsetsTopicPartitions: settings.offsetsTopicPartitions,
+  });
 }
 
 function producePathOf(
@@ -130,14 +168,6 @@ function producePathOf(
   });
 }
 
-function topicDirectory(registry: TopicRegistry, admin: TopicAdmin): TopicDirectory {
-  return {
-    topic: (name) => registry.get(name),
-    names: () => registry.names(),
-    ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
-  };
-}
-
 /** The writer of dead letters of the groups that this broker coordinates. */
 function deadLettersOf(
   { partitions, producerIds }: BrokerParts,
@@ -152,8 +182,45 @@ function deadLettersOf(
     topic: (name) => registry.get(name),
     ensureTopic: (name) => admin.ensureDeadLetterTopic(name),
     newProducer: async () => ({ producerId: await producerIds.next(), producerEpoch: 0 }),
-    fetch: (request) => partitions.fetch(request),
-    produce: (topic, request) => producePath.produce(topic, request),
+    fetch: (request) => partitions.fetch(request, 'broker'),
+    produce: (topic, request) => producePath.produce(topic, request, 'broker'),
+  });
+}
+
+/** The deletion of records that queues are done with. */
+function acknowledgedRecordsOf(
+  { store, partitions }: BrokerParts,
+  { registry, groupParts }: { readonly registry: TopicRegistry; readonly groupParts: GroupParts },
+  { deleteOnAckIntervalMs }: LocalBrokerSettings,
+  { scheduler, logger }: LocalBrokerPorts,
+): AcknowledgedRecords {
+  return new AcknowledgedRecords({
+    deleteOnAckIntervalMs,
+    scheduler,
+    logger,
+    topics: () => registry.all(),
+    queueGroupsOf: ({ name, id }) => {
+      const topic = store.state.topics.get(name);
+      return topic?.id === id ? (topic.queueGroups ?? []) : undefined;
+    },
+    floorsOf: groupParts.floorsOf,
+    deleteRecords: (target, offset) => partitions.deleteRecords(target, offset, 'broker'),
+  });
+}
+
+/** The writer of records that groups coordinated by this broker put back. */
+function redrivenRecordsOf(
+  { partitions, producerIds }: BrokerParts,
+  {
+    registry,
+    producePath,
+  }: { readonly registry: TopicRegistry; readonly producePath: ProducePath },
+): RedrivenRecords {
+  return new RedrivenRecords({
+    topic: (name) => registry.get(name),
+    newProducer: async () => ({ producerId: await producerIds.next(), producerEpoch: 0 }),
+    fetch: (request) => partitions.fetch(request, 'broker'),
+    produce: (topic, request) => producePath.produce(topic, request, 'broker'),
   });
 }
 
@@ -161,11 +228,13 @@ interface ClosedParts {
   readonly logManager: LogManager;
   readonly store: CoordinationStore;
   readonly replicas: ReplicaManager;
+  readonly delayed: DelayedRecords;
   readonly registry: TopicRegistry;
   readonly producePath: ProducePath;
   readonly coordinators: GroupCoordinators;
   readonly polls: GroupParts['polls'];
   readonly watcher: GroupParts['watcher'];
+  readonly acknowledged: AcknowledgedRecords;
 }
 
 function endWaits({ polls, replicas }: ClosedParts): void {
@@ -174,14 +243,16 @@ function endWaits({ polls, replicas }: ClosedParts): void {
 }
 
 async function close(parts: ClosedParts, handOver?: () => Promise<void>): Promise<void> {
-  const { logManager, store, replicas, registry, producePath, coordinators } = parts;
+  const { logManager, store, replicas, delayed, registry, producePath, coordinators } = parts;
   endWaits(parts);
   parts.watcher.close();
   // New produce requests are refused from here on.
   await producePath.close(registry.all());
+  await parts.acknowledged.stop();
   await coordinators.close();
   await handOver?.();
   await registry.close();
+  await delayed.close();
   replicas.close();
   await store.close();
   await logManager.close();
@@ -190,14 +261,16 @@ async function close(parts: ClosedParts, handOver?: () => Promise<void>): Promis
 interface WatchedParts {
   readonly registry: TopicRegistry;
   readonly replicas: ReplicaManager;
+  readonly delayed: DelayedRecords;
   readonly producePath: ProducePath;
   readonly coordinators: GroupCoordinators;
   readonly polls: GroupParts['polls'];
+  readonly acknowledged: AcknowledgedRecords;
   readonly logManager: LogManager;
 }
 
 function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
-  const { registry, replicas, producePath, coordinators, polls, logManager } = parts;
+  const { registry, replicas, delayed, producePath, coordinators, polls, logManager } = parts;
   const { reserve, producerMemory, expiryClock } = logManager;
   const partitions: PartitionStatus[] = [];
   for (const { topicPartition, log } of replicas.table.partitions()) {
@@ -247,7 +320,11 @@ function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
       ...coordinators.counts,
       pollsWaiting: polls.waiting,
       pollsRefusedTotal: polls.refusedTotal,
+      queueGroupsRemembered: polls.queueGroups,
+      acknowledgedDeletedTotal: parts.acknowledged.deletedTotal,
     },
+    queues: coordinators.queueCounts,
+    delayedRecords: delayed.status,
     cluster: undefined,
   };
 }

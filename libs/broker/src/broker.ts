@@ -15,8 +15,15 @@ import type {
   TopicPartition,
 } from '#protocol';
 import type { Groups } from './groups/groups.js';
+import type { Requester } from './requester.js';
 
 export interface Broker {
+  /**
+   * The same broker for the requests of one requester, whom they name to the brokers that serve
+   * them. While authentication is off, requests name nobody.
+   */
+  as(requester: Requester): Broker;
+
   describeCluster(): ClusterDescription;
 
   createTopic(request: CreateTopicRequest): Promise<TopicDescription>;
@@ -110,10 +117,17 @@ export interface ElectLeaderRequest {
 
 export interface TopicDescription {
   readonly name: string;
+  /** Kafka's topic id; a topic that is deleted and created again has another one. */
+  readonly topicId: string;
   readonly internal: boolean;
   readonly configs: Readonly<Record<TopicConfigKey, string>>;
   readonly configSources: Readonly<Record<TopicConfigKey, 'default' | 'topic'>>;
   readonly partitions: readonly PartitionDescription[];
+  /**
+   * Queue groups of the topic. Present where it has some, and where its records are deleted when
+   * all of them are done with them.
+   */
+  readonly queueGroups?: readonly string[];
 }
 
 /** A partition's state; members that this broker does not know now are null. */
@@ -178,7 +192,7 @@ export interface ProduceRequest {
   readonly timeoutMs: number;
   readonly partitioner: 'sticky' | 'roundrobin';
   /** Makes the request one record batch of its own, for one partition, that is written once. */
-  readonly producer?: ProducerIdentity & { readonly sequence: number };
+  readonly producer?: RequestProducer;
   /** Wall-clock time of arrival in ms, which timestamps are compared with; now unless given. */
   readonly receivedMs?: number;
   /** False: full buffers reject at once instead of after max.block.ms (acks=0 never waits). */
@@ -190,6 +204,11 @@ export interface ProduceRequest {
 export interface ProducerIdentity {
   readonly producerId: number;
   readonly producerEpoch: number;
+}
+
+/** The producer of a request, and the sequence of its first record in its partition. */
+export interface RequestProducer extends ProducerIdentity {
+  readonly sequence: number;
 }
 
 /**

@@ -1,3 +1,4 @@
+export { DEAD_LETTER_TOPIC_CONFIG, TopicPattern } from '#groups';
 export type {
   Acks,
   AlterTopicRequest,
@@ -19,6 +20,7 @@ export type {
   ProduceResult,
   ProducerIdentity,
   ReplicaProgress,
+  RequestProducer,
   TopicChanged,
   TopicDescription,
   TopicLimits,
@@ -28,7 +30,9 @@ export {
   type ClusterBrokerSettings,
   type ClusterNetwork,
   openClusterBroker,
+  type SecurityPeers,
 } from './cluster/open-cluster-broker.js';
+export type { GroupLags } from './groups/group-lags.js';
 export type {
   GroupMembers,
   MemberCommit,
@@ -42,22 +46,36 @@ export type {
   GroupDescription,
   GroupList,
   GroupListEntry,
+  GroupListRequest,
   GroupMemberDescription,
   GroupPartitionDescription,
   Groups,
   JoinRequest,
+  MemberHeartbeatState,
   MemberPollRequest,
   MemberRecords,
   MemberState,
   OffsetMove,
+  OffsetResetRequest,
   OffsetResetTarget,
   PartitionRead,
+  PositionReset,
   QueueAck,
   QueueAckResult,
   QueueRead,
   QueueRecords,
   TopicChoice,
 } from './groups/groups.js';
+export type { QueueDelivering, QueueReceiver } from './groups/queue-receiver.js';
+export type {
+  InFlightRecord,
+  InFlightRequest,
+  PartitionEnd,
+  PurgeRequest,
+  Queues,
+  RedriveRequest,
+  RedriveResult,
+} from './groups/queues.js';
 export type {
   BrokerStatus,
   ClusterStatus,
@@ -67,4 +85,5 @@ export type {
   PartitionStatus,
 } from './local-broker-options.js';
 export { openLocalBroker } from './open-local-broker.js';
+export type { Requester } from './requester.js';
 export { deliverAtFault, timestampFault, timestampRange } from './timestamp-range.js';

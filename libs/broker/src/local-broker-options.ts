@@ -1,8 +1,9 @@
 import type { LeaseRenewalCounts, StoreFault } from '#coordination';
-import type { GroupCounts, GroupSettings } from '#groups';
+import type { GroupCounts, GroupSettings, QueueCounts } from '#groups';
 import type { LogObserver, OffsetRange, ProducerMemoryStatus } from '#log';
 import type {
   Clock,
+  DiskReserve,
   DiskReserveStatus,
   ExpiryClockStatus,
   FileSystem,
@@ -10,18 +11,19 @@ import type {
   Random,
   Scheduler,
 } from '#runtime';
+import type { SecurityMetadata } from '#security';
 import type { Broker } from './broker.js';
+import type { DelayedRecordsSettings, DelayedRecordsStatus } from './delayed-records.js';
+import type { GroupLags } from './groups/group-lags.js';
 
 /** Settings of a broker. Sizes in bytes, times in milliseconds. */
-export interface LocalBrokerSettings extends Partial<GroupSettings> {
+export interface LocalBrokerSettings
+  extends Partial<GroupSettings>,
+    Partial<DelayedRecordsSettings> {
   readonly dataDir: string;
   readonly clusterId: string;
   readonly brokerId: number;
-  readonly rack: string | null;
-  /**
-   * URL of this broker for clients. A function, because the port may be known only after listening.
-   */
-  readonly url: () => string | null;
+  readonly rack?: string | undefined;
   /** Moment at which an append is acknowledged: after fdatasync, or after write. */
   readonly durability: 'fsync' | 'os';
   /** Kept free of records on the disk, for deletions and the like when it is full. */
@@ -33,6 +35,8 @@ export interface LocalBrokerSettings extends Partial<GroupSettings> {
   readonly batchSizeBytes: number;
   readonly lingerMs: number;
   readonly longPollsMax: number;
+  /** Groups whose queue mode is remembered; a forgotten one costs a call more per poll. */
+  readonly queueGroupsMax?: number;
   /** Reads of records from disk at the same time; others wait in their order. */
   readonly diskReadsMax: number;
   readonly topicsMax: number;
@@ -47,18 +51,24 @@ export interface LocalBrokerSettings extends Partial<GroupSettings> {
   /** Time after its last append in which a producer is not forgotten to make room for others. */
   readonly producerProtectedMs: number;
   readonly retentionCheckIntervalMs: number;
+  /** Interval in which records are deleted that queues are done with; 1000 by default. */
+  readonly deleteOnAckIntervalMs?: number;
   readonly compactionCheckIntervalMs: number;
   readonly compactionBytesPerSecond: number;
   readonly compactionMapBytes: number;
   /** Segment files kept open while they are not used; 1024 by default. */
   readonly openFilesMax?: number;
   /** Partitions that the limit of descriptors lets keep a file open; see ReplicaLimits. */
-  readonly partitionFilesMax?: number;
+  readonly partitionFilesMax?: number | undefined;
+  /** Bytes that the records of one compressed batch may unpack to; 64 MiB by default. */
+  readonly unpackedBatchBytesMax?: number;
   readonly segmentsMax?: number;
   readonly scrubBytesPerSecond?: number;
   readonly scrubIntervalMs?: number;
   readonly clockJumpMs?: number;
   readonly clockGraceMs?: number;
+  /** `on`: requests name their callers; default `off`. */
+  readonly auth?: 'off' | 'on' | undefined;
   readonly offsetsTopicPartitions: number;
   readonly offsetsKeptMax: number;
   readonly offsetsKeptBytes: number;
@@ -74,11 +84,15 @@ export interface LocalBrokerPorts {
   readonly random: Random;
   readonly logger: Logger;
   readonly observer: LogObserver;
+  /** Returns the URL of this broker for clients; null until its port is known. */
+  readonly url: () => string | null;
 }
 
 /** A broker that serves, and what its owner needs to stop and to watch it. */
 export interface OpenBroker {
   readonly broker: Broker;
+  /** Disk space for what must be written on a full disk. */
+  readonly reserve: DiskReserve;
   /**
    * The current status, for metrics and health, in one turn of the event loop: it walks all
    * partitions, which takes some fifty milliseconds with thousands of them.
@@ -86,6 +100,13 @@ export interface OpenBroker {
   status(): BrokerStatus;
   /** The status in slices; each partition is read in one turn of the event loop. */
   statusInSlices(): Promise<BrokerStatus>;
+  /** Lags of groups that this broker coordinates, of at most `max` partitions. */
+  groupLags(max: number): Promise<GroupLags>;
+  /**
+   * Removes members of groups whose owners lose their key or their permission, from now on. Called
+   * at most once, while authentication is on.
+   */
+  followSecurity(metadata: Pick<SecurityMetadata, 'view' | 'onChange'>): void;
   /** Tells the cluster the URL under which clients reach this broker, once that is known. */
   announce(): Promise<void>;
   /**
@@ -126,6 +147,9 @@ export interface BrokerStatus {
   readonly diskReadsWaiting: number;
   readonly keptState: KeptStateStatus;
   readonly groups: GroupsStatus;
+  readonly queues: QueueCounts;
+  /** Indexes of delayed records at this broker. */
+  readonly delayedRecords: DelayedRecordsStatus;
   /** Undefined where this broker is the whole cluster. */
   readonly cluster: ClusterStatus | undefined;
 }
@@ -136,6 +160,10 @@ interface GroupsStatus extends GroupCounts {
   readonly pollsWaiting: number;
   /** Polls refused because too many waited. */
   readonly pollsRefusedTotal: number;
+  /** Groups that this broker remembers to be in queue mode. */
+  readonly queueGroupsRemembered: number;
+  /** Records deleted because all queue groups of their topics were done with them. */
+  readonly acknowledgedDeletedTotal: number;
 }
 
 /** Memory of state that clients made this broker keep, as counted. Totals count from the start. */

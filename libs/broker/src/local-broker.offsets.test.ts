@@ -38,6 +38,22 @@ describe('commitOffsets', () => {
     }
   });
 
+  it('keeps offsets of topics that a start opens after the offsets topic', async () => {
+    const test = await TestBroker.start({
+      topicsMax: 100,
+      partitionsMax: 100,
+      partitionsPerBrokerMax: 100,
+    });
+    const topics = Array.from({ length: 40 }, (_, number) => `zebra-${number}`);
+    for (const topic of topics) {
+      await test.broker.createTopic({ name: topic, partitions: 1 });
+      await test.broker.commitOffsets('g', [{ topic, partition: 0, offset: 0 }]);
+    }
+    await test.restart();
+    await test.scheduler.advance(1000);
+    expect(await test.broker.committedOffsets('g')).toHaveLength(topics.length);
+  });
+
   it('creates the compacted, internal offsets topic at the first commit', async () => {
     const { broker } = await withRecords();
     expect(await broker.committedOffsets('g')).toEqual([]);

@@ -32,13 +32,13 @@ describe('createTopic', () => {
     const { broker } = await TestBroker.start();
     const configs = {
       'retention.ms': 1000,
-      'sluice.delete.on.ack': true,
+      'unclean.leader.election.enable': true,
       'cleanup.policy': 'compact',
     };
     const topic = await broker.createTopic({ name: 'events', configs });
     expect(topic.configs).toMatchObject({
       'retention.ms': '1000',
-      'sluice.delete.on.ack': 'true',
+      'unclean.leader.election.enable': 'true',
       'cleanup.policy': 'compact',
     });
     expect(topic.configSources['retention.ms']).toBe('topic');

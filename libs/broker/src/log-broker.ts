@@ -9,6 +9,7 @@ import {
   topicNameFault,
 } from '#protocol';
 import { assert } from '#runtime';
+import type { Caller } from '#security';
 import type {
   AlterTopicRequest,
   Broker,
@@ -35,9 +36,10 @@ import type { Groups } from './groups/groups.js';
 import type { PartitionReplicas } from './partition-replicas.js';
 import type { ProducePath } from './produce-path.js';
 import { producerIdFault } from './producer-id-check.js';
+import type { Requester } from './requester.js';
 import { limitsOf } from './topic.js';
 import type { TopicAdmin } from './topic-admin.js';
-import { type TopicRegistry, unknownTopic } from './topic-registry.js';
+import { type TopicRegistry, unknownTopicError } from './topic-registry.js';
 
 /** The parts behind a `LogBroker`, each of which does one thing. */
 export interface LogBrokerParts {
@@ -53,14 +55,16 @@ export interface LogBrokerParts {
   readonly brokerId: number;
   readonly url: () => string | null;
   readonly autoCreateTopics: boolean;
+  /** True if requests have requesters. */
+  readonly isAuthOn: boolean;
 }
 
 /**
  * Committed offsets, for any leader of the group's partition of the offsets topic. See `Broker`.
  */
 export interface GroupOffsets {
-  commit(group: string, offsets: readonly OffsetToCommit[]): Promise<void>;
-  committed(group: string, topic?: string): Promise<CommittedOffset[]>;
+  commit(group: string, offsets: readonly OffsetToCommit[], requester?: Requester): Promise<void>;
+  committed(group: string, topic?: string, requester?: Requester): Promise<CommittedOffset[]>;
 }
 
 /** Limits of a topic that is created by producing to it. */
@@ -73,9 +77,33 @@ const AUTO_CREATED_LIMITS: TopicLimits = limitsOf(1, parseTopicConfig({}, 1));
  */
 export class LogBroker implements Broker {
   readonly #parts: LogBrokerParts;
+  readonly #requester: Requester | undefined;
+  /** Views of this broker by the caller that they are for. */
+  readonly #views: WeakMap<Caller, LogBroker>;
 
-  constructor(parts: LogBrokerParts) {
+  constructor(
+    parts: LogBrokerParts,
+    requester?: Requester,
+    views = new WeakMap<Caller, LogBroker>(),
+  ) {
     this.#parts = parts;
+    this.#requester = requester;
+    this.#views = views;
+  }
+
+  as(requester: Requester): LogBroker {
+    if (!this.#parts.isAuthOn) return this;
+    if (requester === 'broker') return this.#viewOf(requester);
+    const known = this.#views.get(requester);
+    if (known !== undefined) return known;
+    const view = this.#viewOf(requester);
+    this.#views.set(requester, view);
+    return view;
+  }
+
+  #viewOf(requester: Requester): LogBroker {
+    const groups = this.#parts.groups.as(requester);
+    return new LogBroker({ ...this.#parts, groups }, requester, this.#views);
   }
 
   describeCluster(): ClusterDescription {
@@ -155,7 +183,9 @@ export class LogBroker implements Broker {
       if (fault !== undefined) return Promise.reject(fault);
     }
     const topic = registry.get(request.topic);
-    return topic === undefined ? this.#produceToNew(request) : producePath.produce(topic, request);
+    return topic === undefined
+      ? this.#produceToNew(request)
+      : producePath.produce(topic, request, this.#requester);
   }
 
   async initProducer(): Promise<ProducerIdentity> {
@@ -163,31 +193,33 @@ export class LogBroker implements Broker {
   }
 
   fetch(request: FetchRequest): Promise<FetchResult> {
-    return this.#parts.partitions.fetch(request);
+    return this.#parts.partitions.fetch(request, this.#requester);
   }
 
   listOffset(target: TopicPartition, spec: OffsetSpec): Promise<ListedOffset> {
-    return this.#parts.partitions.listOffset(target, spec);
+    return this.#parts.partitions.listOffset(target, spec, this.#requester);
   }
 
   async deleteRecords(
     target: TopicPartition,
     beforeOffset: Offset,
   ): Promise<{ logStartOffset: Offset }> {
-    return { logStartOffset: await this.#parts.partitions.deleteRecords(target, beforeOffset) };
+    const { partitions } = this.#parts;
+    const logStartOffset = await partitions.deleteRecords(target, beforeOffset, this.#requester);
+    return { logStartOffset };
   }
 
   // oxlint-disable-next-line typescript/require-await -- what is thrown at once rejects, too
   async acceptDataLoss(target: TopicPartition, lost: OffsetRange): Promise<void> {
-    return this.#parts.partitions.acceptDataLoss(target, lost);
+    return this.#parts.partitions.acceptDataLoss(target, lost, this.#requester);
   }
 
   commitOffsets(group: string, offsets: readonly OffsetToCommit[]): Promise<void> {
-    return this.#parts.offsets.commit(group, offsets);
+    return this.#parts.offsets.commit(group, offsets, this.#requester);
   }
 
   committedOffsets(group: string, topic?: string): Promise<CommittedOffset[]> {
-    return this.#parts.offsets.committed(group, topic);
+    return this.#parts.offsets.committed(group, topic, this.#requester);
   }
 
   get groups(): Groups {
@@ -202,8 +234,8 @@ export class LogBroker implements Broker {
         `Topic names that begin with "__" are the cluster's own: clients do not produce to them.`,
       );
     }
-    if (!this.#mayBeMade(request.topic)) throw unknownTopic(request.topic);
-    return producePath.produce(await admin.ensure(request.topic), request);
+    if (!this.#mayBeMade(request.topic)) throw unknownTopicError(request.topic);
+    return producePath.produce(await admin.ensure(request.topic), request, this.#requester);
   }
 
   #mayBeMade(topic: string): boolean {

@@ -2,7 +2,7 @@ import { ProtocolError } from '#protocol';
 import type { Partition } from '#replication';
 
 /** The refusal of a write with acks=all while too few replicas are in sync. */
-export function notEnoughReplicas(partition: Partition): ProtocolError {
+export function notEnoughReplicasError(partition: Partition): ProtocolError {
   const { isr } = partition.metadata;
   const required = partition.minInsyncReplicas;
   return new ProtocolError(

@@ -41,20 +41,27 @@ export async function openLocalBroker(
   settings: LocalBrokerSettings & Partial<ClusterBrokerSettings>,
   ports: LocalBrokerPorts,
 ): Promise<OpenBroker> {
-  await assertOwnDataDir({ ...settings, ...ports });
+  await assertOwnDataDir({
+    fileSystem: ports.fileSystem,
+    dataDir: settings.dataDir,
+    clusterId: settings.clusterId,
+    brokerId: settings.brokerId,
+  });
   const completeSettings = { ...CLUSTER_DEFAULTS, ...settings };
   return openClusterBroker(completeSettings, withoutPeers(completeSettings, ports));
 }
 
 /** The outside world of a broker that is a cluster of one. */
 export function withoutPeers(
-  settings: LocalBrokerSettings,
+  { dataDir, clusterId, brokerId }: LocalBrokerSettings,
   ports: LocalBrokerPorts,
 ): ClusterBrokerPorts {
+  const { fileSystem, random } = ports;
   return {
     ...ports,
     network: NO_NETWORK,
-    openStore: ({ reserve }) => EmbeddedStore.open({ ...settings, ...ports, reserve }),
+    openStore: ({ reserve }) =>
+      EmbeddedStore.open({ fileSystem, random, dataDir, clusterId, brokerId, reserve }),
     // Nobody else registers in a store of this broker's own.
     onFenced: () => undefined,
   };

@@ -17,7 +17,7 @@ import type {
 } from './broker.js';
 import type { LeaderStatus } from './leader-status.js';
 import { assertBrokersHaveRoom, type ReplicaLimits } from './replica-counts.js';
-import { noPartition, type TopicAdmin, type TopicAdminOptions } from './topic-admin.js';
+import { type TopicAdmin, type TopicAdminOptions, unknownPartitionError } from './topic-admin.js';
 import type { TopicRegistry } from './topic-registry.js';
 
 /** Longest wait for a majority of the brokers to have a request on disk, in ms. */
@@ -74,7 +74,7 @@ export class PartitionReplicas {
   async describe(target: TopicPartition): Promise<PartitionReplicasDescription> {
     const { store, statusesOf } = this.#options;
     const metadata = store.state.topics.get(target.topic)?.partitions[target.partition];
-    if (metadata === undefined) throw noPartition(target);
+    if (metadata === undefined) throw unknownPartitionError(target);
     const statuses = await statusesOf([target], { withReplicas: true });
     const status = statuses.get(topicPartitionName(target));
     const { leader, replicas, isr } = metadata;

@@ -10,6 +10,7 @@ import type { BatchAppended, LeaderAppend } from './cluster/leader-transport.js'
 import { LocalLeader } from './cluster/local-leader.js';
 import { PartitionWriter } from './partition-writer.js';
 import { PendingProduce } from './pending-produce.js';
+import type { Requester } from './requester.js';
 import { produceOf } from './testing/records.js';
 import { Topic } from './topic.js';
 
@@ -76,6 +77,19 @@ describe('PartitionWriter', () => {
     await world.send([pending]);
     expect((await answer).parts[0]?.baseOffset).toBe(0);
     expect(world.leader.sent).toEqual(['id 77 seq 5 x1']);
+  });
+
+  it('names each caller once, and fails only the requests of the one that is refused', async () => {
+    const world = new World();
+    const [ada, eve] = [callerOf('user:ada'), callerOf('user:eve')];
+    world.leader.refused = eve;
+    const requests = [ada, eve, ada].map((requester) => world.pending(['a'], {}, requester));
+    const answers = requests.map((one) => one.answer().catch((error: ProtocolError) => error));
+    await world.send(requests);
+    const [first, refused, third] = await Promise.all(answers);
+    expect(refused).toMatchObject({ code: 'TOPIC_AUTHORIZATION_FAILED', outcome: 'failed' });
+    expect([first, third].map(baseOffsetOf)).toEqual([0, 1]);
+    expect(world.leader.callers).toEqual([[ada, eve], [ada], [eve], [ada]]);
   });
 
   it('asks for all acknowledgements when one of the requests wants them', async () => {
@@ -175,6 +189,9 @@ describe('PartitionWriter at the only replica', () => {
 class ScriptedLeader {
   readonly sent: string[] = [];
   readonly acks: string[] = [];
+  readonly callers: LeaderAppend['callers'][] = [];
+  /** A caller whose records are refused. */
+  refused: Requester | undefined;
   #nextOffset = 0;
   #next: (() => BatchAppended[]) | undefined;
   #held: Promise<void> | undefined;
@@ -198,8 +215,9 @@ class ScriptedLeader {
     return resolve;
   }
 
-  async append({ batches, acks }: LeaderAppend): Promise<BatchAppended[]> {
+  async append({ batches, acks, callers }: LeaderAppend): Promise<BatchAppended[]> {
     this.acks.push(acks);
+    this.callers.push(callers);
     for (const bytes of batches) {
       const { producerId, baseSequence, recordCount } = new RecordBatch(bytes);
       this.sent.push(`id ${producerId} seq ${baseSequence} x${recordCount}`);
@@ -208,6 +226,9 @@ class ScriptedLeader {
     const next = this.#next;
     this.#next = undefined;
     await this.#held;
+    if (this.refused !== undefined && callers?.includes(this.refused) === true) {
+      throw new ProtocolError('TOPIC_AUTHORIZATION_FAILED', 'No.');
+    }
     if (next !== undefined) return next();
     return batches.map((bytes) => {
       const { recordCount } = new RecordBatch(bytes);
@@ -249,9 +270,11 @@ class World {
   pending(
     records: Parameters<typeof produceOf>[1],
     options: Partial<ProduceRequest> = {},
+    requester?: Requester,
   ): PendingProduce {
     const part = { partition: 0, indexes: undefined, sizeBytes: 10 };
-    return new PendingProduce(produceOf('events', records, options), [part], () => undefined);
+    const request = produceOf('events', records, options);
+    return new PendingProduce(request, [part], () => undefined, requester);
   }
 
   /** Lets this broker lead the partition without any other replica. */
@@ -278,6 +301,11 @@ class World {
     await this.send(pending);
     return Promise.all(answers);
   }
+}
+
+function callerOf(principal: string): Requester {
+  const credential = { kind: 'token' } as const;
+  return { principal, groups: [], isSuperUser: false, credential, expiresAtMs: null };
 }
 
 function appended(baseOffset: number, records: number) {

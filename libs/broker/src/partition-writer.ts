@@ -27,9 +27,10 @@ import type { LocalLeader } from './cluster/local-leader.js';
 import type { PartitionAccess } from './cluster/partition-access.js';
 import { PartitionProducer } from './cluster/partition-producer.js';
 import { createTimeOf } from './create-time.js';
-import { areLarge } from './large-entries.js';
-import { notEnoughReplicas } from './not-enough-replicas.js';
+import { areEncodedInSlices } from './large-entries.js';
+import { notEnoughReplicasError } from './not-enough-replicas.js';
 import type { ProduceEntry } from './pending-produce.js';
+import type { Requester } from './requester.js';
 import { answerEntries, appendedRecords, failEntries, type Send } from './send.js';
 import type { Topic } from './topic.js';
 
@@ -78,7 +79,7 @@ export class PartitionWriter {
   refusal(topic: Topic, { partition, pending }: ProduceEntry): ProtocolError | undefined {
     if (pending.acks !== 'all') return undefined;
     const led = topic.ledPartition(partition);
-    return led === undefined || led.hasEnoughReplicas() ? undefined : notEnoughReplicas(led);
+    return led === undefined || led.hasEnoughReplicas() ? undefined : notEnoughReplicasError(led);
   }
 
   /**
@@ -89,7 +90,7 @@ export class PartitionWriter {
   write(topic: Topic, number: number, entries: readonly ProduceEntry[]): Promise<void> {
     const partition = topic.ledPartition(number);
     if (partition?.isSoleReplica !== true) return this.#writeInTurn(topic, number, entries);
-    const isAtOnce = !this.#slicing.has(partition) && !areLarge(entries);
+    const isAtOnce = !this.#slicing.has(partition) && !areEncodedInSlices(entries);
     return isAtOnce
       ? this.#appendHere(topic, number, entries)
       : this.#appendInSlices(topic, partition, entries);
@@ -204,9 +205,8 @@ export class PartitionWriter {
         await this.#answer(send, await this.#append(send));
       }
     } catch (error) {
-      const isTooLarge = error instanceof ProtocolError && error.code === 'MESSAGE_TOO_LARGE';
-      if (!isTooLarge || waiting.length === 1) failEntries(waiting, error);
-      // The topic's limit may have been lowered since: the others must not fail with one.
+      if (!isOfOneEntry(error) || waiting.length === 1) failEntries(waiting, error);
+      // The others must not fail with one.
       else for (const entry of waiting) await this.#write(topic, partition, [entry], producer);
     }
   }
@@ -256,7 +256,7 @@ export class PartitionWriter {
       ...entries.map(({ pending }) => pending.deadlineMs || nowMs + pending.timeoutMs),
     );
     const isAbandoned = (): boolean => topic.isDeleted || entries.every((entry) => entry.isDone);
-    return this.#options.appendAtLeader(appendOf(send), { deadlineMs, isAbandoned });
+    return this.#options.appendAtLeader(forwardableAppendOf(send), { deadlineMs, isAbandoned });
   }
 
   /**
@@ -276,7 +276,7 @@ export class PartitionWriter {
     if (entry === undefined) return;
     const request = { topic: topic.name, partition, maxBytes: 1, minBytes: 1, waitMs: 0 };
     const createTimeMs = await createTimeOf(entry, result, async (offset) => {
-      const { batches } = await this.#options.partitions.fetch({ ...request, offset });
+      const { batches } = await this.#options.partitions.fetch({ ...request, offset }, 'broker');
       return batches[0];
     });
     entry.succeed(result.baseOffset, result.logAppendTimeMs, createTimeMs ?? send.nowMs);
@@ -290,7 +290,7 @@ export class PartitionWriter {
     producer: BatchProducer,
   ): Promise<Send> {
     const encoding = this.#encodingOf(topic, entries, producer);
-    const encoded = areLarge(entries)
+    const encoded = areEncodedInSlices(entries)
       ? await inSlices(encodeInSlices(entries, encoding))
       : encodeRecordBatches(entries, encoding);
     return sendOf(topic, partition, entries, { encoding, encoded });
@@ -338,6 +338,35 @@ function appendOf({ topic, partition, entries, batches }: Send): LeaderAppend {
   const acks: Acks = entries.some(({ pending }) => pending.acks === 'all') ? 'all' : '1';
   return { topic: topic.name, topicId: topic.id, partition, acks, batches };
 }
+
+/** An append that may be sent to another broker, which decides about its callers. */
+function forwardableAppendOf(send: Send): LeaderAppend {
+  const append = appendOf(send);
+  if (send.entries[0]?.pending.requester === undefined) return append;
+  return { ...append, callers: requestersOf(send.entries) };
+}
+
+/** Requesters of entries, each once. */
+function requestersOf(entries: readonly ProduceEntry[]): readonly Requester[] {
+  const requesters = new Set<Requester>();
+  for (const { pending } of entries) {
+    if (pending.requester !== undefined) requesters.add(pending.requester);
+  }
+  return [...requesters];
+}
+
+/** True for errors of single entries, which the others that were sent with them do not share. */
+function isOfOneEntry(error: unknown): boolean {
+  return error instanceof ProtocolError && ERRORS_OF_ONE.has(error.code);
+}
+
+const ERRORS_OF_ONE: ReadonlySet<string> = new Set([
+  // The topic's limit may have been lowered since the entries were checked.
+  'MESSAGE_TOO_LARGE',
+  // The leader may know newer rules than this broker.
+  'TOPIC_AUTHORIZATION_FAILED',
+  'SASL_AUTHENTICATION_FAILED',
+]);
 
 /** True when leadership was lost before anything was appended: the new leader may append it. */
 function isNotBegun(error: unknown): boolean {

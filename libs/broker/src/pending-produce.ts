@@ -7,9 +7,10 @@
  * in use. On the hot path it costs one promise, and its entries are the parts of its answer.
  */
 import type { RecordSelection } from '#log';
-import { AccumulatorEntry } from '#producer';
+import { AccumulatorEntry, type DeadlineEntry } from '#producer';
 import { type Offset, ProtocolError, type RecordSet } from '#protocol';
 import type { Acks, ProducePart, ProduceRequest, ProduceResult } from './broker.js';
+import type { Requester } from './requester.js';
 
 /** The records of a request that go to one partition. */
 export class ProduceEntry
@@ -66,13 +67,15 @@ export interface PartitionRecords {
   readonly sizeBytes: number;
 }
 
-export class PendingProduce {
+export class PendingProduce implements DeadlineEntry<PendingProduce> {
   readonly records: RecordSet;
   readonly acks: Acks;
   readonly producer: ProduceRequest['producer'];
   readonly timeoutMs: number;
+  /** Undefined while authentication is off. */
+  readonly requester: Requester | undefined;
   readonly entries: ProduceEntry[];
-  /** Set by `ProduceDeadlines`, whose list it is linked into. */
+  /** Set by `Deadlines`, whose list it is linked into. */
   deadlineMs = 0;
   nextDeadline: PendingProduce | undefined;
   previousDeadline: PendingProduce | undefined;
@@ -86,11 +89,13 @@ export class PendingProduce {
     request: ProduceRequest,
     parts: readonly PartitionRecords[],
     onFinished: (pending: PendingProduce) => void,
+    requester?: Requester,
   ) {
     this.records = request.records;
     this.acks = request.acks;
     this.producer = request.producer;
     this.timeoutMs = request.timeoutMs;
+    this.requester = requester;
     this.#onFinished = onFinished;
     this.#unfinished = parts.length;
     this.entries = parts.map((part) => new ProduceEntry(this, part));

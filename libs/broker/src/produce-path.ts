@@ -8,16 +8,17 @@
  * Overlap: requests may overlap. Requests for one partition are written in the order in which they
  * were buffered.
  */
-import { Accumulator, BufferPool, type PartitionQueue } from '#producer';
+import { Accumulator, BufferPool, Deadlines, type PartitionQueue } from '#producer';
 import { ProtocolError } from '#protocol';
 import type { Clock, Scheduler } from '#runtime';
 import type { ProduceRequest, ProduceResult } from './broker.js';
+import { BUFFER_ERRORS } from './buffer-errors.js';
 import type { PartitionWriter } from './partition-writer.js';
 import { type PartitionRecords, PendingProduce, type ProduceEntry } from './pending-produce.js';
 import { assignPartitions, checkProduce, memoryBytes } from './produce-check.js';
-import { ProduceDeadlines } from './produce-deadlines.js';
+import type { Requester } from './requester.js';
 import type { Topic } from './topic.js';
-import { unknownTopic } from './topic-registry.js';
+import { unknownTopicError } from './topic-registry.js';
 
 /** A larger drain continues in the next one, which bounds the time of one encoding. */
 const DRAIN_BYTES_MAX = 1024 * 1024;
@@ -37,7 +38,7 @@ export class ProducePath {
   readonly #writer: PartitionWriter;
   readonly #clock: Clock;
   readonly #accumulator: Accumulator<ProduceEntry>;
-  readonly #deadlines: ProduceDeadlines;
+  readonly #deadlines: Deadlines<PendingProduce>;
   #isClosed = false;
   readonly #onFinished = (pending: PendingProduce): void => {
     this.#deadlines.remove(pending);
@@ -48,28 +49,38 @@ export class ProducePath {
     const { clock, scheduler, bufferMemoryBytes, maxBlockMs, lingerMs, batchSizeBytes } = options;
     this.#writer = options.writer;
     this.#clock = clock;
-    this.buffer = new BufferPool({ totalBytes: bufferMemoryBytes, maxBlockMs, timers: scheduler });
+    this.buffer = new BufferPool({
+      totalBytes: bufferMemoryBytes,
+      maxBlockMs,
+      timers: scheduler,
+      errors: BUFFER_ERRORS,
+    });
     this.#accumulator = new Accumulator({
       drainBytesMax: DRAIN_BYTES_MAX,
       lingerMs,
       batchSizeBytes,
       timers: scheduler,
     });
-    this.#deadlines = new ProduceDeadlines(clock, scheduler, (pending) => pending.timeOut());
+    this.#deadlines = new Deadlines(clock, scheduler, (pending) => pending.timeOut());
   }
 
-  /** @throws ProtocolError as api.md's Produce says; see `Broker.produce` */
-  produce(topic: Topic, request: ProduceRequest): Promise<ProduceResult> {
+  /**
+   * @param requester undefined while authentication is off
+   * @throws ProtocolError as api.md's Produce says; see `Broker.produce`
+   */
+  produce(topic: Topic, request: ProduceRequest, requester?: Requester): Promise<ProduceResult> {
     try {
       this.#check(topic, request);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (this.buffer.tryReserve(memoryBytes(request.records))) return this.#enqueue(topic, request);
+    if (this.buffer.tryReserve(memoryBytes(request.records))) {
+      return this.#enqueue(topic, request, requester);
+    }
     if (request.acks === '0' || request.mayBlock === false) {
       return Promise.reject(this.buffer.exhausted());
     }
-    return this.#produceWhenThereIsRoom(topic, request);
+    return this.#produceWhenThereIsRoom(topic, request, requester);
   }
 
   /** Refuses new requests and resolves when those of these topics are written. */
@@ -86,24 +97,32 @@ export class ProducePath {
     checkProduce(request, topic.limits, this.#clock.nowMs());
   }
 
-  async #produceWhenThereIsRoom(topic: Topic, request: ProduceRequest): Promise<ProduceResult> {
+  async #produceWhenThereIsRoom(
+    topic: Topic,
+    request: ProduceRequest,
+    requester: Requester | undefined,
+  ): Promise<ProduceResult> {
     const bytes = memoryBytes(request.records);
     await this.buffer.reserve(bytes, request.signal);
     // Things may have changed meanwhile: the broker stops, the topic is gone or has other limits.
     try {
-      if (topic.isDeleted) throw unknownTopic(topic.name);
+      if (topic.isDeleted) throw unknownTopicError(topic.name);
       this.#check(topic, request);
     } catch (error) {
       this.buffer.release(bytes);
       throw error;
     }
-    return this.#enqueue(topic, request);
+    return this.#enqueue(topic, request, requester);
   }
 
   /** Queues the records, for which memory is reserved. */
-  #enqueue(topic: Topic, request: ProduceRequest): Promise<ProduceResult> {
+  #enqueue(
+    topic: Topic,
+    request: ProduceRequest,
+    requester: Requester | undefined,
+  ): Promise<ProduceResult> {
     const parts = assignPartitions(topic, request);
-    const pending = new PendingProduce(request, parts, this.#onFinished);
+    const pending = new PendingProduce(request, parts, this.#onFinished, requester);
     const answer = request.acks === '0' ? accepted(parts) : pending.answer();
     if (request.acks !== '0') this.#deadlines.add(pending);
     for (const entry of pending.entries) this.#enqueueEntry(topic, entry);

@@ -10,7 +10,7 @@ export interface ReplicaLimits {
    * Segment files that this broker can keep open by its limit of descriptors; undefined when the
    * system does not say. The limits of other brokers are not known.
    */
-  readonly partitionFilesMax?: number;
+  readonly partitionFilesMax?: number | undefined;
 }
 
 /**

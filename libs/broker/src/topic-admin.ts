@@ -41,10 +41,10 @@ import type {
   PartitionDescription,
   TopicDescription,
 } from './broker.js';
-import type { LeaderStatus, StatusOptions } from './leader-status.js';
+import type { LeaderStatus, StatusOptions, StatusTarget } from './leader-status.js';
 import { assertBrokersHaveRoom, policyViolation, type ReplicaLimits } from './replica-counts.js';
 import type { Topic } from './topic.js';
-import { type TopicRegistry, unknownTopic } from './topic-registry.js';
+import { type TopicRegistry, unknownTopicError } from './topic-registry.js';
 import { assertPartitionCount, changedConfigs, topicShape } from './topic-request.js';
 
 export interface TopicAdminOptions extends ReplicaLimits {
@@ -58,7 +58,7 @@ export interface TopicAdminOptions extends ReplicaLimits {
   readonly scheduler: Scheduler;
   /** Log offsets of partitions by name, for the leaders that answer. */
   readonly statusesOf: (
-    partitions: readonly TopicPartition[],
+    partitions: readonly StatusTarget[],
     statusOptions?: StatusOptions,
   ) => Promise<ReadonlyMap<string, LeaderStatus>>;
 }
@@ -89,31 +89,20 @@ export class TopicAdmin {
   /** Creates a topic with all defaults unless it exists. */
   ensure(name: string): Promise<Topic> {
     assertTopicName(name);
-    return this.#decisions.run(
-      async () => this.#options.registry.get(name) ?? this.#create({ name }),
-    );
+    return this.#ensure({ name });
   }
 
   /** Creates the topic of committed offsets unless it exists. */
   async ensureOffsetsTopic(): Promise<void> {
-    const { registry, offsetsTopicPartitions } = this.#options;
-    if (registry.get(CONSUMER_OFFSETS_TOPIC) !== undefined) return;
-    await this.#decisions.run(async () => {
-      if (registry.get(CONSUMER_OFFSETS_TOPIC) !== undefined) return;
-      await this.#create({
-        name: CONSUMER_OFFSETS_TOPIC,
-        partitions: offsetsTopicPartitions,
-        configs: OFFSETS_TOPIC_CONFIGS,
-      });
-    });
+    const { registry, offsetsTopicPartitions: partitions } = this.#options;
+    const name = CONSUMER_OFFSETS_TOPIC;
+    if (registry.get(name) !== undefined) return;
+    await this.#ensure({ name, partitions, configs: OFFSETS_TOPIC_CONFIGS });
   }
 
   /** A topic for dead letters, created if it does not exist. */
   ensureDeadLetterTopic(name: string): Promise<Topic> {
-    const configs = { 'errors.deadletterqueue.group.enable': true };
-    return this.#decisions.run(
-      async () => this.#options.registry.get(name) ?? (await this.#create({ name, configs })),
-    );
+    return this.#ensure({ name, configs: { 'errors.deadletterqueue.group.enable': true } });
   }
 
   async alter(name: string, change: AlterTopicRequest): Promise<TopicDescription> {
@@ -142,7 +131,7 @@ export class TopicAdmin {
     const { registry, store, random } = this.#options;
     const topic = registry.getOrThrow(name);
     const isThere = partition < topic.partitionCount;
-    if (!isThere) throw noPartition({ topic: name, partition });
+    if (!isThere) throw unknownPartitionError({ topic: name, partition });
     const state = await store.update((before) =>
       type === 'preferred'
         ? electPreferredLeaders(before, [{ topic: name, partition }], random)
@@ -153,7 +142,7 @@ export class TopicAdmin {
           ),
     );
     const elected = state.topics.get(name)?.partitions[partition];
-    if (elected === undefined) throw noPartition({ topic: name, partition });
+    if (elected === undefined) throw unknownPartitionError({ topic: name, partition });
     if (type === 'preferred' && elected.leader !== elected.replicas[0]) {
       throw new ProtocolError(
         'LEADER_NOT_AVAILABLE',
@@ -169,7 +158,7 @@ export class TopicAdmin {
   async describePartition({ topic, partition }: TopicPartition): Promise<PartitionDescription> {
     const described = await this.#describeOne(this.#options.registry.getOrThrow(topic));
     const description = described.partitions[partition];
-    if (description === undefined) throw noPartition({ topic, partition });
+    if (description === undefined) throw unknownPartitionError({ topic, partition });
     return description;
   }
 
@@ -185,6 +174,7 @@ export class TopicAdmin {
       const { configs, partitions: metadata } = topic.metadata;
       descriptions.push({
         name: topic.name,
+        topicId: topic.id,
         internal: topic.isInternal,
         configs: effectiveConfigTexts(configs, topicReplicationFactor(topic.metadata)),
         configSources: configSources(configs),
@@ -192,6 +182,7 @@ export class TopicAdmin {
           const name = topicPartitionName({ topic: topic.name, partition: number });
           return this.#describePartition(number, partition, statuses.get(name));
         }),
+        ...queueGroups(topic),
       });
       sliceCount += 1 + metadata.length;
       if (sliceCount < DESCRIBED_PER_SLICE) continue;
@@ -205,6 +196,23 @@ export class TopicAdmin {
     const [description] = await this.describe([topic]);
     assert(description !== undefined, 'a topic has a description');
     return description;
+  }
+
+  #ensure(request: CreateTopicRequest): Promise<Topic> {
+    const { registry } = this.#options;
+    return this.#decisions.run(async () => {
+      const present = registry.get(request.name);
+      if (present !== undefined) return present;
+      try {
+        return await this.#create(request);
+      } catch (error) {
+        const isPresent = error instanceof ProtocolError && error.code === 'TOPIC_ALREADY_EXISTS';
+        if (!isPresent) throw error;
+        // Another broker has created it at the same time.
+        await registry.settled();
+        return registry.getOrThrow(request.name);
+      }
+    });
   }
 
   async #create(request: CreateTopicRequest): Promise<Topic> {
@@ -246,7 +254,7 @@ export class TopicAdmin {
     let partitionCount = 0;
     const state = await store.update((before) => {
       const topic = before.topics.get(name);
-      if (topic === undefined) throw unknownTopic(name);
+      if (topic === undefined) throw unknownTopicError(name);
       partitionCount = topic.partitions.length;
       return this.#alteration(before, topic, change);
     });
@@ -385,6 +393,14 @@ export class TopicAdmin {
   }
 }
 
+/** The queue groups of a topic as its description has them. */
+function queueGroups({
+  isDeletedOnAck,
+  queueGroups: groups,
+}: Topic): Pick<TopicDescription, 'queueGroups'> {
+  return isDeletedOnAck || groups.length > 0 ? { queueGroups: groups } : {};
+}
+
 function isWhole({ replicas, isr }: PartitionMetadata, { brokers }: ClusterState): boolean {
   return replicas.every((id) => isr.includes(id) || brokers.get(id)?.alive !== true);
 }
@@ -422,7 +438,7 @@ function configSources(
   return Object.fromEntries(entries) as Record<TopicConfigKey, 'default' | 'topic'>;
 }
 
-export function noPartition({ topic, partition }: TopicPartition): ProtocolError {
+export function unknownPartitionError({ topic, partition }: TopicPartition): ProtocolError {
   const detail = `There is no partition ${partition} of topic "${topic}".`;
   return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail);
 }

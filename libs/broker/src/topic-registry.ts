@@ -70,10 +70,6 @@ export class TopicRegistry {
     return this.#topics.get(name);
   }
 
-  names(): Iterable<string> {
-    return this.#topics.keys();
-  }
-
   all(): Iterable<Topic> {
     return this.#topics.values();
   }
@@ -81,7 +77,7 @@ export class TopicRegistry {
   /** @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION */
   getOrThrow(name: string): Topic {
     const topic = this.#topics.get(name);
-    if (topic === undefined) throw unknownTopic(name);
+    if (topic === undefined) throw unknownTopicError(name);
     return topic;
   }
 
@@ -223,7 +219,7 @@ export class TopicRegistry {
     if (topic?.id !== id) return;
     this.#topics.delete(name);
     this.#shortageBackoffs.delete(name);
-    for (const entry of topic.markDeleted()) entry.fail(unknownTopic(name));
+    for (const entry of topic.markDeleted()) entry.fail(unknownTopicError(name));
     this.#tell({ topic: name, kind: 'deleted' });
   }
 
@@ -252,6 +248,6 @@ export class TopicRegistry {
   }
 }
 
-export function unknownTopic(name: string): ProtocolError {
+export function unknownTopicError(name: string): ProtocolError {
   return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic "${name}".`);
 }

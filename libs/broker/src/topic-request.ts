@@ -45,6 +45,14 @@ export function changedConfigs(
         `more than the ${replicationFactor} replica${replicationFactor === 1 ? '' : 's'}`,
     );
   }
+  const isCompacted = configs['cleanup.policy']?.includes('compact') === true;
+  if (isCompacted && configs['sluice.delete.on.ack'] === 'true') {
+    faults.add(
+      '/configs/sluice.delete.on.ack',
+      'sluice.delete.on.ack needs a cleanup.policy of "delete": compaction keeps the newest ' +
+        'record of each key, whoever has acknowledged it',
+    );
+  }
   if (faults.count > 0) throw faulty('INVALID_CONFIG', faults);
   return configs;
 }

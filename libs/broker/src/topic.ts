@@ -59,6 +59,15 @@ export class Topic {
     return this.#limits.partitions;
   }
 
+  get isDeletedOnAck(): boolean {
+    return this.#config['sluice.delete.on.ack'];
+  }
+
+  /** Names of the queue groups that have positions in the topic. */
+  get queueGroups(): readonly string[] {
+    return this.#metadata.queueGroups ?? [];
+  }
+
   /** True once it was deleted: whoever waited meanwhile looks it up again, or gives up. */
   get isDeleted(): boolean {
     return this.#isDeleted;

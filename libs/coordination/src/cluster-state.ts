@@ -54,13 +54,16 @@ export const EMPTY_CLUSTER: ClusterState = {
 };
 
 /** True when a commit directly follows a state. */
-export function follows(commit: MetadataCommit, state: ClusterState): boolean {
+export function directlyFollows(commit: MetadataCommit, state: ClusterState): boolean {
   return commit.version === state.version + 1 && commit.previousChangeId === state.changeId;
 }
 
 /** The state after a commit, which must directly follow it. */
 export function applyCommit(state: ClusterState, commit: MetadataCommit): ClusterState {
-  assert(follows(commit, state), `commit ${commit.version} does not follow ${state.version}`);
+  assert(
+    directlyFollows(commit, state),
+    `commit ${commit.version} does not follow ${state.version}`,
+  );
   const { version, changeId, changes } = commit;
   return { ...applyChanges(state, changes), version, changeId };
 }

@@ -6,8 +6,8 @@
  */
 
 import { join } from 'node:path';
-import type { FileSystem, Random } from '#runtime';
-import { DataDirError } from './data-dir-error.js';
+import { DataDirError, type FileSystem, type Random } from '#runtime';
+
 import { DurableJsonFile } from './durable-json-file.js';
 
 const FILE_NAME = 'meta.json';

@@ -17,8 +17,7 @@
 import { dirname } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import { ProtocolError } from '#protocol';
-import type { FileSystem } from '#runtime';
-import { DataDirError } from './data-dir-error.js';
+import { DataDirError, type FileSystem } from '#runtime';
 
 export interface DurableDocument {
   readonly format_version: number;

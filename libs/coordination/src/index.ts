@@ -4,7 +4,6 @@ export type {
   Decision,
   MetadataListener,
 } from './coordination-store.js';
-export { DataDirError } from './data-dir-error.js';
 export { assertOwnDataDir } from './data-dir-identity.js';
 export { asController, electController } from './decisions/controller.js';
 export {
@@ -17,23 +16,29 @@ export {
   type UncleanElection,
 } from './decisions/elections.js';
 export {
+  type IncompletePartition,
   type IsrMember,
   type IsrProposal,
-  type LackingPartition,
   leaveIsrs,
   proposeIsr,
 } from './decisions/isr.js';
-export { inOrder } from './decisions/partition-changes.js';
+export { decideInSequence } from './decisions/partition-changes.js';
 export {
-  awaitedVersion,
-  proceedReassignments,
+  type CoordinatorTerm,
+  listQueueGroup,
+  unlistQueueGroup,
+} from './decisions/queue-groups.js';
+export {
+  advanceReassignments,
   type ReassignmentRequest,
   type ReplicaMoves,
   reassignReplicas,
   replicaMoves,
+  versionToBeJournaled,
 } from './decisions/reassignments.js';
 export {
   BrokerIdTakenError,
+  ForeignBrokerError,
   type Registrant,
   registerBroker,
   removeBroker,
@@ -48,6 +53,7 @@ export {
   type TopicChange,
 } from './decisions/topics.js';
 export { EmbeddedStore } from './embedded/embedded-store.js';
+export { brokerWithout, FEATURE_LEVEL } from './feature-level.js';
 export type {
   BrokerLease,
   LeaseRenewalCounts,
@@ -56,6 +62,7 @@ export type {
 } from './lease/lease-renewer.js';
 export type {
   BrokerRegistration,
+  BrokerSecurity,
   ControllerMetadata,
   DeletedTopic,
   MetadataChange,
@@ -69,6 +76,13 @@ export {
   topicReplicationFactor,
 } from './min-insync-replicas.js';
 export { ProducerIds } from './producer-ids.js';
+export { RedisSecurity, type RedisSecurityOptions } from './redis/open-cluster-security.js';
 export { RedisStore, type RedisStoreOptions } from './redis/open-redis-store.js';
 export { parseRedisUrl, RedisUrlError } from './redis/redis-url.js';
 export type { StoreFault } from './registry/store-fault.js';
+export type { ClusterSecurity } from './security/cluster-security.js';
+export type {
+  RevocationAnswer,
+  RevocationMessage,
+  RevocationPeers,
+} from './security/revocation-exchange.js';

@@ -5,7 +5,7 @@ export interface TopicMetadata {
   readonly name: string;
   /** UUID; a topic that is deleted and created again has another one. */
   readonly id: string;
-  /** Number that rises with every change of its configs or its number of partitions. */
+  /** Number that rises with every change of its configs, its number of partitions or its queues. */
   readonly version: number;
   readonly configs: TopicConfigOverrides;
   readonly partitions: readonly PartitionMetadata[];
@@ -14,6 +14,8 @@ export interface TopicMetadata {
    * disk.
    */
   readonly minInsyncHold?: MinInsyncHold;
+  /** Names of the queue groups that have positions in the topic; absent without one. */
+  readonly queueGroups?: readonly string[];
 }
 
 /**
@@ -88,8 +90,20 @@ export interface BrokerRegistration {
   readonly brokerEpoch: number;
   /** UUID of its data directory: another one under the same id is a replaced disk. */
   readonly dataDirUuid: string;
+  /** Features of its version (feature-level.ts); absent for versions without levels. */
+  readonly featureLevel?: number;
+  /** Present for brokers of a cluster; absent for earlier versions. */
+  readonly security?: BrokerSecurity;
   /** True from its registration until its lease has expired or it has stopped. */
   readonly alive: boolean;
+}
+
+/** Proofs that a broker registers with, so that brokers of one cluster recognise each other. */
+export interface BrokerSecurity {
+  /** Proofs of the cluster secrets that the broker accepts. */
+  readonly proofs: string;
+  /** Digest of the settings of security that must be the same for all brokers. */
+  readonly agreement: string;
 }
 
 /** The broker that elects leaders. */

@@ -58,7 +58,7 @@ export function countedReplicas({ replicas, reassignment }: PartitionMetadata): 
  * Number of counted replicas whose journals a rebuild needs: one of every ISR that could
  * acknowledge.
  */
-export function replicasNeeded(topic: InsyncTopic, partition: PartitionMetadata): number {
+export function replicasNeededByRebuild(topic: InsyncTopic, partition: PartitionMetadata): number {
   const { replicas, reassignment } = partition;
   const ways = reassignment === undefined ? [replicas] : [reassignment.from, reassignment.to];
   const least = Math.min(...ways.map(({ length }) => configuredMinInsync(topic, length)));

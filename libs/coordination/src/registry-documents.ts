@@ -5,6 +5,7 @@
 import type { TopicConfigOverrides } from '#protocol';
 import type {
   BrokerRegistration,
+  BrokerSecurity,
   MinInsyncHold,
   PartitionMetadata,
   Reassignment,
@@ -19,6 +20,10 @@ export interface BrokerDocument {
   readonly broker_epoch: number;
   readonly data_dir_uuid: string;
   readonly alive: boolean;
+  /** Missing for brokers of versions without levels. */
+  readonly feature_level?: number;
+  /** Missing for brokers of versions that do not recognise each other. */
+  readonly security?: BrokerSecurity;
 }
 
 export interface PartitionDocument {
@@ -44,6 +49,8 @@ export function brokerDocument(broker: BrokerRegistration): BrokerDocument {
     broker_epoch: broker.brokerEpoch,
     data_dir_uuid: broker.dataDirUuid,
     alive: broker.alive,
+    ...(broker.featureLevel !== undefined && { feature_level: broker.featureLevel }),
+    ...(broker.security !== undefined && { security: broker.security }),
   };
 }
 
@@ -56,6 +63,8 @@ export function brokerRegistration(document: BrokerDocument): BrokerRegistration
     brokerEpoch: document.broker_epoch,
     dataDirUuid: document.data_dir_uuid,
     alive: document.alive,
+    ...(document.feature_level !== undefined && { featureLevel: document.feature_level }),
+    ...(document.security !== undefined && { security: document.security }),
   };
 }
 
@@ -92,19 +101,33 @@ export interface TopicFields {
   readonly configs: TopicConfigOverrides;
   /** Present while a lower min.insync.replicas is not in force yet. */
   readonly min_insync_hold?: MinInsyncHold;
+  /** Present while the topic has queue groups. */
+  readonly queue_groups?: readonly string[];
 }
 
 export function topicFields(topic: TopicMetadata): TopicFields {
-  const { id, version, configs, minInsyncHold } = topic;
-  const fields = { id, version, configs };
-  return minInsyncHold === undefined ? fields : { ...fields, min_insync_hold: minInsyncHold };
+  const { id, version, configs, minInsyncHold, queueGroups } = topic;
+  return {
+    id,
+    version,
+    configs,
+    ...(minInsyncHold === undefined ? {} : { min_insync_hold: minInsyncHold }),
+    ...(queueGroups === undefined ? {} : { queue_groups: queueGroups }),
+  };
 }
 
 export function topicMetadata(
   name: string,
-  { id, version, configs, min_insync_hold: minInsyncHold }: TopicFields,
+  { id, version, configs, min_insync_hold: minInsyncHold, queue_groups: queueGroups }: TopicFields,
   partitions: readonly PartitionMetadata[],
 ): TopicMetadata {
-  const topic = { name, id, version, configs, partitions };
-  return minInsyncHold === undefined ? topic : { ...topic, minInsyncHold };
+  return {
+    name,
+    id,
+    version,
+    configs,
+    partitions,
+    ...(minInsyncHold === undefined ? {} : { minInsyncHold }),
+    ...(queueGroups === undefined ? {} : { queueGroups }),
+  };
 }

@@ -7,7 +7,10 @@ describe('a state as a document', () => {
     const reassignment = { from: [0, 1], to: [2], version: 99 };
     const partitions = [partitionOf(), partitionOf({ isNew: true, reassignment })];
     const held = { ...topicOf('events', partitions), minInsyncHold: { replicas: 2, version: 98 } };
-    const state = clusterOf([brokerOf(0), brokerOf(1, { alive: false })], [held]);
+    const state = clusterOf(
+      [brokerOf(0, { featureLevel: 1 }), brokerOf(1, { alive: false })],
+      [held],
+    );
     const text = JSON.stringify(stateDocument(state));
     expect(stateOf(JSON.parse(text) as ReturnType<typeof stateDocument>)).toEqual(state);
   });

@@ -11,7 +11,7 @@
  */
 import type { Broker } from '#broker';
 import { type LeaderEpoch, type Offset, type TopicPartition, topicPartitionName } from '#protocol';
-import { areRenderedAtOnce, renderRun, renderRunInSlices } from '#record-json';
+import { areRenderedAtOnce, type RecordFormat, renderRun, renderRunInSlices } from '#record-json';
 import { Limiter, type Scheduler } from '#runtime';
 import { RecordRun } from './record-run.js';
 
@@ -42,6 +42,12 @@ export interface CatchUpReadsOptions {
   readonly frameBytesMax: number;
 }
 
+/** Source of a reader's records: a partition, and the format that the records have. */
+export interface ReadSource {
+  readonly target: TopicPartition;
+  readonly format: RecordFormat;
+}
+
 /** Position of a reader in a partition. */
 export interface ReadPosition {
   readonly offset: Offset;
@@ -50,7 +56,7 @@ export interface ReadPosition {
 }
 
 /** Result of a read. */
-export interface CaughtUp {
+export interface CatchUpResult {
   /** Records from the position on; undefined when the reader has reached the end. */
   readonly run: RecordRun | undefined;
   /** Leader epoch of the log that the reader's position was checked against. */
@@ -58,6 +64,8 @@ export interface CaughtUp {
 }
 
 interface Read {
+  /** Name of its source. */
+  readonly name: string;
   readonly target: TopicPartition;
   readonly partition: Map<Offset, Read>;
   readonly offset: Offset;
@@ -66,7 +74,7 @@ interface Read {
    * it.
    */
   readonly leaderEpoch: LeaderEpoch | undefined;
-  readonly result: Promise<CaughtUp>;
+  readonly result: Promise<CatchUpResult>;
   sizeBytes: number;
   isKept: boolean;
 }
@@ -113,8 +121,9 @@ export class CatchUpReads {
    * @param recordsMax how many records the reader accepts; the result may have more
    * @throws ProtocolError OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE and every other error of a fetch
    */
-  read(target: TopicPartition, position: ReadPosition, recordsMax: number): Promise<CaughtUp> {
-    const name = topicPartitionName(target);
+  read(source: ReadSource, position: ReadPosition, recordsMax: number): Promise<CatchUpResult> {
+    const { target } = source;
+    const name = nameOfSource(source);
     const { offset, leaderEpoch } = position;
     const partition = this.#partitions.get(name) ?? new Map<Offset, Read>();
     const existing = partition.get(offset);
@@ -126,13 +135,13 @@ export class CatchUpReads {
     }
     this.#readTotal += 1;
     if (recordsMax < FEW_RECORDS || existing !== undefined) {
-      return this.#limiter.run(() => this.#read(target, position, recordsMax, FEW_READ_BYTES));
+      return this.#limiter.run(() => this.#read(source, position, recordsMax, FEW_READ_BYTES));
     }
     // The map may have been removed when its last read was dropped.
     this.#partitions.set(name, partition);
     const leftOfRun = RUN_RECORDS_MAX - (offset % RUN_RECORDS_MAX);
-    const result = this.#limiter.run(() => this.#read(target, position, leftOfRun, READ_BYTES));
-    const key = { target, partition, offset, leaderEpoch };
+    const result = this.#limiter.run(() => this.#read(source, position, leftOfRun, READ_BYTES));
+    const key = { name, target, partition, offset, leaderEpoch };
     const read: Read = { ...key, result, sizeBytes: 0, isKept: false };
     partition.set(offset, read);
     void this.#keepWhenRead(read);
@@ -147,11 +156,11 @@ export class CatchUpReads {
   }
 
   async #read(
-    target: TopicPartition,
+    { target, format }: ReadSource,
     position: ReadPosition,
     recordsMax: number,
     maxBytes: number,
-  ): Promise<CaughtUp> {
+  ): Promise<CatchUpResult> {
     const { topic, partition } = target;
     const { offset } = position;
     const result = await this.#broker.fetch({
@@ -166,8 +175,8 @@ export class CatchUpReads {
     const { highWatermark, leaderEpoch } = result;
     if (result.batches.length === 0) return { run: undefined, leaderEpoch };
     const bytesMax = this.#options.frameBytesMax;
-    const bounds = { topic, partition, offset, recordsMax, bytesMax };
-    const rendered = areRenderedAtOnce(result.batches)
+    const bounds = { topic, partition, offset, recordsMax, bytesMax, format };
+    const rendered = areRenderedAtOnce(result.batches, { recordsMax, format })
       ? renderRun(result.batches, bounds)
       : await renderRunInSlices(result.batches, bounds);
     const source = { topic, partition, highWatermark, leaderEpoch };
@@ -177,7 +186,7 @@ export class CatchUpReads {
   /** Never rejects: callers that wait for the read get the error from its promise. */
   async #keepWhenRead(read: Read): Promise<void> {
     const run = (await read.result.catch(() => undefined))?.run;
-    const isWanted = this.#crowded.has(topicPartitionName(read.target));
+    const isWanted = this.#crowded.has(read.name);
     if (run === undefined || !isWanted) this.#drop(read);
     else this.#keep(read, run);
   }
@@ -209,12 +218,18 @@ export class CatchUpReads {
   }
 
   #drop(read: Read): void {
-    const { target, partition, offset } = read;
+    const { name, partition, offset } = read;
     if (partition.get(offset) === read) partition.delete(offset);
-    if (partition.size === 0) this.#partitions.delete(topicPartitionName(target));
+    if (partition.size === 0) this.#partitions.delete(name);
     if (!read.isKept) return;
     read.isKept = false;
     this.#keptBytes -= read.sizeBytes;
     while (this.#kept[0]?.isKept === false) this.#kept.shift();
   }
+}
+
+/** The name of a partition, and of the format if it is not the default one. */
+export function nameOfSource({ target, format }: ReadSource): string {
+  const name = topicPartitionName(target);
+  return format === 'default' ? name : `${name} ${format}`;
 }

@@ -40,17 +40,23 @@ export class Cursor implements LiveCursor {
   readonly #feed: PartitionFeed;
   readonly #reads: CatchUpReads;
   #position: Offset;
-  /** Leader epoch of the last record before the position; undefined before the first read. */
+  /** Leader epoch in which the records before the position were read; undefined if unknown. */
   #leaderEpoch: LeaderEpoch | undefined;
   #state: 'held' | 'behind' | 'reading' | 'live' | 'closed' = 'held';
   /** Counts the times this cursor was held: a read begun before the last one delivers nothing. */
   #holdCount = 0;
 
-  constructor(owner: CursorOwner, feed: PartitionFeed, reads: CatchUpReads, position: Offset) {
+  constructor(
+    owner: CursorOwner,
+    feed: PartitionFeed,
+    reads: CatchUpReads,
+    { offset, leaderEpoch }: ReadPosition,
+  ) {
     this.#owner = owner;
     this.#feed = feed;
     this.#reads = reads;
-    this.#position = position;
+    this.#position = offset;
+    this.#leaderEpoch = leaderEpoch;
   }
 
   get target(): TopicPartition {
@@ -146,7 +152,7 @@ export class Cursor implements LiveCursor {
         this.#state = 'behind';
         return;
       }
-      const { run, leaderEpoch } = await this.#reads.read(this.target, this.#readPosition(), room);
+      const { run, leaderEpoch } = await this.#reads.read(this.#feed, this.#readPosition(), room);
       if (holds !== this.#holdCount) return;
       this.#leaderEpoch = leaderEpoch;
       if (run !== undefined) {

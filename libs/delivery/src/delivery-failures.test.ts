@@ -99,12 +99,13 @@ describe('a subscription', () => {
   });
 
   test.each([
-    ['follows its partition', 'latest'],
-    ['reads behind its end', 'earliest'],
-  ] as const)('that %s gets the records before one that is damaged', async (_, from) => {
+    ['follows its partition', 'latest', 'default'],
+    ['follows its partition in another format', 'latest', 'json'],
+    ['reads behind its end', 'earliest', 'default'],
+  ] as const)('that %s gets the records before one that is damaged', async (_, from, format) => {
     const world = await opened();
     world.replaceBatch = withoutLengthOfLast;
-    let reader = await world.subscribe({ topics: ['events'], from: 'latest' });
+    let reader = await world.subscribe({ topics: ['events'], from: 'latest', format });
     await world.produce(P0, 3);
     if (from === 'earliest') reader = await world.subscribe({ topics: ['events'], from });
     await world.until(() => reader.errors.length === 1, 'an error');

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { ProtocolError } from '#protocol';
+import { PrincipalShares } from '#security';
 import { DeliveryWorld } from './testing/delivery-world.js';
 
 const P0 = { topic: 'events', partition: 0 };
@@ -203,6 +204,66 @@ describe('a subscription', () => {
     first.subscription.close();
     expect(world.delivery.status()).toMatchObject({ subscriptions: 0, memoryBytes: 0 });
   });
+});
+
+describe('the share of a principal', () => {
+  /** Opens a world in which one principal may read two partitions, and use 4,000 bytes. */
+  async function shared(): Promise<{ world: DeliveryWorld; shares: PrincipalShares }> {
+    const bound = (max: number) => ({ max, variable: 'SLUICE_EXAMPLE_MAX' });
+    const unused = bound(0);
+    const shares = new PrincipalShares(
+      {
+        connections: unused,
+        requestMemory: unused,
+        longPolls: unused,
+        cursors: bound(4),
+        subscriptionMemory: bound(8000),
+      },
+      50,
+    );
+    const world = await DeliveryWorld.open({}, shares);
+    worlds.push(world);
+    await world.createTopic('events', 2);
+    return { world, shares };
+  }
+
+  test('leaves others their cursors, and is given back at every end', async () => {
+    const { world, shares } = await shared();
+    const first = await world.subscribe({ topics: ['events'] }, 'key:greedy');
+    const second = { topics: ['events'], partitions: [0] };
+    await expect(world.subscribe(second, 'key:greedy')).rejects.toMatchObject({
+      code: 'THROTTLING_QUOTA_EXCEEDED',
+      bound: 'SLUICE_PRINCIPAL_SHARE_PERCENT',
+    });
+    expect(world.delivery.status()).toMatchObject({
+      subscriptions: 1,
+      cursors: 2,
+      refusedTotal: 1,
+    });
+    const other = await world.subscribe({ topics: ['events'] }, 'key:other');
+    first.subscription.revoke([P0]);
+    (await world.subscribe(second, 'key:greedy')).subscription.close();
+    first.subscription.close();
+    other.subscription.close();
+    for (const bound of ['cursors', 'subscriptionMemory'] as const) {
+      expect(shares.status().get(bound)).toMatchObject({ principals: 0 });
+    }
+    expect(world.delivery.status()).toMatchObject({ subscriptions: 0, memoryBytes: 0 });
+  });
+
+  test('leaves others their memory', async () => {
+    const { world } = await shared();
+    const many = { topics: ['events'], partitions: [0], from: { offsets: positions(40) } };
+    await expect(world.subscribe(many, 'key:greedy')).rejects.toMatchObject({
+      code: 'THROTTLING_QUOTA_EXCEEDED',
+      bound: 'SLUICE_PRINCIPAL_SHARE_PERCENT',
+    });
+    expect(world.delivery.status()).toMatchObject({ subscriptions: 0, memoryBytes: 0 });
+  });
+
+  function positions(count: number) {
+    return Array.from({ length: count }, () => ({ ...P0, offset: 0 }));
+  }
 });
 
 describe('the seam between reading alone and being live', () => {

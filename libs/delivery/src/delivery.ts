@@ -1,8 +1,15 @@
 import type { Broker } from '#broker';
-import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
+import { ProtocolError } from '#protocol';
 import type { RenderCache } from '#record-json';
 import type { Random, Scheduler } from '#runtime';
-import { CatchUpReads, type CatchUpReadsOptions } from './catch-up-reads.js';
+import type { PrincipalShares } from '#security';
+import {
+  CatchUpReads,
+  type CatchUpReadsOptions,
+  nameOfSource,
+  type ReadPosition,
+  type ReadSource,
+} from './catch-up-reads.js';
 import { Cursor, type CursorOwner } from './cursor.js';
 import type { OutboundMemory } from './outbound-memory.js';
 import { OutboxFlusher } from './outbox.js';
@@ -23,6 +30,8 @@ export interface DeliveryParts {
   readonly random: Random;
   readonly outbound: OutboundMemory;
   readonly renderCache: RenderCache;
+  /** Shares of the callers; absent while authentication is off. */
+  readonly shares?: PrincipalShares | undefined;
 }
 
 /** Current metrics. */
@@ -31,7 +40,7 @@ export interface DeliveryStatus {
   readonly cursors: number;
   /** Heap bytes of subscriptions and cursors, as accounted. */
   readonly memoryBytes: number;
-  /** Subscriptions refused since the start: too many cursors, or too much memory. */
+  /** Subscriptions refused since the start: no cursors or no memory left for all, or for one. */
   readonly refusedTotal: number;
   /** Cursors that have read to the end of their partition. */
   readonly liveCursors: number;
@@ -47,12 +56,17 @@ const RETRY_AFTER_MS = 1000;
 /** Heap bytes of a cursor, measured on Node 20: see docs/operating/memory.md. */
 const CURSOR_BYTES = 200;
 
+/** A member of a queue, which has no cursors. */
+export type QueueSubscriber = Pick<Subscriber, 'memoryBytes' | 'principal'>;
+
 /** The side of a subscription that the delivery uses. */
 export interface Subscriber extends CursorOwner {
   readonly topics: readonly string[];
   readonly cursorCount: number;
   /** Heap bytes besides its cursors; constant. */
   readonly memoryBytes: number;
+  /** The principal that it counts for; constant. */
+  readonly principal: string;
   topicChanged(topic: string): void;
   topicDeleted(topic: string): void;
 }
@@ -69,6 +83,7 @@ export class Delivery {
   /** Accounts for bytes that clients have not taken. */
   readonly outbound: OutboundMemory;
   readonly #renderCache: RenderCache;
+  readonly #shares: PrincipalShares | undefined;
   readonly #feeds = new Map<string, PartitionFeed>();
   readonly #reads: CatchUpReads;
   readonly #byTopic = new Map<string, Set<Subscriber>>();
@@ -82,11 +97,11 @@ export class Delivery {
   readonly #options: DeliveryOptions;
 
   constructor(
-    { broker, scheduler, random, outbound, renderCache }: DeliveryParts,
+    { broker, scheduler, random, outbound, renderCache, shares }: DeliveryParts,
     options: DeliveryOptions,
   ) {
     this.#options = options;
-
+    this.#shares = shares;
     this.broker = broker;
     this.scheduler = scheduler;
     this.random = random;
@@ -118,7 +133,7 @@ export class Delivery {
   }
 
   /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED */
-  openCursor(owner: Subscriber, target: TopicPartition, position: Offset): Cursor {
+  openCursor(owner: Subscriber, source: ReadSource, position: ReadPosition): Cursor {
     const { cursorsMax } = this.#options;
     if (this.#cursors >= cursorsMax) {
       this.#refuse(
@@ -126,20 +141,42 @@ export class Delivery {
         'SLUICE_CURSORS_MAX',
       );
     }
-    this.#takeMemory(CURSOR_BYTES);
+    this.#takeMemory(CURSOR_BYTES, owner.principal);
+    try {
+      this.#shares?.take('cursors', owner.principal, 1);
+    } catch (error) {
+      this.#giveMemory(CURSOR_BYTES, owner.principal);
+      this.#refusedTotal += 1;
+      throw error;
+    }
     this.#cursors += 1;
-    return new Cursor(owner, this.#feedOf(target), this.#reads, position);
+    return new Cursor(owner, this.#feedOf(source), this.#reads, position);
+  }
+
+  /** Bytes of JSON in one frame of records; one record always fits. */
+  get frameBytesMax(): number {
+    return this.#options.frameBytesMax;
+  }
+
+  /** Counts a member of a queue, which has no cursors. @throws as add */
+  addMember({ memoryBytes, principal }: QueueSubscriber): void {
+    this.#takeMemory(memoryBytes, principal);
+    this.#subscriptions += 1;
+  }
+
+  removeMember({ memoryBytes, principal }: QueueSubscriber): void {
+    this.#subscriptions -= 1;
+    this.#giveMemory(memoryBytes, principal);
   }
 
   /** Frees the place of a cursor that its subscription closed before its own end. */
-  cursorClosed(): void {
-    this.#cursors -= 1;
-    this.#memoryBytes -= CURSOR_BYTES;
+  cursorClosed({ principal }: Subscriber): void {
+    this.#giveCursors(1, principal);
   }
 
   /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED; the subscription is then not added */
   add(subscription: Subscriber): void {
-    this.#takeMemory(subscription.memoryBytes);
+    this.#takeMemory(subscription.memoryBytes, subscription.principal);
     this.#subscriptions += 1;
     for (const topic of subscription.topics) {
       const subscribers = this.#byTopic.get(topic);
@@ -150,8 +187,9 @@ export class Delivery {
 
   remove(subscription: Subscriber): void {
     this.#subscriptions -= 1;
-    this.#cursors -= subscription.cursorCount;
-    this.#memoryBytes -= subscription.memoryBytes + subscription.cursorCount * CURSOR_BYTES;
+    const { memoryBytes, principal } = subscription;
+    this.#giveCursors(subscription.cursorCount, principal);
+    this.#giveMemory(memoryBytes, principal);
     for (const topic of subscription.topics) {
       const subscribers = this.#byTopic.get(topic);
       subscribers?.delete(subscription);
@@ -171,7 +209,18 @@ export class Delivery {
     for (const feed of this.#feeds.values()) feed.close();
   }
 
-  #takeMemory(bytes: number): void {
+  #giveCursors(count: number, principal: string): void {
+    this.#cursors -= count;
+    this.#shares?.give('cursors', principal, count);
+    this.#giveMemory(count * CURSOR_BYTES, principal);
+  }
+
+  #giveMemory(bytes: number, principal: string): void {
+    this.#memoryBytes -= bytes;
+    this.#shares?.give('subscriptionMemory', principal, bytes);
+  }
+
+  #takeMemory(bytes: number, principal: string): void {
     const { subscriptionMemoryBytes } = this.#options;
     if (this.#memoryBytes + bytes > subscriptionMemoryBytes) {
       this.#refuse(
@@ -179,6 +228,12 @@ export class Delivery {
           `${subscriptionMemoryBytes} bytes reserved for them`,
         'SLUICE_SUBSCRIPTION_MEMORY_BYTES',
       );
+    }
+    try {
+      this.#shares?.take('subscriptionMemory', principal, bytes);
+    } catch (error) {
+      this.#refusedTotal += 1;
+      throw error;
     }
     this.#memoryBytes += bytes;
   }
@@ -192,14 +247,18 @@ export class Delivery {
     });
   }
 
-  #feedOf(target: TopicPartition): PartitionFeed {
-    const name = topicPartitionName(target);
+  #feedOf(source: ReadSource): PartitionFeed {
+    const name = nameOfSource(source);
     const existing = this.#feeds.get(name);
     if (existing !== undefined) return existing;
     const { broker } = this;
     const options = this.#options;
     const renderCache = this.#renderCache;
-    const feed = new PartitionFeed(target, { broker, renderCache, ...options });
+    const feed = new PartitionFeed(source.target, source.format, {
+      broker,
+      renderCache,
+      ...options,
+    });
     this.#feeds.set(name, feed);
     return feed;
   }

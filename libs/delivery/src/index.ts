@@ -5,6 +5,12 @@ export {
   type GroupSubscriptionRequest,
   type MemberTransport,
 } from './member/group-subscription.js';
+export type { ExpiringRecords } from './member/locked-records.js';
+export {
+  QueueSubscription,
+  type QueueSubscriptionRequest,
+  type QueueTransport,
+} from './member/queue-subscription.js';
 export {
   type OutboundHolder,
   OutboundMemory,
@@ -12,7 +18,7 @@ export {
   type OutboundStatus,
   type OutboundWaiter,
 } from './outbound-memory.js';
-export { Outbox } from './outbox.js';
+export { Outbox, type OutboxThrottle } from './outbox.js';
 export { RecordRun } from './record-run.js';
 export {
   type AutoOffsetReset,
@@ -26,4 +32,4 @@ export {
   type SubscriptionRequest,
   type SubscriptionTransport,
 } from './subscription.js';
-export { untakenBytes } from './untaken-bytes.js';
+export { unreceivedBytes } from './unreceived-bytes.js';

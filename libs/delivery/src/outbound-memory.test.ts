@@ -7,7 +7,7 @@ const STALLED_MS = 1000;
 
 /** A client that takes the bytes sent to it when the test says so. */
 class Client implements OutboundHolder {
-  untakenBytes = 0;
+  unreceivedBytes = 0;
   isDropped = false;
   readonly #memory: OutboundMemory;
 
@@ -16,7 +16,7 @@ class Client implements OutboundHolder {
   }
 
   has(bytes: number): this {
-    this.untakenBytes = bytes;
+    this.unreceivedBytes = bytes;
     this.#memory.hold(this, bytes);
     return this;
   }
@@ -37,8 +37,8 @@ describe('the memory of what clients have not taken', () => {
   test('gives a connection as much as is free, so that one slow client takes half', () => {
     const { memory } = world();
     const slow = new Client(memory);
-    while (memory.hasRoomFor(slow.untakenBytes)) slow.has(slow.untakenBytes + 10);
-    expect(slow.untakenBytes).toBe(BYTES / 2);
+    while (memory.hasRoomFor(slow.unreceivedBytes)) slow.has(slow.unreceivedBytes + 10);
+    expect(slow.unreceivedBytes).toBe(BYTES / 2);
     expect(memory.hasRoomFor(0)).toBe(true);
   });
 
@@ -47,7 +47,7 @@ describe('the memory of what clients have not taken', () => {
     const slow = Array.from({ length: 20 }, () => new Client(memory));
     for (let round = 0; round < BYTES; round += 1) {
       for (const client of slow) {
-        if (memory.hasRoomFor(client.untakenBytes)) client.has(client.untakenBytes + 1);
+        if (memory.hasRoomFor(client.unreceivedBytes)) client.has(client.unreceivedBytes + 1);
       }
     }
     expect(memory.status().heldBytes).toBeLessThan(BYTES);
@@ -86,7 +86,7 @@ describe('the memory of what clients have not taken', () => {
     const stalled = [1, 2, 3].map(() => new Client(memory).has(200));
     memory.wait({ roomAgain: () => undefined });
     for (let look = 0; look < 6; look += 1) {
-      slow.untakenBytes -= 1;
+      slow.unreceivedBytes -= 1;
       await scheduler.advance(STALLED_MS / 4);
     }
     expect(slow.isDropped).toBe(false);

@@ -23,7 +23,7 @@ export interface OutboundMemoryOptions {
 /** A connection, or one answer on it, with bytes that its client has not taken. */
 export interface OutboundHolder {
   /** Bytes that the system has not taken yet. */
-  readonly untakenBytes: number;
+  readonly unreceivedBytes: number;
   /** Cuts the connection. The holder then reports its remaining bytes down to 0. */
   dropStalled(): void;
 }
@@ -45,7 +45,7 @@ export interface OutboundStatus {
 interface Holding {
   bytes: number;
   /** Untaken bytes at the last check; -1 when not checked since the memory became short. */
-  untakenBytes: number;
+  unreceivedBytes: number;
   /** Consecutive checks at which nothing had been taken. */
   silentLooks: number;
 }
@@ -109,7 +109,7 @@ export class OutboundMemory {
     this.#heldBytes += bytes - (holding?.bytes ?? 0);
     if (bytes === 0) this.#holdings.delete(holder);
     else if (holding !== undefined) holding.bytes = bytes;
-    else this.#holdings.set(holder, { bytes, untakenBytes: -1, silentLooks: 0 });
+    else this.#holdings.set(holder, { bytes, unreceivedBytes: -1, silentLooks: 0 });
     this.#maybeWake();
   }
 
@@ -162,7 +162,7 @@ export class OutboundMemory {
   #watch(): void {
     if (this.#timer !== undefined) return;
     for (const holding of this.#holdings.values()) {
-      holding.untakenBytes = -1;
+      holding.unreceivedBytes = -1;
       holding.silentLooks = 0;
     }
     this.#lookLater();
@@ -181,10 +181,10 @@ export class OutboundMemory {
     this.#lookLater();
     const stalled: OutboundHolder[] = [];
     for (const [holder, holding] of this.#holdings) {
-      const { untakenBytes } = holder;
-      const isSilent = untakenBytes > 0 && untakenBytes === holding.untakenBytes;
+      const { unreceivedBytes } = holder;
+      const isSilent = unreceivedBytes > 0 && unreceivedBytes === holding.unreceivedBytes;
       holding.silentLooks = isSilent ? holding.silentLooks + 1 : 0;
-      holding.untakenBytes = untakenBytes;
+      holding.unreceivedBytes = unreceivedBytes;
       if (holding.silentLooks >= LOOKS_PER_STALL) stalled.push(holder);
     }
     this.#drop(stalled);

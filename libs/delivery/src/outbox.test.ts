@@ -66,6 +66,32 @@ describe('an outbox', () => {
     expect(outbox.pendingBytes).toBe(0);
   });
 
+  test('has no room while its rate is used up, and tells when the pause is over', async () => {
+    const connection = new SlowConnection();
+    const scheduler = new FakeScheduler(new FakeClock());
+    const charged: number[] = [];
+    let told = 0;
+    const charge = (bytes: number): number => {
+      charged.push(bytes);
+      return 500;
+    };
+    const outbox = new Outbox(connection, sharedOf(), {
+      bytesMax: 100,
+      onRoom: () => (told += 1),
+      throttle: { scheduler, charge },
+    });
+    outbox.push(Buffer.alloc(3));
+    outbox.push(Buffer.alloc(4));
+    await turn();
+    connection.take();
+    expect(charged).toEqual([7]);
+    expect(outbox.hasRoom()).toBe(false);
+    await scheduler.advance(499);
+    expect([told, outbox.hasRoom()]).toEqual([0, false]);
+    await scheduler.advance(1);
+    expect([told, outbox.hasRoom()]).toEqual([1, true]);
+  });
+
   test('tells of room also when the connection took everything at once', async () => {
     const taken: number[] = [];
     const connection = new Writable({

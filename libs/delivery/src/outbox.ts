@@ -7,8 +7,9 @@
  * further requests from that client meanwhile.
  */
 import type { Writable } from 'node:stream';
+import type { Scheduler } from '#runtime';
 import type { OutboundHolder, OutboundMemory, OutboundWaiter } from './outbound-memory.js';
-import { untakenBytes } from './untaken-bytes.js';
+import { unreceivedBytes } from './unreceived-bytes.js';
 
 /** Outboxes written before other events are handled. */
 const WRITTEN_PER_SLICE = 512;
@@ -42,6 +43,16 @@ export interface OutboxShared {
   readonly outbound: OutboundMemory;
 }
 
+/** Limits the rate at which a connection receives. */
+export interface OutboxThrottle {
+  readonly scheduler: Scheduler;
+  /**
+   * Charges written bytes.
+   * @returns the time for which the connection gets no more records, ms
+   */
+  charge(bytes: number): number;
+}
+
 export interface OutboxOptions {
   /** Untaken bytes from which on the connection has no room. */
   readonly bytesMax: number;
@@ -52,6 +63,8 @@ export interface OutboxOptions {
    * is destroyed without it.
    */
   readonly onStalled?: () => void;
+  /** Absent if the rate has no limit. */
+  readonly throttle?: OutboxThrottle | undefined;
 }
 
 export class Outbox implements OutboundHolder, OutboundWaiter {
@@ -67,6 +80,8 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
   #isDirty = false;
   #isWaitedFor = false;
   #isClosed = false;
+  /** True while the connection has received more than its rate allows. */
+  #isThrottled = false;
 
   constructor(target: Writable, { flusher, outbound }: OutboxShared, options: OutboxOptions) {
     this.#target = target;
@@ -84,8 +99,8 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
     return this.#queuedBytes + this.#target.writableLength;
   }
 
-  get untakenBytes(): number {
-    return untakenBytes(this.#target);
+  get unreceivedBytes(): number {
+    return unreceivedBytes(this.#target);
   }
 
   dropStalled(): void {
@@ -127,6 +142,7 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
     const rest = this.#rest;
     this.#first = undefined;
     this.#rest = undefined;
+    if (this.#options.throttle !== undefined) this.#throttle(this.#options.throttle);
     this.#dequeue();
     if (first === undefined || this.#isClosed) return;
     if (rest === undefined) {
@@ -160,6 +176,16 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
     this.#maybeTellOfRoom();
   };
 
+  #throttle(throttle: OutboxThrottle): void {
+    const pauseMs = throttle.charge(this.#queuedBytes);
+    if (pauseMs <= 0 || this.#isThrottled) return;
+    this.#isThrottled = true;
+    throttle.scheduler.after(pauseMs, () => {
+      this.#isThrottled = false;
+      this.#maybeTellOfRoom();
+    });
+  }
+
   #dequeue(): void {
     this.#outbound.queuedBytes -= this.#queuedBytes;
     this.#queuedBytes = 0;
@@ -177,13 +203,15 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
   }
 
   #mayTakeMore(): boolean {
+    if (this.#isThrottled) return false;
     const { pendingBytes } = this;
     return pendingBytes < this.#options.bytesMax && this.#outbound.hasRoomFor(pendingBytes);
   }
 
   /** Waits for other connections when nothing is pending here: only they can free memory. */
   #maybeWait(): void {
-    if (this.pendingBytes === 0 && !this.#target.destroyed) this.#outbound.wait(this);
+    if (this.#isThrottled || this.#target.destroyed) return;
+    if (this.pendingBytes === 0) this.#outbound.wait(this);
   }
 
   #maybeTellOfRoom(): void {

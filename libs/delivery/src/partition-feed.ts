@@ -16,6 +16,7 @@ import type { RenderCache } from '#record-json';
 import {
   batchGroups,
   isRenderedAtOnce,
+  type RecordFormat,
   type RenderedBatch,
   renderGroup,
   renderRun,
@@ -55,8 +56,10 @@ export class PartitionFeed {
   #isRunning = false;
   #isClosed = false;
 
+  /** @param format format of the records; only the default one is kept in the render cache */
   constructor(
     readonly target: TopicPartition,
+    readonly format: RecordFormat,
     options: PartitionFeedOptions,
   ) {
     this.#options = options;
@@ -147,7 +150,7 @@ export class PartitionFeed {
     const source = { topic, partition, highWatermark, leaderEpoch };
     for (const batch of batches) {
       if (batch.nextOffset <= this.#position) continue;
-      if (!isRenderedAtOnce(batch)) {
+      if (this.format !== 'default' || !isRenderedAtOnce(batch)) {
         await this.#offerInSlices(source, batch);
         if (this.#isClosed) return;
         continue;
@@ -167,7 +170,8 @@ export class PartitionFeed {
     const { topic, partition } = source;
     const all = { recordsMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY };
     for await (const group of batchGroups([batch], this.#position)) {
-      const run = await renderGroup(group, { topic, partition, offset: this.#position, ...all });
+      const bounds = { topic, partition, offset: this.#position, format: this.format, ...all };
+      const run = await renderGroup(group, bounds);
       if (this.#isClosed) return;
       this.#offerRendered(source, run.nextOffset, run);
       if (run.fault !== undefined) throw run.fault;

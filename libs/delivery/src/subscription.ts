@@ -10,6 +10,7 @@
  */
 import type { Broker } from '#broker';
 import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
+import type { RecordFormat } from '#record-json';
 import { RetryBackoff, type Scheduler, textMemoryBytes } from '#runtime';
 import type { Cursor } from './cursor.js';
 import type { Delivery, Subscriber } from './delivery.js';
@@ -33,6 +34,8 @@ export interface SubscriptionRequest {
   readonly autoOffsetReset: AutoOffsetReset;
   /** Records to deliver before the client grants more; undefined: unlimited. */
   readonly creditRecords?: number | undefined;
+  /** Format of keys and values; by default `default`. */
+  readonly format?: RecordFormat;
 }
 
 /**
@@ -42,6 +45,8 @@ export interface SubscriptionRequest {
 export interface SubscriptionTransport {
   /** Heap bytes of the transport, including the subscription's name; constant. */
   readonly memoryBytes: number;
+  /** The principal that the subscription counts for; constant. */
+  readonly principal: string;
   /** True when the transport accepts more now. After false it calls `resume` once it does. Hot. */
   hasRoom(): boolean;
   /** Sends the run, which has at least one record. Hot. */
@@ -115,6 +120,10 @@ export class Subscription implements Subscriber {
     }
   }
 
+  get principal(): string {
+    return this.#transport.principal;
+  }
+
   get topics(): readonly string[] {
     return this.#request.topics;
   }
@@ -131,10 +140,11 @@ export class Subscription implements Subscriber {
    */
   assign(positions: readonly PartitionPosition[]): void {
     if (this.#isClosed) return;
-    for (const { topic, partition, offset } of positions) {
+    for (const { topic, partition, offset, leaderEpoch } of positions) {
       const target = { topic, partition };
       if (this.#cursorOf(target) !== undefined) continue;
-      const cursor = this.#addCursor(target, offset);
+      const epoch = leaderEpoch === undefined ? {} : { leaderEpoch };
+      const cursor = this.#addCursor(target, { offset, ...epoch });
       if (this.#isStarted) cursor.start();
     }
   }
@@ -173,6 +183,11 @@ export class Subscription implements Subscriber {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const cursor of waiting) cursor.resume();
+  }
+
+  /** True when all granted records were delivered. */
+  get isCreditUsed(): boolean {
+    return this.#credit <= 0;
   }
 
   /** Grants more records. A subscription without credit ignores it. */
@@ -217,7 +232,7 @@ export class Subscription implements Subscriber {
     const added: Cursor[] = [];
     try {
       for (let partition = cursorCount; partition < count; partition += 1) {
-        added.push(this.#addCursor({ topic, partition }, 0));
+        added.push(this.#addCursor({ topic, partition }, { offset: 0 }));
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
@@ -297,7 +312,7 @@ export class Subscription implements Subscriber {
       const offset = await this.#firstOffset(target);
       // A cursor added to a closed subscription would be counted forever.
       if (this.#isClosed) throw topicDeletedError(topic);
-      this.#addCursor(target, offset);
+      this.#addCursor(target, { offset });
     }
   }
 
@@ -315,8 +330,12 @@ export class Subscription implements Subscriber {
     }
   }
 
-  #addCursor(target: TopicPartition, position: Offset): Cursor {
-    const cursor = this.#delivery.openCursor(this, target, position);
+  #addCursor(
+    target: TopicPartition,
+    position: Omit<PartitionPosition, keyof TopicPartition>,
+  ): Cursor {
+    const { format = 'default' } = this.#request;
+    const cursor = this.#delivery.openCursor(this, { target, format }, position);
     this.#cursors.push(cursor);
     return cursor;
   }
@@ -327,7 +346,7 @@ export class Subscription implements Subscriber {
     this.#cursors.splice(index, 1);
     this.#waiting.delete(cursor);
     cursor.close();
-    this.#delivery.cursorClosed();
+    this.#delivery.cursorClosed(this);
   }
 
   #cursorOf({ topic, partition }: TopicPartition): Cursor | undefined {

@@ -1,9 +1,9 @@
 export { RepeatedTask } from './background/repeated-task.js';
+export { replaceFile } from './checkpoint/checkpoint-file.js';
 export {
+  BatchUnpacker,
+  CONCURRENT_UNPACKS_MAX,
   type CompressionType,
-  UNPACKED_AT_A_TIME,
-  UNPACKED_BATCH_BYTES_MAX,
-  unpackedBatch,
 } from './compression/compression.js';
 export { DataDirLockedError } from './data-dir/data-dir.js';
 export { LogManager } from './data-dir/log-manager.js';
@@ -17,12 +17,15 @@ export { type LogObserver, silentLogObserver } from './log/observer.js';
 export { Log } from './log.js';
 export type { ProducerMemory, ProducerMemoryStatus } from './producer-state/producer-memory.js';
 export { batchParts, unpackedBatchOf } from './record-batch/batch-parts.js';
+export { crc32c } from './record-batch/crc32c.js';
 export {
   type DamagedRange,
+  damagedEndOffset,
   type OffsetRange,
   UnreadableBatchError,
   unreadableBatch,
 } from './record-batch/damage.js';
+export { deliverAtOf, mayHaveDelays } from './record-batch/delivery-time.js';
 export {
   type BatchProducer,
   batchSizeAt,

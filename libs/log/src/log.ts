@@ -58,9 +58,10 @@ export class Log {
     this.reader = reader;
     this.copies = new FollowerAppends(state, environment, writer);
     this.leadership = new LogLeadership(state, environment, writer);
-    this.trimmer = new LogTrimmer(state, environment, writer, reader);
-    const repair = new DamageRepair(state, environment, writer, reader);
-    const lostRecords = new LostRecords(state, environment, writer, reader);
+    const parts = { state, environment, writer, reader };
+    this.trimmer = new LogTrimmer(parts);
+    const repair = new DamageRepair(parts);
+    const lostRecords = new LostRecords(parts);
     this.damage = new LogDamage(state, repair, lostRecords, this.trimmer);
   }
 

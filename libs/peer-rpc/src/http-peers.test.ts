@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ProtocolError } from '#protocol';
 import { NotLeaderError, type PeerMessage, PeerUnreachableError } from '#replication';
-import { KeptLog } from '#runtime/testing';
+import { RecordingLogger } from '#runtime/testing';
 import {
   CALLEE_ID,
   Happening,
@@ -140,7 +140,7 @@ describe('an error of the other broker', () => {
   });
 
   test('a bug is logged by the other broker, and its details stay there', async () => {
-    const log = new KeptLog();
+    const log = new RecordingLogger();
     const listener = await openListener(
       { produce: () => Promise.reject(new TypeError('x is not a function')) },
       {},
@@ -196,22 +196,25 @@ describe('a call without an answer', () => {
 
   test('a connection reset by the other side: may have been sent', async () => {
     const server = createServer((socket) => socket.on('data', () => socket.resetAndDestroy()));
-    const peers = openPeers(await listening(server));
+    const peers = openPeers(await listening(server), { isChannelSecure: true });
     const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
     expect(error.wasSent).toBe(true);
   });
 
   test('a timeout: may have been sent, and the other broker sees the abort', async () => {
     const gone = new Happening();
-    const { peers, listener } = await openPair({
-      fetch: (_message, { signal }) =>
-        new Promise((_resolve, reject) => {
-          signal.addEventListener('abort', () => {
-            gone.happen();
-            reject(signal.reason as Error);
-          });
-        }),
-    });
+    const { peers, listener } = await openPair(
+      {
+        fetch: (_message, { signal }) =>
+          new Promise((_resolve, reject) => {
+            signal.addEventListener('abort', () => {
+              gone.happen();
+              reject(signal.reason as Error);
+            });
+          }),
+      },
+      { isChannelSecure: true },
+    );
     const error = await unreachable(
       peers.call(CALLEE_ID, 'fetch', message(null), { timeoutMs: 50 }),
     );
@@ -276,7 +279,7 @@ describe('a call without an answer', () => {
     const server = createHttpServer((_request, response) => {
       response.writeHead(status).end(body);
     });
-    const peers = openPeers(await listening(server));
+    const peers = openPeers(await listening(server), { isChannelSecure: true });
     const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
     expect(error.wasSent).toBe(true);
   });
@@ -290,7 +293,10 @@ describe('a call without an answer', () => {
         response.write(Buffer.alloc(1500));
         response.end(Buffer.alloc(1500));
       });
-      const peers = openPeers(await listening(server), { messageBytesMax: 2000 });
+      const peers = openPeers(await listening(server), {
+        messageBytesMax: 2000,
+        isChannelSecure: true,
+      });
       const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
       expect(error.wasSent).toBe(true);
       expect(error.cause).toMatchObject({ message: expect.stringContaining('2000') });
@@ -328,7 +334,7 @@ describe('the address of a broker', () => {
   });
 
   test('an address now used by another broker: not sent, and a warning is logged', async () => {
-    const log = new KeptLog();
+    const log = new RecordingLogger();
     const listener = await openListener(
       { produce: () => Promise.resolve(message(null)) },
       { brokerId: 3 },

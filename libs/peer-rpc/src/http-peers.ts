@@ -17,21 +17,23 @@ import {
 } from '#replication';
 import { type Scheduler, SparseLog } from '#runtime';
 import { OutgoingCall } from './outgoing-call.js';
-import { PeerConnections, type PeerConnectionsOptions } from './peer-connections.js';
+import type { PeerConnectionsOptions } from './peer-connections.js';
+import { PeerLink } from './peer-link.js';
 import { type EncodedPeerMessage, encodePeerMessage } from './peer-message-codec.js';
 import {
   formatProtocolRange,
   PEER_CONTENT_TYPE,
   PEER_HEADERS,
-  PEER_PATH,
   PEER_PROTOCOL,
   type PeerIdentity,
-  peerAuthorization,
 } from './peer-protocol.js';
 import type { PeerRpcPorts } from './peer-rpc-ports.js';
+import type { PeerTls } from './peer-tls.js';
 
 export interface HttpPeersOptions extends PeerIdentity, PeerConnectionsOptions {
   readonly clusterUuid: string;
+  /** True if TLS proves both ends of each connection: calls need no session then. */
+  readonly isChannelSecure: boolean;
   /** Largest message in bytes, in both directions. */
   readonly messageBytesMax: number;
 }
@@ -45,12 +47,12 @@ export interface HttpPeersStatus {
 }
 
 export class HttpPeers implements Peers {
-  readonly #options: HttpPeersOptions;
+  #options: HttpPeersOptions;
   readonly #addressOf: (brokerId: number) => string | undefined;
   readonly #log: SparseLog;
   readonly #scheduler: Scheduler;
   readonly #headers: readonly string[];
-  readonly #connections = new Map<number, PeerConnections>();
+  readonly #links = new Map<number, PeerLink>();
   #callsInFlight = 0;
   #callsAnswered = 0;
   #callsUnreachable = 0;
@@ -67,7 +69,6 @@ export class HttpPeers implements Peers {
     this.#log = new SparseLog(logger);
     this.#scheduler = scheduler;
     this.#headers = Object.entries({
-      [PEER_HEADERS.authorization]: peerAuthorization(options.clusterSecret),
       [PEER_HEADERS.cluster]: options.clusterUuid,
       [PEER_HEADERS.protocol]: formatProtocolRange(PEER_PROTOCOL),
       [PEER_HEADERS.caller]: String(options.brokerId),
@@ -85,7 +86,7 @@ export class HttpPeers implements Peers {
       if (signal?.aborted === true) {
         throw this.#notSent(brokerId, signal.reason);
       }
-      const connections = this.#connectionsTo(brokerId);
+      const link = this.#linkTo(brokerId);
       const encoded = encodePeerMessage(message);
       if (encoded.sizeBytes > this.#options.messageBytesMax) throw this.#tooLarge(encoded);
 
@@ -116,16 +117,7 @@ export class HttpPeers implements Peers {
       });
       signal?.addEventListener('abort', onAbort);
       this.#callsInFlight += 1;
-      const headers = [
-        ...this.#headers,
-        PEER_HEADERS.callee,
-        String(brokerId),
-        'content-length',
-        String(encoded.sizeBytes),
-      ];
-      const body = bodyOf(encoded);
-      const path = `${PEER_PATH}${method}`;
-      connections.dispatch(method, { method: 'POST', path, headers, body }, call);
+      link.send({ method, encoded, body: bodyOf(encoded) }, call);
     });
   }
 
@@ -137,28 +129,37 @@ export class HttpPeers implements Peers {
     };
   }
 
+  /** Uses other certificates for new connections; calls in flight end on those that they have. */
+  useTls(tls: PeerTls): void {
+    this.#options = { ...this.#options, tls };
+    for (const link of this.#links.values()) link.retire();
+    this.#links.clear();
+  }
+
   /** Aborts all calls in flight and closes their connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    const all = [...this.#connections.values()];
-    this.#connections.clear();
+    const all = [...this.#links.values()];
+    this.#links.clear();
     const reason = stoppingError();
-    await Promise.all(all.map((connections) => connections.destroy(reason)));
+    await Promise.all(all.map((link) => link.destroy(reason)));
   }
 
   /** @throws PeerUnreachableError for a broker without an address */
-  #connectionsTo(brokerId: number): PeerConnections {
+  #linkTo(brokerId: number): PeerLink {
     if (this.#isClosed) throw this.#notSent(brokerId, stoppingError());
     const url = this.#addressOf(brokerId);
-    const existing = this.#connections.get(brokerId);
+    const existing = this.#links.get(brokerId);
     if (existing !== undefined && existing.url === url) return existing;
     // The broker has a new address; calls in flight to the old one finish by themselves.
     existing?.retire();
-    this.#connections.delete(brokerId);
+    this.#links.delete(brokerId);
     if (url === undefined) throw this.#notSent(brokerId, new Error('it is not registered'));
-    const connections = new PeerConnections(url, this.#options);
-    this.#connections.set(brokerId, connections);
-    return connections;
+    const headers = [...this.#headers, PEER_HEADERS.callee, String(brokerId)];
+    const options = { ...this.#options, callee: brokerId, headers };
+    const link = new PeerLink(url, options, this.#scheduler);
+    this.#links.set(brokerId, link);
+    return link;
   }
 
   #notSent(brokerId: number, cause: unknown): PeerUnreachableError {

@@ -6,6 +6,16 @@ import { encodePeerFailure, type PeerFailure } from './peer-failure-codec.js';
 import { encodePeerMessage } from './peer-message-codec.js';
 import { PEER_CONTENT_TYPE, PEER_HEADERS } from './peer-protocol.js';
 
+/** Headers that prove the origin of an answer. */
+export type AnswerProof = (
+  status: number,
+  body: readonly Buffer[],
+) => Readonly<Record<string, string>>;
+
+/** Answers on a secure channel need no proof. */
+export const NO_PROOF: AnswerProof = () => ({});
+
+const OK = 200;
 /** A refused body of at most this size is read to its end, so that the connection can be reused. */
 const READ_ON_BYTES_MAX = 64 * 1024;
 /** Bytes of a larger body that are read before the connection ends. */
@@ -17,6 +27,8 @@ const DRAIN_MS_MAX = 2000;
 export class IncomingCall {
   #gone: AbortController | undefined;
   #isGone = false;
+  /** Proves the origin of the answer; set before anything is answered. */
+  proof: AnswerProof = NO_PROOF;
 
   constructor(
     readonly request: IncomingMessage,
@@ -65,9 +77,10 @@ export class IncomingCall {
   answer(message: PeerMessage): void {
     const { sizeBytes, chunks } = encodePeerMessage(message);
     const { response } = this;
-    response.writeHead(200, {
+    response.writeHead(OK, {
       'content-type': PEER_CONTENT_TYPE,
       'content-length': sizeBytes,
+      ...this.proof(OK, chunks),
     });
     response.cork();
     for (const chunk of chunks) response.write(chunk);
@@ -87,6 +100,7 @@ export class IncomingCall {
     response.writeHead(status, {
       'content-type': 'application/json',
       'content-length': body.length,
+      ...this.proof(status, [body]),
       ...(isRead ? undefined : { connection: 'close' }),
     });
     if (isRead) {

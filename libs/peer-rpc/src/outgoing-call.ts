@@ -7,6 +7,8 @@ import { decodePeerMessage } from './peer-message-codec.js';
 
 const OK = 200;
 
+type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
 /** Callbacks for the end of a call. */
 export interface CallEnd {
   onAnswer(message: PeerMessage): void;
@@ -31,6 +33,9 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
   readonly #brokerId: number;
   readonly #answerBytesMax: number;
   readonly #end: CallEnd;
+  #headers: AnswerHeaders = {};
+  /** True if the called broker sent the answer; on a secure channel nobody else can. */
+  isGenuine: (status: number, headers: AnswerHeaders, body: Buffer) => boolean = () => true;
 
   constructor(brokerId: number, answerBytesMax: number, end: CallEnd) {
     this.#brokerId = brokerId;
@@ -48,6 +53,20 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
     this.#controller?.abort(ENDED);
   }
 
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /**
+   * Ends the call before it was sent.
+   * @param needsOperator true if every call fails until an operator acts
+   */
+  refuse(cause: unknown, needsOperator: boolean): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#end.onFailure(new PeerUnreachableError(this.#brokerId, false, cause), needsOperator);
+  }
+
   /** The other broker may have received the call from here on: a connection is writing it. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.#hasEnded) throw ENDED;
@@ -57,9 +76,10 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
   onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,
-    headers: Readonly<Record<string, string | string[] | undefined>>,
+    headers: AnswerHeaders,
   ): void {
     this.#status = status;
+    this.#headers = headers;
     const announcedBytes = Number(headers['content-length'] ?? Number.NaN);
     if (announcedBytes > this.#answerBytesMax) controller.abort(this.#tooLarge(announcedBytes));
     else this.#answer.announced(announcedBytes);
@@ -73,8 +93,11 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#hasEnded) return;
-    if (this.#status === OK) this.#answered(this.#answer.whole());
-    else this.#failed(this.#answer.whole());
+    const body = this.#answer.whole();
+    if (!this.isGenuine(this.#status, this.#headers, body)) {
+      this.#unreachable(new Error('the answer is not one of the called broker'));
+    } else if (this.#status === OK) this.#answered(body);
+    else this.#failed(body);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {

@@ -1,14 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ProtocolError } from '#protocol';
+import type { AcceptedSession, AcceptedSessions } from './authentication/accepted-sessions.js';
+import type { PeerSecrets } from './authentication/peer-secrets.js';
+import type { SessionParties } from './authentication/session-id.js';
 import {
+  authorizationToken,
   formatProtocolRange,
+  HELLO_PATH,
   haveCommonVersion,
-  isSameAuthorization,
   PEER_HEADERS,
   PEER_PROTOCOL,
   type PeerIdentity,
   parseProtocolRange,
-  peerAuthorization,
+  parseSessionCredential,
 } from './peer-protocol.js';
 
 /** Status of a broker that starts or stops: its callers retry, and no operator needs to act. */
@@ -20,26 +24,83 @@ export interface PeerRefusal {
   readonly error: ProtocolError;
 }
 
+/** The caller of a call, as its head shows it. */
+export type Admitted =
+  /** A broker at the other end of a secure channel. */
+  | { readonly kind: 'channel' }
+  /** A broker that opens a session, and the number of the secret that it knows. */
+  | { readonly kind: 'hello'; readonly parties: SessionParties; readonly secret: number }
+  /** A call within a session; its seal is checked when its body has arrived. */
+  | {
+      readonly kind: 'session';
+      readonly session: AcceptedSession;
+      readonly counter: number;
+      readonly seal: string;
+    }
+  | ({ readonly kind: 'refused' } & PeerRefusal);
+
+/** The head of a call. */
+export interface CallHead {
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+}
+
 /**
  * Decides by the head of a call whether its caller is a broker of this cluster that addresses this
  * broker.
  */
 export class PeerAdmission {
   readonly #brokerId: number;
-  readonly #authorization: Buffer;
+  readonly #secrets: PeerSecrets;
+  readonly #sessions: AcceptedSessions | undefined;
 
-  constructor({ brokerId, clusterSecret }: PeerIdentity) {
+  /** @param sessions the open sessions; undefined on secure channels */
+  constructor({ brokerId, secrets }: PeerIdentity, sessions: AcceptedSessions | undefined) {
     this.#brokerId = brokerId;
-    this.#authorization = Buffer.from(peerAuthorization(clusterSecret));
+    this.#secrets = secrets;
+    this.#sessions = sessions;
   }
 
   /** @param clusterUuid undefined until this broker has joined its cluster */
-  refusal(headers: IncomingHttpHeaders, clusterUuid: string | undefined): PeerRefusal | undefined {
-    const self = `broker ${this.#brokerId}`;
-    if (!isSameAuthorization(headers[PEER_HEADERS.authorization], this.#authorization)) {
-      const detail = `The caller does not know the cluster secret of ${self} (SLUICE_CLUSTER_SECRET).`;
-      return { status: 401, error: new ProtocolError('SASL_AUTHENTICATION_FAILED', detail) };
+  admit(head: CallHead, clusterUuid: string | undefined): Admitted {
+    const caller = this.#authenticate(head);
+    if (caller.kind === 'refused') return caller;
+    const refusal = this.#mismatch(head.headers, clusterUuid);
+    return refusal === undefined ? caller : { kind: 'refused', ...refusal };
+  }
+
+  #authenticate({ url, headers }: CallHead): Admitted {
+    const token = authorizationToken(headers[PEER_HEADERS.authorization]) ?? '';
+    const parties = partiesOf(headers);
+    const { clusterUuid, caller, callee, nonce } = parties;
+    if (this.#sessions === undefined) {
+      const statement = ['channel', clusterUuid, caller, callee] as const;
+      const secret = this.#secrets.provenBy(statement, token);
+      return secret === undefined ? this.#unproven() : { kind: 'channel' };
     }
+    if (url === HELLO_PATH) {
+      const statement = ['hello', clusterUuid, caller, callee, nonce] as const;
+      const secret = nonce === '' ? undefined : this.#secrets.provenBy(statement, token);
+      return secret === undefined ? this.#unproven() : { kind: 'hello', parties, secret };
+    }
+    const credential = parseSessionCredential(token);
+    const session = credential && this.#sessions.find(credential.session);
+    if (credential === undefined || session?.caller !== caller) return this.#withoutSession();
+    return { kind: 'session', session, counter: credential.counter, seal: credential.seal };
+  }
+
+  #unproven(): Admitted {
+    const detail = `The caller does not know the cluster secret of broker ${this.#brokerId} (SLUICE_CLUSTER_SECRET).`;
+    return { kind: 'refused', ...unauthenticated(detail) };
+  }
+
+  #withoutSession(): Admitted {
+    const detail = `Broker ${this.#brokerId} has no such session with the caller: it may have restarted.`;
+    return { kind: 'refused', ...unauthenticated(detail) };
+  }
+
+  #mismatch(headers: IncomingHttpHeaders, clusterUuid: string | undefined) {
+    const self = `broker ${this.#brokerId}`;
     const versionsHeader = headers[PEER_HEADERS.protocol];
     const callerVersions = parseProtocolRange(
       typeof versionsHeader === 'string' ? versionsHeader : undefined,
@@ -66,6 +127,21 @@ export class PeerAdmission {
     }
     return undefined;
   }
+}
+
+/** The caller is not known, or its call is not genuine. */
+export function unauthenticated(detail: string): PeerRefusal {
+  return { status: 401, error: new ProtocolError('SASL_AUTHENTICATION_FAILED', detail) };
+}
+
+function partiesOf(headers: IncomingHttpHeaders): SessionParties {
+  const text = (name: string): string => String(headers[name] ?? '');
+  return {
+    clusterUuid: text(PEER_HEADERS.cluster),
+    caller: text(PEER_HEADERS.caller),
+    callee: text(PEER_HEADERS.callee),
+    nonce: text(PEER_HEADERS.nonce),
+  };
 }
 
 /** The broker accepts no calls at present. */

@@ -1,17 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import {
   checkedPeerHandlers,
+  MalformedPeerMessageError,
   PEER_CALLS,
   type PeerHandlers,
   type PeerMessage,
   type PeerMethod,
 } from '#replication';
-import { KeptLog } from '#runtime/testing';
+import { RecordingLogger } from '#runtime/testing';
 import { encodePeerMessage } from './peer-message-codec.js';
-import { message, openListener } from './testing/peer-pair.js';
+import { message, openRawListener } from './testing/peer-pair.js';
 import { rawCall, rawHeaders, rawRequest } from './testing/raw-call.js';
 import { rightValue, wrongValues } from './testing/shape-values.js';
 
+const CONTEXT = { signal: new AbortController().signal };
 const METHODS = Object.keys(PEER_CALLS) as PeerMethod[];
 
 /** Handlers of all methods; `served` collects the messages that reached them. */
@@ -23,8 +25,8 @@ function servedBy(served: PeerMessage[]): PeerHandlers {
   return checkedPeerHandlers(Object.fromEntries(METHODS.map((method) => [method, handler])));
 }
 
-function openChecked(served: PeerMessage[], log = new KeptLog()) {
-  return openListener(servedBy(served), {}, log);
+function openChecked(served: PeerMessage[], log = new RecordingLogger()) {
+  return openRawListener(servedBy(served), {}, log);
 }
 
 type Listener = Awaited<ReturnType<typeof openChecked>>;
@@ -62,24 +64,36 @@ describe.each(METHODS)('a %s call', (method) => {
     ]);
   });
 
-  test('a member that is missing, of a wrong type or out of range: 400', async () => {
+  test('a body of a wrong type: 400, and one line in the log', async () => {
     const served: PeerMessage[] = [];
-    const log = new KeptLog();
+    const log = new RecordingLogger();
     const listener = await openChecked(served, log);
+    const { blobs } = rightMessage(method);
+    const answer = await post(listener, method, { body: ['not an object'], blobs });
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer).toContain('"outcome":"failed","retriable":false');
+    expect(answer).toContain(`The call is malformed: the body of a ${method} call is not`);
+    expect(answer).not.toContain('    at ');
+    expect(served).toEqual([]);
+    expect(log.lines).toHaveLength(1);
+    expect(JSON.stringify(log.lines)).not.toContain('    at ');
+  });
+
+  test('every wrong value is refused before its handler is called', async () => {
+    const served: PeerMessage[] = [];
+    const handler = servedBy(served)[method];
     const { blobs } = rightMessage(method);
     const cases = wrongValues(PEER_CALLS[method].body);
     expect(cases.length).toBeGreaterThan(5);
     for (const { what, pointer, value } of cases) {
-      const answer = await post(listener, method, { body: value, blobs });
-      expect(answer, what).toMatch(/^HTTP\/1.1 400 /);
-      expect(answer, what).toContain('"outcome":"failed","retriable":false');
-      const member = pointer === '' ? 'the body' : `the member \\"${pointer}\\"`;
-      expect(answer, what).toContain(`The call is malformed: ${member} of a ${method} call is not`);
-      expect(answer, what).not.toContain('    at ');
+      const error: unknown = await handler?.(message(value, blobs), CONTEXT).catch(
+        (cause) => cause,
+      );
+      expect(error, what).toBeInstanceOf(MalformedPeerMessageError);
+      const member = pointer === '' ? 'the body' : `the member "${pointer}"`;
+      expect(String(error), what).toContain(`${member} of a ${method} call is not`);
     }
     expect(served).toEqual([]);
-    expect(log.lines).toHaveLength(1);
-    expect(JSON.stringify(log.lines)).not.toContain('    at ');
   });
 });
 
@@ -98,7 +112,7 @@ test.each([
 });
 
 test('malformed calls are logged once for each caller', async () => {
-  const log = new KeptLog();
+  const log = new RecordingLogger();
   const listener = await openChecked([], log);
   for (const caller of ['1', '1', '3', '1', '3']) {
     await post(listener, 'fetch', message({ topic: 1 }), caller);
@@ -110,9 +124,9 @@ test('malformed calls are logged once for each caller', async () => {
 });
 
 test('a bug that many calls run into is logged once', async () => {
-  const log = new KeptLog();
+  const log = new RecordingLogger();
   const bug = new TypeError('a bug of this test');
-  const listener = await openListener({ fetch: () => Promise.reject(bug) }, {}, log);
+  const listener = await openRawListener({ fetch: () => Promise.reject(bug) }, {}, log);
   for (let call = 0; call < 3; call += 1) {
     expect(await post(listener, 'fetch', message({}))).toMatch(/^HTTP\/1.1 500 /);
   }

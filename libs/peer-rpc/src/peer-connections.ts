@@ -9,11 +9,15 @@ import type { PeerTls } from './peer-tls.js';
 type Lane = 'replication' | 'requests' | 'waiting';
 
 const LANE_OF = {
+  hello: 'requests',
   'replica-fetch': 'replication',
   produce: 'requests',
   fetch: 'waiting',
   'list-offset': 'requests',
+  'list-delayed': 'requests',
   'delete-records': 'requests',
+  'exchange-revocations': 'requests',
+  'redeem-ticket': 'requests',
   'give-up-lost-records': 'requests',
   'partition-status': 'requests',
   'commit-offsets': 'requests',
@@ -32,8 +36,15 @@ const LANE_OF = {
   'group-list': 'requests',
   'group-watch': 'waiting',
   'queue-poll': 'requests',
+  'queue-delivery': 'requests',
   'queue-acks': 'requests',
-} as const satisfies Record<PeerMethod, Lane>;
+  'queue-records': 'requests',
+  'queue-purge': 'requests',
+  'queue-reset': 'requests',
+  'queue-cancel': 'requests',
+  'queue-redrive': 'requests',
+  'queue-floors': 'requests',
+} as const satisfies Record<PeerMethod | 'hello', Lane>;
 
 /** A connection carries one call at a time; connections are opened on demand. */
 const CONNECTIONS_MAX: Readonly<Record<Lane, number>> = {
@@ -69,7 +80,7 @@ export class PeerConnections {
   }
 
   dispatch(
-    method: PeerMethod,
+    method: PeerMethod | 'hello',
     options: Dispatcher.DispatchOptions,
     handler: Dispatcher.DispatchHandler,
   ): void {

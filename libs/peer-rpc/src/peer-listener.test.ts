@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { PeerUnreachableError } from '#replication';
+import { type PeerMessage, PeerUnreachableError } from '#replication';
 import { SystemScheduler, silentLogger } from '#runtime';
-import { KeptLog } from '#runtime/testing';
+import { RecordingLogger } from '#runtime/testing';
+import { PeerSecrets } from './authentication/peer-secrets.js';
 import { PeerListenError, PeerListener } from './peer-listener.js';
 import { encodePeerMessage } from './peer-message-codec.js';
 import {
@@ -16,6 +17,7 @@ import {
   openListener,
   openPair,
   openPeers,
+  openRawListener,
   urlOf,
 } from './testing/peer-pair.js';
 import { rawCall, rawHeaders, rawRequest, receivedBy } from './testing/raw-call.js';
@@ -37,9 +39,9 @@ async function unreachable(call: Promise<unknown>): Promise<PeerUnreachableError
 
 describe('admission', () => {
   test('a caller with another secret is refused, and both sides log it', async () => {
-    const log = new KeptLog();
+    const log = new RecordingLogger();
     const listener = await openListener(echo, {}, log);
-    const peers = openPeers(urlOf(listener), { clusterSecret: 'another one' }, log);
+    const peers = openPeers(urlOf(listener), { secrets: new PeerSecrets(['another one']) }, log);
     const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
     expect(error).toMatchObject({
       wasSent: false,
@@ -79,7 +81,7 @@ describe('admission', () => {
     ['the id of another broker as callee', { 'sluice-callee': '9' }, '421'],
     ['no callee', { 'sluice-callee': undefined }, '421'],
   ])('a caller with %s is refused', async (_name, changes, status) => {
-    const listener = await openListener(echo);
+    const listener = await openRawListener(echo);
     const headers = rawHeaders({ ...changes, 'content-length': '0', connection: 'close' });
     const answer = await rawCall(listener, rawRequest(PRODUCE, headers, NOTHING));
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
@@ -90,7 +92,7 @@ describe('admission', () => {
     ['the previous version as well', '0-1'],
     ['the next version as well', '1-2'],
   ])('a broker that speaks %s is served', async (_name, versions) => {
-    const listener = await openListener({
+    const listener = await openRawListener({
       'list-offset': ({ body }) => {
         const { topic } = body as { readonly topic: string };
         return Promise.resolve(message({ offset: topic.length }));
@@ -107,7 +109,7 @@ describe('admission', () => {
   });
 
   test('every caller is refused until the broker has joined its cluster', async () => {
-    const log = new KeptLog();
+    const log = new RecordingLogger();
     const listener = new PeerListener(LISTENER, { logger: log, scheduler: new SystemScheduler() });
     await listener.listen();
     onTestFinished(() => listener.close(0));
@@ -123,7 +125,7 @@ describe('admission', () => {
 
   test('a caller of large messages receives the reason of its refusal', async () => {
     const listener = await openListener(echo);
-    const peers = openPeers(urlOf(listener), { clusterSecret: 'another one' });
+    const peers = openPeers(urlOf(listener), { secrets: new PeerSecrets(['another one']) });
     const large = message(null, [Buffer.alloc(20_000_000)]);
     const error = await unreachable(peers.call(CALLEE_ID, 'produce', large, PATIENT));
     expect(error.cause).toMatchObject({ code: 'SASL_AUTHENTICATION_FAILED' });
@@ -141,7 +143,7 @@ describe('a caller that violates the protocol', () => {
     ['another path', 'POST /v1/topics', '', '404'],
     ['GET', 'GET /cluster/v1/produce', '', '404'],
   ])('%s', async (_name, requestLine, body, status) => {
-    const listener = await openListener(echo);
+    const listener = await openRawListener(echo);
     const bytes = Buffer.from(body, 'latin1');
     const lengths = { 'content-length': String(bytes.length), connection: 'close' };
     const answer = await rawCall(listener, rawRequest(requestLine, rawHeaders(lengths), bytes));
@@ -151,7 +153,7 @@ describe('a caller that violates the protocol', () => {
   });
 
   test('a body of unknown length is refused', async () => {
-    const listener = await openListener(echo);
+    const listener = await openRawListener(echo);
     const headers = rawHeaders({ 'transfer-encoding': 'chunked' });
     const body = Buffer.from('0\r\n\r\n');
     const answer = await rawCall(listener, rawRequest(PRODUCE, headers, body));
@@ -159,7 +161,7 @@ describe('a caller that violates the protocol', () => {
   });
 
   test('a body above the limit is refused by its head', async () => {
-    const listener = await openListener(echo, { messageBytesMax: 1000, arrivalTimeoutMs: 100 });
+    const listener = await openRawListener(echo, { messageBytesMax: 1000, arrivalTimeoutMs: 100 });
     const headers = rawHeaders({ 'content-length': '1001' });
     const answer = await rawCall(listener, rawRequest(PRODUCE, headers, NOTHING));
     expect(answer).toMatch(/^HTTP\/1.1 413 /);
@@ -180,7 +182,7 @@ describe('a caller that violates the protocol', () => {
   });
 
   test('a body that stops arriving is abandoned, and its memory is freed', async () => {
-    const listener = await openListener(echo, { arrivalTimeoutMs: 100 });
+    const listener = await openRawListener(echo, { arrivalTimeoutMs: 100 });
     const headers = rawHeaders({ 'content-length': '5000' });
     const half = rawRequest(PRODUCE, headers, Buffer.from('half of it'));
     const answer = await rawCall(listener, half);
@@ -196,7 +198,7 @@ describe('a caller that violates the protocol', () => {
       await end.happened;
       return message('done');
     };
-    const listener = await openListener({ produce });
+    const listener = await openRawListener({ produce });
     const body = encodePeerMessage(message(null, [Buffer.alloc(100_000)]));
     const headers = rawHeaders({ 'content-length': String(body.sizeBytes) });
     const socket = connect(listener.port, '127.0.0.1');
@@ -210,7 +212,7 @@ describe('a caller that violates the protocol', () => {
   });
 
   test('a stranger with a large body gets an error and is cut off; nothing is kept', async () => {
-    const listener = await openListener(echo);
+    const listener = await openRawListener(echo);
     const headers = rawHeaders({
       authorization: 'none',
       'content-length': String(64 * 1024 * 1024),
@@ -242,19 +244,15 @@ describe('a caller that violates the protocol', () => {
   });
 
   test('a caller that disconnects in the middle leaves nothing behind', async () => {
-    const listener = await openListener(echo);
+    const listener = await openRawListener(echo);
     const socket = connect(listener.port, '127.0.0.1');
     const headers = rawHeaders({ 'content-length': '5000' });
     socket.write(rawRequest(PRODUCE, headers, Buffer.from('half')));
     await expect.poll(() => listener.status().callsInFlight).toBe(1);
     socket.resetAndDestroy();
     await expect.poll(() => listener.status()).toMatchObject({ callsInFlight: 0, heldBytes: 0 });
-    const answer = await openPeers(urlOf(listener)).call(
-      CALLEE_ID,
-      'produce',
-      message(null),
-      PATIENT,
-    );
+    const peers = openPeers(urlOf(listener), { isChannelSecure: true });
+    const answer = await peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
     expect(answer.body).toBe('served');
   });
 });
@@ -310,13 +308,12 @@ describe('bounds', () => {
 describe('closing the listener', () => {
   test('calls in flight are answered, and later ones are refused', async () => {
     const [began, released] = [new Happening(), new Happening()];
-    const { peers, listener } = await openPair({
-      produce: async () => {
-        began.happen();
-        await released.happened;
-        return message('in time');
-      },
-    });
+    const produce = async (): Promise<PeerMessage> => {
+      began.happen();
+      await released.happened;
+      return message('in time');
+    };
+    const { peers, listener } = await openPair({ produce }, { isChannelSecure: true });
     const call = peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
     await began.happened;
     const closed = listener.close(TIMEOUT_MS);
@@ -330,7 +327,7 @@ describe('closing the listener', () => {
   test('a call that arrives on an open connection is not started', async () => {
     const [began, released] = [new Happening(), new Happening()];
     let served = 0;
-    const listener = await openListener({
+    const listener = await openRawListener({
       produce: async () => {
         served += 1;
         began.happen();

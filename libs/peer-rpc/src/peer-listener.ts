@@ -8,7 +8,7 @@
  * Overlap: calls overlap freely. `listen` comes first, then `serve` once, at the end `close` once.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { ProtocolError } from '#protocol';
 import {
@@ -18,11 +18,21 @@ import {
   type PeerHandlers,
   type PeerMethod,
 } from '#replication';
-import { HeldMemory, kindOfError, MemoryBudget, type Scheduler, SparseLog } from '#runtime';
-import { IncomingCall } from './incoming-call.js';
-import { PeerAdmission, type PeerRefusal, UNAVAILABLE, unavailable } from './peer-admission.js';
+import { assert, HeldMemory, kindOfError, MemoryBudget, type Scheduler, SparseLog } from '#runtime';
+import { AcceptedSessions } from './authentication/accepted-sessions.js';
+import { refusalStatement } from './authentication/refusal-statement.js';
+import { answerHead, callHead, partsOf } from './authentication/session-id.js';
+import { type AnswerProof, IncomingCall, NO_PROOF } from './incoming-call.js';
+import {
+  type Admitted,
+  PeerAdmission,
+  type PeerRefusal,
+  UNAVAILABLE,
+  unauthenticated,
+  unavailable,
+} from './peer-admission.js';
 import { decodePeerMessage } from './peer-message-codec.js';
-import { PEER_PATH, type PeerIdentity } from './peer-protocol.js';
+import { PEER_HEADERS, PEER_PATH, type PeerIdentity } from './peer-protocol.js';
 import type { PeerRpcPorts } from './peer-rpc-ports.js';
 import type { PeerTls } from './peer-tls.js';
 
@@ -35,11 +45,16 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const IDLE_CONNECTIONS_MAX = 1024;
 const RETRY_AFTER_MS = 1000;
 
+/** A caller that may call methods. */
+type AdmittedCaller = Admitted & { readonly kind: 'channel' | 'session' };
+
 export interface PeerListenerOptions extends PeerIdentity {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
   readonly tls: PeerTls | undefined;
+  /** True if TLS proves both ends of each connection: calls need no session then. */
+  readonly isChannelSecure: boolean;
   /** Largest accepted message in bytes. */
   readonly messageBytesMax: number;
   /** Bytes of the messages of all calls in flight. */
@@ -67,6 +82,8 @@ export class PeerListenError extends Error {
 export class PeerListener {
   readonly #options: PeerListenerOptions;
   readonly #admission: PeerAdmission;
+  /** Undefined on secure channels. */
+  readonly #sessions: AcceptedSessions | undefined;
   readonly #memory: MemoryBudget;
   readonly #server: Server;
   readonly #calls = new Set<IncomingCall>();
@@ -80,7 +97,8 @@ export class PeerListener {
 
   constructor(options: PeerListenerOptions, { logger, scheduler }: PeerRpcPorts) {
     this.#options = options;
-    this.#admission = new PeerAdmission(options);
+    this.#sessions = options.isChannelSecure ? undefined : new AcceptedSessions(options.secrets);
+    this.#admission = new PeerAdmission(options, this.#sessions);
     this.#memory = new MemoryBudget(options.memoryBytesMax, () => this.#outOfMemory());
     this.#log = new SparseLog(logger);
     this.#scheduler = scheduler;
@@ -109,6 +127,13 @@ export class PeerListener {
   /** The port of the listener. */
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Uses other certificates from the next handshake on, and ends connections without a call. */
+  useTls(tls: PeerTls): void {
+    assert(this.#server instanceof TlsServer, 'a listener without TLS');
+    this.#server.setSecureContext(tls);
+    this.#server.closeIdleConnections();
   }
 
   /** Accepts calls from now on. */
@@ -186,16 +211,38 @@ export class PeerListener {
     const call = new IncomingCall(request, response);
     // A caller that disconnects is noticed through its response.
     request.on('error', () => undefined);
+    if (this.#sessions !== undefined) call.proof = this.#refusalProof(request);
     const served = this.#served;
-    const refusal = this.#isClosing
-      ? unavailable(`Broker ${this.#options.brokerId} is stopping.`)
-      : this.#admission.refusal(request.headers, served?.clusterUuid);
-    if (refusal !== undefined || served === undefined) {
-      if (refusal !== undefined) this.#refuse(call, refusal);
-      return;
-    }
+    const caller: Admitted = this.#isClosing
+      ? { kind: 'refused', ...unavailable(`Broker ${this.#options.brokerId} is stopping.`) }
+      : this.#admission.admit(request, served?.clusterUuid);
+    if (caller.kind === 'refused') this.#refuse(call, caller);
+    else if (caller.kind === 'hello') this.#welcome(call, caller);
+    else if (served !== undefined) this.#receive(call, caller, served.handlers);
+  }
+
+  /** Opens a session with the caller. */
+  #welcome(call: IncomingCall, { parties, secret }: Admitted & { kind: 'hello' }): void {
+    const session = this.#sessions?.open(parties, secret);
+    if (session === undefined) return;
+    const { response, request } = call;
+    request.resume();
+    response.writeHead(200, {
+      'content-length': 0,
+      [PEER_HEADERS.session]: session.id,
+      [PEER_HEADERS.proof]: this.#options.secrets.proofs([
+        'welcome',
+        ...partsOf(parties),
+        session.id,
+      ]),
+    });
+    response.end();
+  }
+
+  #receive(call: IncomingCall, caller: AdmittedCaller, handlers: PeerHandlers): void {
+    const { request } = call;
     const method = methodOf(request);
-    const handler = Object.hasOwn(served.handlers, method) ? served.handlers[method] : undefined;
+    const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
     if (handler === undefined) {
       call.fail(404, { kind: 'failed', error: this.#unknownMethod(method) });
       return;
@@ -208,10 +255,51 @@ export class PeerListener {
     }
     const memory = this.#begin(call, sizeBytes);
     call.readBody(sizeBytes, (body) => {
+      if (!this.#isGenuine(call, caller, body)) return;
       memory.workBegan();
       void this.#answer(call, method, handler, body).finally(() => {
         memory.workEnded();
       });
+    });
+  }
+
+  /**
+   * Checks the seal of a call within a session, and that it was not received before. Its answer is
+   * sealed from then on.
+   */
+  #isGenuine(call: IncomingCall, caller: AdmittedCaller, body: Buffer): boolean {
+    if (caller.kind === 'channel') return true;
+    const { session, counter, seal } = caller;
+    const head = callHead(call.request.url ?? '', body.length);
+    const isSealed = session.seal.isSealed(
+      { direction: 'call', counter, head, body: [body] },
+      seal,
+    );
+    if (!isSealed || !session.isNew(counter)) {
+      // Without a proof the caller does not believe that nothing was done: it may have been.
+      call.proof = NO_PROOF;
+      const what = isSealed ? 'was received before' : 'is not sealed by the session';
+      this.#refuse(call, unauthenticated(`The call ${what}.`));
+      return false;
+    }
+    call.proof = (status, answer) => ({
+      [PEER_HEADERS.seal]: session.seal.seal({
+        direction: 'answer',
+        counter,
+        head: answerHead(status),
+        body: answer,
+      }),
+    });
+    return true;
+  }
+
+  /** Proves that this broker refused this call: the answer is to be believed without a session. */
+  #refusalProof({ headers }: IncomingMessage): AnswerProof {
+    const authorization = headers[PEER_HEADERS.authorization] ?? '';
+    return (status, body) => ({
+      [PEER_HEADERS.proof]: this.#options.secrets.proofs(
+        refusalStatement(authorization, status, body),
+      ),
     });
   }
 

@@ -9,6 +9,8 @@
  */
 import type { PeerHandlers, Peers } from '#replication';
 import { assert } from '#runtime';
+import { PeerSecrets } from './authentication/peer-secrets.js';
+import { registrationProofs } from './authentication/registration-proofs.js';
 import { type ClusterAddressSettings, clusterUrlOf } from './cluster-address.js';
 import { HttpPeers, type HttpPeersStatus } from './http-peers.js';
 import { PeerListener, type PeerListenerStatus } from './peer-listener.js';
@@ -24,6 +26,12 @@ export interface PeerNetworkSettings extends ClusterAddressSettings {
   readonly brokerId: number;
   /** Required, although its type allows undefined: the check of the settings ensures it. */
   readonly clusterSecret: string | undefined;
+  /** Accepted as well, while the secret is replaced. */
+  readonly clusterSecretPrevious?: string | undefined;
+  /** Digest of the settings of security that all brokers must share; default: none. */
+  readonly securityAgreement?: string;
+  /** True while the brokers are restarted one by one with other settings of security. */
+  readonly isSecurityRolling?: boolean;
   readonly clusterPort: number;
   readonly clusterMessageBytesMax: number;
   readonly clusterMemoryBytes: number;
@@ -47,7 +55,7 @@ export interface PeerNetworkStatus {
 export class PeerNetwork {
   readonly #settings: PeerNetworkSettings;
   readonly #identity: PeerIdentity;
-  readonly #tls: PeerTls | undefined;
+  #tls: PeerTls | undefined;
   readonly #listener: PeerListener;
   readonly #ports: PeerRpcPorts;
   #peers: HttpPeers | undefined;
@@ -68,6 +76,7 @@ export class PeerNetwork {
         host: settings.clusterHost,
         port: settings.clusterPort,
         tls,
+        isChannelSecure: tls !== undefined,
         messageBytesMax: settings.clusterMessageBytesMax,
         memoryBytesMax: settings.clusterMemoryBytes,
         callsMax: settings.clusterCallsMax,
@@ -87,9 +96,11 @@ export class PeerNetwork {
     tls: PeerTls | undefined,
     ports: PeerRpcPorts,
   ): Promise<PeerNetwork> {
-    const { brokerId, clusterSecret } = settings;
+    const { brokerId, clusterSecret, clusterSecretPrevious } = settings;
     assert(clusterSecret !== undefined, 'a cluster without a secret');
-    const network = new PeerNetwork(settings, { brokerId, clusterSecret }, tls, ports);
+    const before = clusterSecretPrevious === undefined ? [] : [clusterSecretPrevious];
+    const secrets = new PeerSecrets([clusterSecret, ...before]);
+    const network = new PeerNetwork(settings, { brokerId, secrets }, tls, ports);
     await network.#listener.listen();
     return network;
   }
@@ -108,6 +119,7 @@ export class PeerNetwork {
         ...this.#identity,
         clusterUuid: directory.clusterUuid,
         tls: this.#tls,
+        isChannelSecure: this.#tls !== undefined,
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
         messageBytesMax: this.#settings.clusterMessageBytesMax,
       },
@@ -116,6 +128,26 @@ export class PeerNetwork {
     );
     this.#peers = peers;
     return peers;
+  }
+
+  /** Returns the proofs of this broker's registration, and the check of other registrations. */
+  security(clusterUuid: string, dataDirUuid: string): ReturnType<typeof registrationProofs> {
+    const { securityAgreement: agreement = '', isSecurityRolling: isRolling = false } =
+      this.#settings;
+    return registrationProofs({
+      ...this.#identity,
+      clusterUuid,
+      dataDirUuid,
+      agreement,
+      isRolling,
+    });
+  }
+
+  /** Uses other certificates for new connections; calls in flight go on with the earlier ones. */
+  useTls(tls: PeerTls): void {
+    this.#tls = tls;
+    this.#listener.useTls(tls);
+    this.#peers?.useTls(tls);
   }
 
   /** Accepts calls from now on. */

@@ -1,12 +1,20 @@
 /**
- * The protocol of the private listener: its path, headers, versions and shared secret.
+ * The protocol of the private listener: its path, headers, versions and credentials.
  *
  * `POST /cluster/v1/<method>` with the headers below; body and answer are messages
  * (peer-message-codec.ts), an error is JSON (peer-failure-codec.ts).
+ *
+ * On a channel that TLS secures in both directions, each call proves that its caller knows the
+ * cluster secret. Without TLS a caller first opens a session with `POST /cluster/v1/hello`: both
+ * brokers draw a value and prove that they know the secret, and a key is derived from all of it.
+ * Every call has a counter that is used once, and call and answer are sealed with that key
+ * (peer-seal.ts). No clock is involved.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { PeerSecrets } from './authentication/peer-secrets.js';
 
 export const PEER_PATH = '/cluster/v1/';
+/** Path that opens a session. */
+export const HELLO_PATH = `${PEER_PATH}hello`;
 
 /** Versions of the methods' bodies, from the oldest to the newest. */
 export interface PeerProtocolRange {
@@ -45,7 +53,10 @@ export function haveCommonVersion(left: PeerProtocolRange, right: PeerProtocolRa
 }
 
 export const PEER_HEADERS = {
-  /** `Sluice <token>`. */
+  /**
+   * `Sluice <proofs>` of a hello and on a secure channel; `Sluice <session>.<counter>.<seal>` of a
+   * call within a session.
+   */
   authorization: 'authorization',
   /** UUID of the cluster: two clusters may have the same name, and the same secret. */
   cluster: 'sluice-cluster',
@@ -54,6 +65,14 @@ export const PEER_HEADERS = {
   caller: 'sluice-caller',
   /** The called broker: a free port may now belong to another broker. */
   callee: 'sluice-callee',
+  /** Random value of the caller for a new session. */
+  nonce: 'sluice-nonce',
+  /** Id of the session that a hello opened. */
+  session: 'sluice-session',
+  /** Seal of an answer within a session. */
+  seal: 'sluice-seal',
+  /** Proofs of an answer that belongs to no session: to a hello, or a refusal. */
+  proof: 'sluice-proof',
 } as const;
 
 export const PEER_CONTENT_TYPE = 'application/vnd.sluice.peer';
@@ -61,19 +80,36 @@ export const PEER_CONTENT_TYPE = 'application/vnd.sluice.peer';
 /** Identity of a broker within its cluster. */
 export interface PeerIdentity {
   readonly brokerId: number;
-  readonly clusterSecret: string;
+  readonly secrets: PeerSecrets;
 }
 
-const TOKEN_PURPOSE = 'sluice private listener';
+const SCHEME = 'Sluice ';
 
-/** Proves knowledge of the cluster secret without sending it: the `authorization` of every call. */
-export function peerAuthorization(clusterSecret: string): string {
-  const token = createHmac('sha256', clusterSecret).update(TOKEN_PURPOSE).digest('base64url');
-  return `Sluice ${token}`;
+/** Formats an `authorization` header. */
+export function peerAuthorization(token: string): string {
+  return SCHEME + token;
 }
 
-/** Compares in constant time, so that an attacker learns nothing about a partial match. */
-export function isSameAuthorization(header: string | undefined, expected: Buffer): boolean {
-  const bytes = Buffer.from(header ?? '');
-  return bytes.length === expected.length && timingSafeEqual(bytes, expected);
+/** @returns the token of an `authorization` header; undefined if it has another scheme */
+export function authorizationToken(header: string | undefined): string | undefined {
+  return header?.startsWith(SCHEME) === true ? header.slice(SCHEME.length) : undefined;
+}
+
+/** The credential of a call within a session. */
+export interface SessionCredential {
+  readonly session: string;
+  readonly counter: number;
+  readonly seal: string;
+}
+
+/** @returns undefined if the token does not have the form of a session's */
+export function parseSessionCredential(token: string): SessionCredential | undefined {
+  const match = /^([\w-]{22})\.(\d{1,15})\.([\w-]{22})$/.exec(token);
+  if (match === null) return undefined;
+  const [, session = '', counter = '', seal = ''] = match;
+  return { session, counter: Number(counter), seal };
+}
+
+export function formatSessionCredential(credential: SessionCredential): string {
+  return `${credential.session}.${credential.counter}.${credential.seal}`;
 }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PeerUnreachableError } from '#replication';
-import { KeptLog } from '#runtime/testing';
+import { RecordingLogger } from '#runtime/testing';
 import type { PeerTls } from './peer-tls.js';
-import { CALLEE_ID, message, openListener, openPeers } from './testing/peer-pair.js';
+import { CALLEE_ID, Happening, message, openListener, openPeers } from './testing/peer-pair.js';
 
 const PATIENT = { timeoutMs: 20_000 };
 const echo = { produce: () => Promise.resolve(message('served')) };
@@ -53,7 +53,7 @@ describe('TLS between brokers', () => {
   });
 
   test('a caller with a certificate of another authority is refused', async () => {
-    const log = new KeptLog();
+    const log = new RecordingLogger();
     const listener = await openListener(echo, { tls: ours }, log);
     const tls = { ...theirs, ca: ours.ca };
     const peers = openPeers(`https://127.0.0.1:${listener.port}`, { tls });
@@ -74,5 +74,41 @@ describe('TLS between brokers', () => {
     const peers = openPeers(`http://127.0.0.1:${listener.port}`);
     const call = peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
     await expect(call).rejects.toThrow(PeerUnreachableError);
+  });
+});
+
+describe('changed certificates', () => {
+  test('are used for the next calls of both sides, and no call is lost', async () => {
+    const log = new RecordingLogger();
+    const listener = await openListener(echo, { tls: ours }, log);
+    const peers = openPeers(`https://127.0.0.1:${listener.port}`, { tls: ours });
+    const call = () => peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
+    expect((await call()).body).toBe('served');
+    listener.useTls(theirs);
+    // The connection with the earlier certificate was idle, and has ended.
+    await expect(call()).rejects.toThrow(PeerUnreachableError);
+    peers.useTls(theirs);
+    const answers = await Promise.all([call(), call(), call()]);
+    expect(answers.map(({ body }) => body)).toEqual(['served', 'served', 'served']);
+    peers.useTls(ours);
+    await expect(call()).rejects.toThrow(PeerUnreachableError);
+  });
+
+  test('leave calls in flight on the connections that they have', async () => {
+    const arrived = new Happening();
+    const answer = new Happening();
+    const produce = async () => {
+      arrived.happen();
+      await answer.happened;
+      return message('served');
+    };
+    const listener = await openListener({ produce }, { tls: ours });
+    const peers = openPeers(`https://127.0.0.1:${listener.port}`, { tls: ours });
+    const call = peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
+    await arrived.happened;
+    listener.useTls(theirs);
+    peers.useTls(theirs);
+    answer.happen();
+    expect((await call).body).toBe('served');
   });
 });

@@ -126,15 +126,33 @@ describe('Accumulator', () => {
     expect(namesOf(sends)).toEqual(['a', 'b']);
   });
 
-  it('sends nothing while it is muted', () => {
-    const { queue, timers, sends } = harness();
-    queue.mute();
+  it('sends nothing while its owner does not allow a drain', () => {
+    let isOpen = false;
+    const { queue, timers, sends } = harness({ mayDrain: () => isOpen });
     queue.add(new Item('a'));
     timers.endTurn();
     expect(sends).toEqual([]);
-    queue.unmute();
+    isOpen = true;
+    expect(queue.isDue).toBe(true);
+    queue.drain();
+    expect(namesOf(sends)).toEqual(['a']);
+  });
+
+  it('ends the linger of queued entries in a flush, but not of later ones', async () => {
+    const { queue, timers, sends } = harness({ lingerMs: 10 });
+    queue.flush();
+    queue.add(new Item('a'));
+    expect(queue.isDue).toBe(false);
+    queue.flush();
     timers.endTurn();
     expect(namesOf(sends)).toEqual(['a']);
+    await sends[0]?.finish();
+    queue.add(new Item('b'));
+    timers.endTurn();
+    expect(namesOf(sends)).toEqual(['a']);
+    timers.advance(10);
+    timers.endTurn();
+    expect(namesOf(sends)).toEqual(['a', 'b']);
   });
 
   it('removes an entry from anywhere in the queue, but not once it is sent', () => {
@@ -191,7 +209,10 @@ interface Send {
   finish(error?: Error): Promise<void>;
 }
 
-function harness(options: Partial<AccumulatorOptions> = {}): {
+function harness({
+  mayDrain,
+  ...options
+}: Partial<AccumulatorOptions> & { mayDrain?: () => boolean } = {}): {
   readonly accumulator: Accumulator<Item>;
   readonly queue: PartitionQueue<Item>;
   readonly timers: ManualTimers;
@@ -215,7 +236,7 @@ function harness(options: Partial<AccumulatorOptions> = {}): {
       };
       sends.push({ names: entries.map((entry) => entry.name).join(' '), finish });
     });
-  });
+  }, mayDrain);
   return { accumulator, queue, timers, sends };
 }
 

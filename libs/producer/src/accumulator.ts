@@ -68,9 +68,13 @@ export class Accumulator<E extends AccumulatorEntry<E>> {
     this.options = options;
   }
 
-  /** Creates the queue of one partition. */
-  openQueue(send: SendEntries<E>): PartitionQueue<E> {
-    return new PartitionQueue<E>(this, send);
+  /**
+   * Creates the queue of one partition.
+   * @param mayDrain asked before each drain; when it returns false nothing is sent, and its owner
+   *   calls `drain` once that has changed. Default: always
+   */
+  openQueue(send: SendEntries<E>, mayDrain?: () => boolean): PartitionQueue<E> {
+    return new PartitionQueue<E>(this, send, mayDrain);
   }
 
   /** Called by queues: drains the queue at the end of this turn of the event loop. */
@@ -82,21 +86,26 @@ export class Accumulator<E extends AccumulatorEntry<E>> {
 export class PartitionQueue<E extends AccumulatorEntry<E>> {
   readonly #accumulator: Accumulator<E>;
   readonly #send: SendEntries<E>;
+  readonly #mayDrain: (() => boolean) | undefined;
   readonly #sendDone = (): void => this.#onSendDone();
   #head: E | undefined;
   #tail: E | undefined;
   #queuedBytes = 0;
   #sendsInFlight = 0;
-  #isMuted = false;
   /** True while the queue is in the accumulator's list of ready queues. */
   #isReady = false;
   #linger: { cancel(): void } | undefined;
   #lingerIsOver: boolean;
   #idleListeners: (() => void)[] = [];
 
-  constructor(accumulator: Accumulator<E>, send: SendEntries<E>) {
+  constructor(
+    accumulator: Accumulator<E>,
+    send: SendEntries<E>,
+    mayDrain: (() => boolean) | undefined,
+  ) {
     this.#accumulator = accumulator;
     this.#send = send;
+    this.#mayDrain = mayDrain;
     this.#lingerIsOver = accumulator.options.lingerMs === 0;
   }
 
@@ -141,16 +150,16 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
     return removed;
   }
 
-  /**
-   * Sends nothing more until `unmute`, while the result of an earlier send of this partition is
-   * unknown.
-   */
-  mute(): void {
-    this.#isMuted = true;
+  /** True when entries wait for no others: they are a whole batch, or their linger is over. */
+  get isDue(): boolean {
+    if (this.#head === undefined) return false;
+    return this.#lingerIsOver || this.#queuedBytes >= this.#accumulator.options.batchSizeBytes;
   }
 
-  unmute(): void {
-    this.#isMuted = false;
+  /** Ends the linger of the queued entries. */
+  flush(): void {
+    if (this.#head === undefined) return;
+    this.#lingerIsOver = true;
     this.#maybeBecomeReady();
   }
 
@@ -161,12 +170,13 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
   }
 
   /**
-   * Called by the accumulator.
+   * Sends queued entries, unless a send is in flight. The accumulator calls it at the end of a
+   * turn, and the owner of `mayDrain` when its answer has changed.
    * @returns bytes of the entries that are sent
    */
   drain(): number {
     this.#isReady = false;
-    if (this.#isMuted || this.#sendsInFlight > 0) return 0;
+    if (this.#sendsInFlight > 0 || this.#mayDrain?.() === false) return 0;
     const { drainBytesMax, lingerMs } = this.#accumulator.options;
     let takenBytes = 0;
     let run: E[] = [];
@@ -205,11 +215,11 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
 
   #maybeBecomeReady(): void {
     if (this.#head === undefined || this.#isReady) return;
-    if (!this.#lingerIsOver && this.#queuedBytes < this.#accumulator.options.batchSizeBytes) {
+    if (!this.isDue) {
       this.#linger ??= this.#startLinger();
       return;
     }
-    if (this.#isMuted || this.#sendsInFlight > 0) return;
+    if (this.#sendsInFlight > 0) return;
     this.#linger?.cancel();
     this.#linger = undefined;
     this.#isReady = true;

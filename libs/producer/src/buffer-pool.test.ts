@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ProtocolError } from '#protocol';
-import { BufferPool } from './buffer-pool.js';
+import { BufferPool, type BufferPoolOptions } from './buffer-pool.js';
 import { ManualTimers } from './testing/manual-timers.js';
 
 describe('BufferPool', () => {
@@ -30,34 +29,46 @@ describe('BufferPool', () => {
   });
 
   it('refuses a caller after max.block.ms, and serves those behind it', async () => {
-    const { pool, timers } = poolOf(100, 5000);
+    const { pool, timers } = poolOf(100, { maxBlockMs: 5000 });
     pool.tryReserve(90);
     const large = codeOf(pool.reserve(50));
     timers.advance(1);
     const small = pool.reserve(10);
     timers.advance(4999);
-    expect(await large).toBe('BUFFER_EXHAUSTED');
+    expect(await large).toBe('exhausted 100');
     await small;
     expect(pool.availableBytes).toBe(0);
     expect(pool.exhaustedTotal).toBe(1);
     expect(timers.pending).toBe(0);
   });
 
-  it('says when to retry', async () => {
-    const { pool, timers } = poolOf(10, 1);
-    pool.tryReserve(10);
-    const refused = pool.reserve(1).catch((error: ProtocolError) => error.retryAfterMs);
-    timers.advance(1);
-    expect(await refused).toBeGreaterThan(0);
-  });
-
   it('limits the bytes of waiting callers, and refuses more at once', async () => {
     const { pool } = poolOf(100);
     pool.tryReserve(100);
     const waiting = pool.reserve(70);
-    expect(await codeOf(pool.reserve(31))).toBe('BUFFER_EXHAUSTED');
+    expect(await codeOf(pool.reserve(31))).toBe('exhausted 100');
     pool.release(100);
     await waiting;
+  });
+
+  it('lets any number of bytes wait when it is told so', async () => {
+    const { pool } = poolOf(100, { waitingBytesMax: Number.POSITIVE_INFINITY });
+    pool.tryReserve(100);
+    const waiting = [pool.reserve(100), pool.reserve(100), pool.reserve(100)];
+    expect(pool.waiters).toBe(3);
+    for (const caller of waiting) {
+      pool.release(100);
+      await caller;
+    }
+  });
+
+  it('waits as long as one caller says', async () => {
+    const { pool, timers } = poolOf(100, { maxBlockMs: 5000 });
+    pool.tryReserve(100);
+    expect(await codeOf(pool.reserve(1, undefined, 0))).toBe('exhausted 100');
+    const refused = codeOf(pool.reserve(1, undefined, 20));
+    timers.advance(20);
+    expect(await refused).toBe('exhausted 100');
   });
 
   it('frees the place of a caller that aborts', async () => {
@@ -67,16 +78,16 @@ describe('BufferPool', () => {
     const gone = codeOf(pool.reserve(100, caller.signal));
     const next = pool.reserve(0);
     caller.abort();
-    expect(await gone).toBe('REQUEST_TIMED_OUT');
+    expect(await gone).toBe('waitEnded');
     await next;
     expect(pool.waiters).toBe(0);
     expect(timers.pending).toBe(0);
-    expect(await codeOf(pool.reserve(1, caller.signal))).toBe('REQUEST_TIMED_OUT');
+    expect(await codeOf(pool.reserve(1, caller.signal))).toBe('waitEnded');
   });
 
   it('refuses a reservation larger than the pool', async () => {
     const { pool } = poolOf(100);
-    expect(await codeOf(pool.reserve(101))).toBe('REQUEST_TOO_LARGE');
+    expect(await codeOf(pool.reserve(101))).toBe('neverFits 101 100');
   });
 
   it('admits thousands of waiting callers at once', async () => {
@@ -91,15 +102,23 @@ describe('BufferPool', () => {
 
 function poolOf(
   totalBytes: number,
-  maxBlockMs = 1000,
+  options: Partial<BufferPoolOptions> = {},
 ): { readonly pool: BufferPool; readonly timers: ManualTimers } {
   const timers = new ManualTimers();
-  return { pool: new BufferPool({ totalBytes, maxBlockMs, timers }), timers };
+  const errors = {
+    exhausted: (total: number) => new Error(`exhausted ${total}`),
+    neverFits: (bytes: number, total: number) => new Error(`neverFits ${bytes} ${total}`),
+    waitEnded: () => new Error('waitEnded'),
+  };
+  return {
+    pool: new BufferPool({ totalBytes, maxBlockMs: 1000, timers, errors, ...options }),
+    timers,
+  };
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(
     () => 'none',
-    (error: ProtocolError) => error.code,
+    (error: Error) => error.message,
   );
 }

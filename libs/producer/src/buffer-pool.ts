@@ -8,21 +8,33 @@
  *
  * Invariant: 0 <= availableBytes <= totalBytes; no caller overtakes one that waits.
  */
-import { ProtocolError } from '#protocol';
 import type { Timers } from './timers.js';
 
-const RETRY_AFTER_MS = 1000;
+/** Creates the errors of refused callers. */
+export interface BufferPoolErrors {
+  /** The pool was full for max.block.ms, or too many callers wait. */
+  exhausted(totalBytes: number): Error;
+  /** A caller asked for more bytes than the whole pool has. */
+  neverFits(bytes: number, totalBytes: number): Error;
+  /** The caller's signal was aborted. */
+  waitEnded(): Error;
+}
 
 export interface BufferPoolOptions {
   readonly totalBytes: number;
   readonly maxBlockMs: number;
+  /** Bytes that waiting callers hold at most: more are refused. Default: `totalBytes`. */
+  readonly waitingBytesMax?: number;
   readonly timers: Timers;
+  readonly errors: BufferPoolErrors;
 }
 
 export class BufferPool {
   readonly totalBytes: number;
   readonly #maxBlockMs: number;
+  readonly #waitingBytesMax: number;
   readonly #timers: Timers;
+  readonly #errors: BufferPoolErrors;
   /** Waiting callers, in the order of their arrival. */
   readonly #waiters = new Set<Waiter>();
   #waitingBytes = 0;
@@ -33,7 +45,9 @@ export class BufferPool {
     this.totalBytes = options.totalBytes;
     this.#availableBytes = options.totalBytes;
     this.#maxBlockMs = options.maxBlockMs;
+    this.#waitingBytesMax = options.waitingBytesMax ?? options.totalBytes;
     this.#timers = options.timers;
+    this.#errors = options.errors;
   }
 
   get availableBytes(): number {
@@ -59,16 +73,23 @@ export class BufferPool {
 
   /**
    * Reserves `bytes`, waiting if necessary. The caller returns them with `release`.
-   * @param signal ends the wait: it rejects with REQUEST_TIMED_OUT (failed) and reserves nothing
-   * @throws ProtocolError BUFFER_EXHAUSTED after max.block.ms, or at once when too many wait;
-   *   REQUEST_TOO_LARGE when the whole pool is smaller than `bytes`
+   * It rejects with `exhausted` after its time, or at once when too many wait, and with `neverFits`
+   * when the whole pool is smaller than `bytes`.
+   * @param signal ends the wait: it rejects with `waitEnded` and reserves nothing
+   * @param maxBlockMs longest wait, ms
    */
-  reserve(bytes: number, signal?: AbortSignal): Promise<void> {
-    if (bytes > this.totalBytes) return Promise.reject(this.#neverFits(bytes));
+  reserve(bytes: number, signal?: AbortSignal, maxBlockMs = this.#maxBlockMs): Promise<void> {
+    if (bytes > this.totalBytes) {
+      return Promise.reject(this.#errors.neverFits(bytes, this.totalBytes));
+    }
     if (this.tryReserve(bytes)) return Promise.resolve();
-    if (this.#waitingBytes + bytes > this.totalBytes) return Promise.reject(this.exhausted());
-    if (signal?.aborted === true) return Promise.reject(waitEnded());
-    return new Promise((resolve, reject) => this.#enqueue(bytes, signal, resolve, reject));
+    if (this.#waitingBytes + bytes > this.#waitingBytesMax || maxBlockMs <= 0) {
+      return Promise.reject(this.exhausted());
+    }
+    if (signal?.aborted === true) return Promise.reject(this.#errors.waitEnded());
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ bytes, signal, maxBlockMs }, resolve, reject);
+    });
   }
 
   /** Returns reserved bytes, and serves waiting callers with them. */
@@ -78,30 +99,21 @@ export class BufferPool {
   }
 
   /** Counts a refusal and returns its error, for a caller that may not wait. */
-  exhausted(): ProtocolError {
+  exhausted(): Error {
     this.#exhaustedTotal += 1;
-    return new ProtocolError(
-      'BUFFER_EXHAUSTED',
-      `The buffer for records that wait to be written is full (${this.totalBytes} bytes). ` +
-        'Nothing was written: send the request again later.',
-      { retryAfterMs: RETRY_AFTER_MS },
-    );
+    return this.#errors.exhausted(this.totalBytes);
   }
 
-  #enqueue(
-    bytes: number,
-    signal: AbortSignal | undefined,
-    resolve: () => void,
-    reject: (error: ProtocolError) => void,
-  ): void {
-    const refuse = (error: ProtocolError): void => {
+  #enqueue(request: Reservation, resolve: () => void, reject: (error: Error) => void): void {
+    const { bytes, signal, maxBlockMs } = request;
+    const refuse = (error: Error): void => {
       this.#leave(waiter);
       reject(error);
       // The caller that left may have been a large one that blocked all others.
       this.#admit();
     };
-    const onAbort = (): void => refuse(waitEnded());
-    const timer = this.#timers.after(this.#maxBlockMs, () => refuse(this.exhausted()));
+    const onAbort = (): void => refuse(this.#errors.waitEnded());
+    const timer = this.#timers.after(maxBlockMs, () => refuse(this.exhausted()));
     const waiter: Waiter = {
       bytes,
       admit: resolve,
@@ -129,14 +141,12 @@ export class BufferPool {
     this.#waitingBytes -= waiter.bytes;
     waiter.detach();
   }
+}
 
-  #neverFits(bytes: number): ProtocolError {
-    return new ProtocolError(
-      'REQUEST_TOO_LARGE',
-      `The request's records take ${bytes} bytes, ` +
-        `the whole buffer for records has ${this.totalBytes}.`,
-    );
-  }
+interface Reservation {
+  readonly bytes: number;
+  readonly signal: AbortSignal | undefined;
+  readonly maxBlockMs: number;
 }
 
 interface Waiter {
@@ -144,12 +154,4 @@ interface Waiter {
   readonly admit: () => void;
   /** Removes the timer and the signal listener. */
   readonly detach: () => void;
-}
-
-function waitEnded(): ProtocolError {
-  return new ProtocolError(
-    'REQUEST_TIMED_OUT',
-    'The wait for buffer memory was ended by the caller. Nothing was written.',
-    { outcome: 'failed' },
-  );
 }

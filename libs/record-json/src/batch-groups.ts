@@ -92,7 +92,7 @@ export async function* batchGroups(
       groupRecords += batch.recordCount;
       continue;
     }
-    for (const part of batchParts(await unpacked(batch), from, partBytes)) {
+    for await (const part of batchParts(await unpacked(batch), from, partBytes)) {
       yield [part];
       await turnOfLoop();
     }

@@ -1,6 +1,5 @@
 export { areRenderedAtOnce, batchGroups, isRenderedAtOnce } from './batch-groups.js';
 export { ByteSegments } from './byte-segments.js';
-export { joinedInSlices } from './joined-bytes.js';
 export {
   BACKSLASH,
   CLOSE_BRACE,
@@ -12,12 +11,13 @@ export {
   ZERO,
 } from './json-bytes.js';
 export { type DocumentLimits, readDocument } from './json-document.js';
+export { hasLongList, jsonInSlices } from './json-in-slices.js';
 export {
+  displayedNameAt,
   type LargeMemberSink,
   MemberNames,
   readObject,
   readObjectInSlices,
-  shownNameAt,
   stringAt,
   textOf,
 } from './json-members.js';
@@ -36,11 +36,12 @@ export { assertJson, isJsonInSlices } from './json-text.js';
 export { parseLargeBody, parseLargeLine, parseLargeList } from './large-records.js';
 export { LineBlocks } from './line-blocks.js';
 export { type LineBlock, type LineOptions, NdjsonLines } from './ndjson-lines.js';
+export { type QueuedRecords, renderQueueRecords } from './queue-records.js';
 export { assertLargeJson, rawRecord } from './raw-record.js';
 export { memberPointer, quotedName, syntaxProblem } from './record-faults.js';
 export type { RecordFormat } from './record-frame.js';
 export type { RecordLines } from './record-lines.js';
-export { errorOfRecord, placeOf, pointedIntoSent, type RecordPlaces } from './record-places.js';
+export { errorOfRecord, placeOf, type RecordPlaces, withRequestPointers } from './record-places.js';
 export { recordSetBytes } from './record-set-bytes.js';
 export { RenderCache } from './render-cache.js';
 export {
@@ -54,5 +55,7 @@ export {
   renderRun,
   renderRunInSlices,
 } from './render-records.js';
+export { type RenderedQueue, renderQueue } from './rendered-queue.js';
+export { assertOnePartition, withPartition } from './request-partition.js';
 export { AT_ONCE_BYTES_MAX } from './slices.js';
 export { valueLines } from './value-lines.js';

@@ -123,7 +123,7 @@ export function stringAt(scanner: JsonScanner, position: number): string {
  * Returns the name at `nameAt`, which was already read, for a sentence; of a very long one the raw
  * beginning.
  */
-export function shownNameAt(scanner: JsonScanner, nameAt: number): string {
+export function displayedNameAt(scanner: JsonScanner, nameAt: number): string {
   const { bytes, end } = scanner;
   const limit = Math.min(end, nameAt + SHOWN_BYTES_MAX);
   for (let at = nameAt + 1; at < limit; at += 1) {

@@ -27,7 +27,7 @@ import {
   HEADERS,
   KEY,
   KEY_BASE64,
-  KEY_GIVEN,
+  KEY_PRESENT,
   MEMBERS,
   NAME_BYTES_MAX,
   PARTITION,
@@ -270,7 +270,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     if ((this.#attributes & RECORD_VALUE_IS_JSON) !== 0) {
       this.#assertNotBoth(VALUE | VALUE_BASE64, 'value');
     }
-    this.#assertNotBoth(KEY_GIVEN | KEY_BASE64, 'key');
+    this.#assertNotBoth(KEY_PRESENT | KEY_BASE64, 'key');
     if ((seen & (DELIVER_AT | DELAY_MS)) !== 0) this.#endDelayed();
     this.count += 1;
     // Records of a request with faults are not used.
@@ -354,7 +354,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
 
   #parseKey(position: number): number {
     const first = this.scanner.byteAt(position);
-    if (first !== LOWER_N) this.#seen |= KEY_GIVEN;
+    if (first !== LOWER_N) this.#seen |= KEY_PRESENT;
     if (first !== QUOTE) {
       const end = this.scanner.skipValue(position);
       if (first === LOWER_N) return end;

@@ -42,7 +42,7 @@ export function parseJsonRecord(line: Uint8Array, limits: RecordLimits): RecordS
   } catch (error) {
     throw syntaxProblem(error, 'The line');
   }
-  return takeRecords(parser);
+  return finishRecords(parser);
 }
 
 /** True when a faultless body is a single record and not a list of them. */
@@ -60,7 +60,7 @@ function parseBody(body: Uint8Array, limits: RecordLimits): RecordSet {
   const position = scanner.skipWhitespace(0);
   if (scanner.byteAt(position) !== OPEN_BRACE) {
     scanner.assertEnd(scanner.skipValue(position));
-    noteWrongBody(parser);
+    addWrongBodyFault(parser);
   } else if (beginsWithRecords(parser, position)) {
     scanner.assertEnd(parseEnvelope(parser, position));
   } else {
@@ -71,14 +71,14 @@ function parseBody(body: Uint8Array, limits: RecordLimits): RecordSet {
       const secondParser = new JsonRecordParser(limits);
       secondParser.turnTo(body, 0, body.length);
       parseEnvelope(secondParser, position);
-      return takeRecords(secondParser);
+      return finishRecords(secondParser);
     }
   }
-  return takeRecords(parser);
+  return finishRecords(parser);
 }
 
 /** Adds the fault that the body is not an object. */
-export function noteWrongBody({ faults }: JsonRecordParser): void {
+export function addWrongBodyFault({ faults }: JsonRecordParser): void {
   faults.add('shape', '', 'the body is an object: {"records": [...]}, or one record');
 }
 
@@ -104,7 +104,7 @@ function parseEnvelope(parser: JsonRecordParser, position: number): number {
       hasRecords = true;
       byteIndex = parseRecordList(parser, byteIndex, RECORDS_POINTER);
     } else {
-      noteMemberBesideRecords(parser, member, nameAt);
+      addOtherMemberFault(parser, member, nameAt);
       byteIndex = scanner.skipValue(byteIndex);
     }
     byteIndex = scanner.skipWhitespace(byteIndex);
@@ -116,7 +116,7 @@ function parseEnvelope(parser: JsonRecordParser, position: number): number {
 }
 
 /** Adds the fault of a member of the body that is not a list of records, or that is repeated. */
-export function noteMemberBesideRecords(
+export function addOtherMemberFault(
   parser: JsonRecordParser,
   member: number,
   nameAt: number,
@@ -196,7 +196,7 @@ export function tooManyRecords(
 }
 
 /** @throws ProtocolError with the faults, if there are any */
-export function takeRecords(parser: JsonRecordParser): RecordSet {
+export function finishRecords(parser: JsonRecordParser): RecordSet {
   if (parser.faults.count > 0) throw parser.faults.toError();
   return parser.recordSet();
 }

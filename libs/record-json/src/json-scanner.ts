@@ -202,7 +202,7 @@ export class JsonScanner {
     let index = position + 1;
     // Four bytes at a time, up to the first that is below 0x20, a quote or a backslash.
     while (index <= lastWord) {
-      const stops = stopsOf(view.getInt32(index, true));
+      const stops = plainRunStops(view.getInt32(index, true));
       if (stops !== 0) {
         index += (31 - Math.clz32(stops & -stops)) >> 3;
         if (bytes[index] === QUOTE) return index + 1;
@@ -283,7 +283,11 @@ export class JsonScanner {
     for (;;) {
       const sliceEnd = index + SLICE_BYTES;
       while (index < sliceEnd) {
-        while (index <= lastWord && index < sliceEnd && stopsOf(view.getInt32(index, true)) === 0)
+        while (
+          index <= lastWord &&
+          index < sliceEnd &&
+          plainRunStops(view.getInt32(index, true)) === 0
+        )
           index += 4;
         while (index < end && index < sliceEnd && ENDS_RUN[bytes[index] as number] === 0)
           index += 1;
@@ -379,7 +383,7 @@ export class JsonScanner {
     const lastWord = this.#lastWord;
     let index = position;
     for (;;) {
-      while (index <= lastWord && stopsOf(view.getInt32(index, true)) === 0) index += 4;
+      while (index <= lastWord && plainRunStops(view.getInt32(index, true)) === 0) index += 4;
       while (index < end && ENDS_RUN[bytes[index] as number] === 0) index += 1;
       if (index >= end) this.fail(index, 'the end of a string');
       const byte = bytes[index] as number;
@@ -457,7 +461,7 @@ export class JsonScanner {
  * set when it is below 0x20, a quote or a backslash. A borrow may set it in a later byte too, never
  * in one before the first.
  */
-export function stopsOf(word: number): number {
+export function plainRunStops(word: number): number {
   return (
     ((word - 0x20202020) |
       ((word ^ 0x22222222) - 0x01010101) |

@@ -17,12 +17,12 @@ import {
 } from './json-bytes.js';
 import { JsonRecordParser, type RecordLimits } from './json-record-parser.js';
 import {
+  addOtherMemberFault,
+  addWrongBodyFault,
   beginsWithRecords,
-  noteMemberBesideRecords,
-  noteWrongBody,
+  finishRecords,
   RECORDS_POINTER,
   recordListStart,
-  takeRecords,
   tooManyRecords,
 } from './json-records.js';
 import { JsonSyntaxError } from './json-syntax-error.js';
@@ -50,7 +50,7 @@ export function* parseLargeBody(body: Uint8Array, limits: RecordLimits): SlicedW
   } catch (error) {
     throw syntaxProblem(error, 'The body');
   }
-  return takeRecords(parser);
+  return finishRecords(parser);
 }
 
 /**
@@ -68,7 +68,7 @@ export function* parseLargeLine(line: Uint8Array, limits: RecordLimits): SlicedW
   } catch (error) {
     throw syntaxProblem(error, 'The line');
   }
-  return takeRecords(parser);
+  return finishRecords(parser);
 }
 
 function* parseBody(parser: JsonRecordParser, body: Uint8Array): SlicedWork<void> {
@@ -78,7 +78,7 @@ function* parseBody(parser: JsonRecordParser, body: Uint8Array): SlicedWork<void
   if (scanner.byteAt(position) !== OPEN_BRACE) {
     yield* scanner.scanAhead(position);
     scanner.assertEnd(scanner.skipValue(position));
-    noteWrongBody(parser);
+    addWrongBodyFault(parser);
     return;
   }
   if (beginsWithRecords(parser, position)) {
@@ -92,7 +92,7 @@ function* parseBody(parser: JsonRecordParser, body: Uint8Array): SlicedWork<void
   const secondParser = new JsonRecordParser(parser.limits);
   secondParser.turnTo(body, 0, body.length);
   yield* parseEnvelope(secondParser, position);
-  takeRecords(secondParser);
+  finishRecords(secondParser);
 }
 
 /** @returns the position after `{"records": [...]}` */
@@ -109,7 +109,7 @@ function* parseEnvelope(parser: JsonRecordParser, position: number): SlicedWork<
       hasRecords = true;
       byteIndex = yield* parseLargeList(parser, byteIndex, RECORDS_POINTER);
     } else {
-      noteMemberBesideRecords(parser, member, nameAt);
+      addOtherMemberFault(parser, member, nameAt);
       yield* scanner.scanAhead(byteIndex);
       byteIndex = scanner.skipValue(byteIndex);
     }

@@ -22,7 +22,7 @@ import { type RecordCursor, VarintReader } from '#log';
 import { RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON } from '#protocol';
 import { CLOSE_BRACE, QUOTE } from './json-bytes.js';
 import { ESCAPES, writeDigits, writeEscape } from './json-parts.js';
-import { stopsOf } from './json-scanner.js';
+import { plainRunStops } from './json-scanner.js';
 import { isJson } from './json-text.js';
 import type { RecordFrame, RecordPlaces } from './record-frame.js';
 import { shortVarint, shortVarintBytes } from './short-varint.js';
@@ -388,7 +388,7 @@ export class RecordJsonWriter {
       // Four bytes at a time while no byte needs an escape.
       while (index <= lastWord) {
         const word = view.getInt32(index, true);
-        if (stopsOf(word) !== 0) break;
+        if (plainRunStops(word) !== 0) break;
         view.setInt32(position, word, true);
         allBits |= word;
         index += 4;

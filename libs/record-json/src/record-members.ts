@@ -10,7 +10,7 @@ export const TIMESTAMP = 64;
 /** Bit of the member of the body around a list of records. */
 export const RECORDS_MEMBER = 128;
 /** Bit of a key other than null: null beside `keyBase64` counts as absent. */
-export const KEY_GIVEN = 256;
+export const KEY_PRESENT = 256;
 export const DELIVER_AT = 512;
 export const DELAY_MS = 1024;
 

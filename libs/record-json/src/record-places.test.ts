@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ProtocolError } from '#protocol';
-import { errorOfRecord, pointedIntoSent, type RecordPlaces } from './record-places.js';
+import { errorOfRecord, type RecordPlaces, withRequestPointers } from './record-places.js';
 
 const LIST: RecordPlaces = { list: '/data/records', beside: {} };
 const ALONE: RecordPlaces = { list: undefined, beside: {} };
@@ -32,24 +32,24 @@ describe('a pointer of the broker is written into what was sent', () => {
     ],
     ['a pointer to something else', ALONE, '/configs', '/configs'],
   ])('%s', (_, places, pointer, expected) => {
-    expect(pointersOf(pointedIntoSent(refused([pointer]), () => places))).toEqual([expected]);
+    expect(pointersOf(withRequestPointers(refused([pointer]), () => places))).toEqual([expected]);
   });
 
   test('a member that is given once for all records is one fault', () => {
     const error = refused(['/records/0/partition', '/records/1/partition'], 500);
-    const shown = pointedIntoSent(error, () => LIST_WITH_QUERY);
+    const shown = withRequestPointers(error, () => LIST_WITH_QUERY);
     expect(shown).toMatchObject({ faults: [{ pointer: '?partition' }], faultsOmitted: 0 });
   });
 
   test('faults that are counted only stay counted', () => {
     const error = refused(['/records/0/key', '/records/1/key'], 500);
-    expect(pointedIntoSent(error, () => LIST)).toMatchObject({ faultsOmitted: 498 });
+    expect(withRequestPointers(error, () => LIST)).toMatchObject({ faultsOmitted: 498 });
   });
 
   test('an error without pointers stays as it is, and nobody asks for places', () => {
     const places = () => expect.unreachable();
     for (const error of [new Error('other'), refused([])]) {
-      expect(pointedIntoSent(error, places)).toBe(error);
+      expect(withRequestPointers(error, places)).toBe(error);
     }
   });
 });

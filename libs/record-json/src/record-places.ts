@@ -33,7 +33,7 @@ export function placeOf(places: RecordPlaces, index: number, member: string): st
  * Returns the error of the broker with pointers into the request; any other error unchanged.
  * @param placesOf is called when the error has pointers
  */
-export function pointedIntoSent(error: unknown, placesOf: () => RecordPlaces): unknown {
+export function withRequestPointers(error: unknown, placesOf: () => RecordPlaces): unknown {
   if (!(error instanceof ProtocolError) || error.faults.length === 0) return error;
   const places = placesOf();
   const faults = new Map<string, Fault>();

@@ -15,6 +15,7 @@
  */
 import type { RecordBatch } from '#log';
 import { ProtocolError } from '#protocol';
+import { BatchesReadOnce } from './batches-read-once.js';
 import { CachedBatch, CachedBatches } from './cached-batches.js';
 import {
   RecordsAnswer,
@@ -24,7 +25,6 @@ import {
   renderBatch,
   renderRecords,
 } from './render-records.js';
-import { SeenBatches } from './seen-batches.js';
 
 /** Counters since the start, for metrics. */
 export interface RenderCacheCounters {
@@ -45,7 +45,7 @@ const ENTRY_BYTES_EXPECTED = 2048;
 const QUEUE_HOLES_MAX = 4096;
 
 export class RenderCache {
-  readonly #seen = new SeenBatches();
+  readonly #seen = new BatchesReadOnce();
   readonly #batches: CachedBatches;
   /** Entries from `queueHead` on, the one that came first at its head. */
   #queue: (CachedBatch | undefined)[] = [];

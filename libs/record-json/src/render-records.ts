@@ -1,11 +1,10 @@
 /** Renders fetched record batches as the JSON of their records. */
 import { type RecordBatch, RecordCursor, unreadableBatch } from '#log';
 import type { Offset } from '#protocol';
-import { inSlices } from '#runtime';
+import { inSlices, joinedInSlices } from '#runtime';
 import { batchGroups, isLargeRecord } from './batch-groups.js';
-import { joinedInSlices } from './joined-bytes.js';
 import { type LargeRecordJson, largeRecordJson } from './large-record-json.js';
-import type { RecordFrame, RecordPlaces } from './record-frame.js';
+import type { RecordFormat, RecordFrame, RecordPlaces } from './record-frame.js';
 import { RecordJsonWriter } from './record-json-writer.js';
 
 /** Selection and form of the records. */
@@ -115,6 +114,8 @@ export interface RunBounds {
   readonly recordsMax: number;
   /** Bytes of JSON; one record always fits. */
   readonly bytesMax: number;
+  /** Format of keys and values; `default` unless given. */
+  readonly format?: RecordFormat;
 }
 
 /** A rendered range of records, over batches or within one. */
@@ -131,10 +132,10 @@ export interface RenderedRun extends RenderedBatch {
  * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE when there are none before it
  */
 export function renderRun(batches: readonly RecordBatch[], bounds: RunBounds): RenderedRun {
-  const { topic, partition, offset } = bounds;
+  const { topic, partition, offset, format = 'default' } = bounds;
   const places: RecordPlaces = { offsets: [], ends: [] };
   let nextOffset = offset;
-  writer.begin({ topic, partition, format: 'default', framing: 'array' }, true);
+  writer.begin({ topic, partition, format, framing: 'array' }, true);
   let fault: unknown;
   for (const batch of batches) {
     if (batch.nextOffset <= nextOffset) continue;
@@ -179,8 +180,8 @@ export async function renderGroup(
 ): Promise<RenderedRun> {
   const [batch] = group;
   if (batch === undefined || !isLargeRecord(batch)) return renderRun(group, bounds);
-  const { topic, partition } = bounds;
-  const frame: RecordFrame = { topic, partition, format: 'default', framing: 'array' };
+  const { topic, partition, format = 'default' } = bounds;
+  const frame: RecordFrame = { topic, partition, format, framing: 'array' };
   let record: LargeRecordJson | undefined;
   try {
     record = await inSlices(largeRecordJson(batch, frame));

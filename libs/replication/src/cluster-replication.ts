@@ -77,7 +77,7 @@ export class ClusterReplication {
   readonly #fetcher: ReplicaFetcher;
   readonly #throttle: ReassignmentThrottle;
   readonly #proposer: IsrProposer;
-  readonly #leaving = new Map<string, LackingReplica>();
+  readonly #leaving = new Map<string, IncompleteReplica>();
   /** Replicas that are cut, or wait for that. */
   readonly #cutting = new Set<Partition>();
   #isLeaving = false;
@@ -144,7 +144,7 @@ export class ClusterReplication {
   }
 
   /** Removes a replica that lacks records from the ISR; every check tries again. */
-  leaveIsr(replica: LackingReplica): void {
+  leaveIsr(replica: IncompleteReplica): void {
     this.#leaving.set(topicPartitionName(replica.topicPartition), replica);
     void this.#leaveAll();
   }
@@ -285,6 +285,6 @@ export class ClusterReplication {
 }
 
 /** A replica whose log lacks records. */
-export interface LackingReplica extends Pick<Partition, 'topicPartition' | 'topicId'> {}
+export interface IncompleteReplica extends Pick<Partition, 'topicPartition' | 'topicId'> {}
 
 type ClusterIsrInputs = Omit<IsrInputs, 'highWatermark' | 'logEndOffset'>;

@@ -10,7 +10,10 @@ const COMMITTED_END_WAIT_MS = 2000;
  * fetches.
  * @throws ProtocolError LEADER_NOT_AVAILABLE when it does not learn it in time; NotLeaderError
  */
-export async function committedEndKnown(partition: Partition, scheduler: Scheduler): Promise<void> {
+export async function waitForCommittedEnd(
+  partition: Partition,
+  scheduler: Scheduler,
+): Promise<void> {
   let timer: Timer | undefined;
   const timeIsOver = new Promise<void>((resolve) => {
     timer = scheduler.after(COMMITTED_END_WAIT_MS, resolve);

@@ -12,17 +12,17 @@
  * once at a time.
  */
 import {
+  advanceReassignments,
   asController,
-  awaitedVersion,
   brokerDied,
   type ControllerMetadata,
   type CoordinationStore,
+  decideInSequence,
   electController,
   electLeaders,
   electPreferredLeaders,
-  inOrder,
-  proceedReassignments,
   releaseMinInsyncHolds,
+  versionToBeJournaled,
 } from '#coordination';
 import { RepeatedTask } from '#log';
 import type { Clock, Logger, Random, Scheduler } from '#runtime';
@@ -143,7 +143,7 @@ export class Controller {
   #maybeProceed(controller: ControllerMetadata): void {
     const { state } = this.#options.store;
     if (this.#proceeding !== undefined || state.version === this.#proceededVersion) return;
-    const awaited = awaitedVersion(state);
+    const awaited = versionToBeJournaled(state);
     if (awaited === undefined) this.#proceededVersion = state.version;
     else {
       this.#proceeding = this.#proceed(controller, awaited).finally(() => {
@@ -155,9 +155,9 @@ export class Controller {
   /** Never rejects. */
   async #proceed(controller: ControllerMetadata, awaited: number): Promise<void> {
     const { store, random, logger } = this.#options;
-    const proceed = inOrder(
+    const proceed = decideInSequence(
       (state) => releaseMinInsyncHolds(state, awaited),
-      (state) => proceedReassignments(state, awaited, random),
+      (state) => advanceReassignments(state, awaited, random),
     );
     const { version } = store.state;
     try {

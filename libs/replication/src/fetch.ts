@@ -51,7 +51,7 @@ export function positionFault(
       ? undefined
       : divergingOffsetOf(partition, offset, leaderEpoch);
   if (divergingOffset !== undefined) {
-    return outOfRange(
+    return offsetOutOfRangeError(
       partition,
       `The log was truncated below offset ${offset} since epoch ${leaderEpoch} was read: ` +
         `what was read from offset ${divergingOffset} on is not in it any more.`,
@@ -61,7 +61,7 @@ export function positionFault(
   const { logStart: logStartOffset, logEnd: logEndOffset } = partition.log.offsets;
   const isAtEnd = offset <= logEndOffset || !partition.isCommittedEndKnown;
   if (offset >= logStartOffset && isAtEnd) return undefined;
-  return outOfRange(
+  return offsetOutOfRangeError(
     partition,
     offset < logStartOffset
       ? `Offset ${offset} is below the log start offset ${logStartOffset}: its record was deleted.`
@@ -154,7 +154,7 @@ export function fetchedBatches(
   };
 }
 
-export function outOfRange(
+export function offsetOutOfRangeError(
   partition: Partition,
   detail: string,
   members: Readonly<Record<string, number>> = {},

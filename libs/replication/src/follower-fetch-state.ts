@@ -2,7 +2,7 @@ import type { Election, RecordBatch } from '#log';
 import type { Offset } from '#protocol';
 import { diskReadWeight } from './fetch.js';
 import type { Partition } from './partition.js';
-import { judgePosition, type PositionVerdict } from './replica-position.js';
+import { comparePosition, type PositionVerdict } from './replica-position.js';
 import type { ReplicaFetchPosition, ReplicaFetchResult } from './replica-protocol.js';
 
 /** An update for a follower of a partition; its batches are not among the answer's blobs yet. */
@@ -48,7 +48,7 @@ export class FollowerFetchState {
     readonly position: ReplicaFetchPosition,
     readonly sequence: number,
   ) {
-    this.#verdict = judgePosition(partition, replicaId, position);
+    this.#verdict = comparePosition(partition, replicaId, position);
     this.#sentHighWatermark = position.highWatermark;
     this.#sentLogStartOffset = position.logStartOffset;
   }
@@ -99,7 +99,7 @@ export class FollowerFetchState {
     const verdict =
       partition !== undefined && this.#isAsJudged(partition)
         ? this.#verdict
-        : judgePosition(partition, replicaId, position);
+        : comparePosition(partition, replicaId, position);
     if (verdict.kind === 'diverging') {
       return this.#lastUpdate({ ...this.#ends(), diverging: verdict.diverging });
     }

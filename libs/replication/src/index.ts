@@ -1,11 +1,11 @@
 export type { ReplicationCluster, ReplicationSettings } from './cluster-replication.js';
-export { committedEndKnown } from './committed-end.js';
+export { waitForCommittedEnd } from './committed-end.js';
 export { Controller } from './controller.js';
 export type { ReplicaEnd } from './leader-state.js';
 export { Membership } from './membership.js';
 export {
+  anyOf,
   choice,
-  either,
   flag,
   list,
   type MessageShape,
@@ -13,7 +13,7 @@ export {
   object,
   shapeFault,
   text,
-  whole,
+  wholeNumber,
 } from './message-shape.js';
 export { Partition } from './partition.js';
 export type { PartitionTable } from './partition-table.js';

@@ -16,7 +16,7 @@ import {
 } from '#coordination';
 import { ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
-import type { WantedIsr } from './leader-state.js';
+import type { DesiredIsr } from './leader-state.js';
 import type { Partition } from './partition.js';
 
 interface IsrProposerOptions {
@@ -27,7 +27,7 @@ interface IsrProposerOptions {
 
 interface Proposed {
   readonly partition: Partition;
-  readonly wanted: WantedIsr;
+  readonly wanted: DesiredIsr;
   readonly proposal: IsrProposal;
 }
 
@@ -35,7 +35,7 @@ export class IsrProposer {
   readonly #options: IsrProposerOptions;
   readonly #queued = new Map<Partition, Proposed>();
   /** Proposals that the store may have accepted. */
-  readonly #uncertain = new WeakSet<WantedIsr>();
+  readonly #uncertain = new WeakSet<DesiredIsr>();
   #underWay: ReadonlyMap<Partition, Proposed> = new Map();
   #isBusy = false;
 
@@ -43,7 +43,7 @@ export class IsrProposer {
     this.#options = options;
   }
 
-  propose(partition: Partition, wantedIsr: WantedIsr): void {
+  propose(partition: Partition, wantedIsr: DesiredIsr): void {
     if (this.#underWay.get(partition)?.wanted === wantedIsr) return;
     const proposal = {
       ...partition.topicPartition,

@@ -23,7 +23,7 @@ export interface FollowerPosition {
 }
 
 /** An ISR that the leader wants, and the partition epoch of the metadata that it would change. */
-export interface WantedIsr {
+export interface DesiredIsr {
   readonly partitionEpoch: number;
   readonly isr: readonly IsrMember[];
 }
@@ -75,7 +75,7 @@ export class LeaderState {
   readonly #brokerId: number;
   #metadata: PartitionMetadata;
   readonly #followers = new Map<number, Follower>();
-  #proposal: WantedIsr | undefined;
+  #proposal: DesiredIsr | undefined;
   /** Removed replicas that limit the high watermark until the others know of the removal. */
   readonly #unprovenRemovals = new Set<number>();
   /** Version of the metadata that contains the removals. */
@@ -107,7 +107,7 @@ export class LeaderState {
   }
 
   /** The proposed ISR, until its outcome is known. */
-  get proposal(): WantedIsr | undefined {
+  get proposal(): DesiredIsr | undefined {
     return this.#proposal;
   }
 
@@ -227,7 +227,7 @@ export class LeaderState {
    * The wanted ISR, when it differs from the current one and none is proposed: without lagging
    * replicas, with those that have caught up.
    */
-  wantedIsr(inputs: IsrInputs): WantedIsr | undefined {
+  wantedIsr(inputs: IsrInputs): DesiredIsr | undefined {
     if (this.#proposal !== undefined || this.#followers.size === 0) return undefined;
     const { isr, partitionEpoch } = this.#metadata;
     const members: IsrMember[] = [];
@@ -251,12 +251,12 @@ export class LeaderState {
   }
 
   /** Records a proposal. Until it is settled, either of the two ISRs may be the committed one. */
-  propose(wantedIsr: WantedIsr): void {
+  propose(wantedIsr: DesiredIsr): void {
     this.#proposal = wantedIsr;
   }
 
   /** Drops a proposal that was definitely not accepted and never will be. */
-  withdraw(proposal: WantedIsr): void {
+  withdraw(proposal: DesiredIsr): void {
     if (this.#proposal === proposal) this.#proposal = undefined;
   }
 

@@ -154,6 +154,23 @@ describe('members of a cluster', () => {
     await joined;
     expect(world.state.brokers.get(3)?.alive).toBe(true);
   });
+
+  it('refuse a broker that does not recognise a live one, accept it after silence', async () => {
+    const world = await World.of(1);
+    const securityFault = ({ id }: { readonly id: number }) =>
+      id === 1 ? 'Broker 1 has another secret.' : undefined;
+    const join = () => world.join(2, 'disk of 2', { securityFault });
+    const refusal = expect(join()).rejects.toThrow('Broker 1 has another secret.');
+    await world.advance(LEASE_MS * 3);
+    await refusal;
+    expect(world.state.brokers.has(2)).toBe(false);
+    // Nobody is left who could declare it dead.
+    world.vanish(1);
+    const joined = join();
+    await world.advance(LEASE_MS * 3);
+    await joined;
+    expect(world.state.brokers.get(2)?.alive).toBe(true);
+  });
 });
 
 /** A process of a broker: its membership, and its part as a controller. */
@@ -169,7 +186,12 @@ class Member {
     this.#process = process;
   }
 
-  static async join(world: World, brokerId: number, disk: FakeDisk): Promise<Member> {
+  static async join(
+    world: World,
+    brokerId: number,
+    disk: FakeDisk,
+    claims: Partial<Registrant>,
+  ): Promise<Member> {
     const process = new MemberProcess(world.scheduler);
     const { clock, random, coordination } = world;
     const store = await coordination.open({ brokerId, fileSystem: disk.mount(), dataDir: '/data' });
@@ -178,7 +200,7 @@ class Member {
       ...ports,
       brokerId,
       leaseMs: LEASE_MS,
-      registrant: () => registrant(brokerId, store),
+      registrant: () => ({ ...registrant(brokerId, store), ...claims }),
       onFenced: () => undefined,
     });
     const controller = new Controller({
@@ -253,12 +275,13 @@ class World {
     return member;
   }
 
-  async join(id: number, disk = `disk of ${id}`): Promise<void> {
+  /** @param claims differences from an ordinary registration */
+  async join(id: number, disk = `disk of ${id}`, claims: Partial<Registrant> = {}): Promise<void> {
     const present = this.#disks.get(disk) ?? new FakeDisk();
     this.#disks.set(disk, present);
     present.kill();
     this.coordination.reach(id);
-    this.#members.set(id, await Member.join(this, id, present));
+    this.#members.set(id, await Member.join(this, id, present, claims));
   }
 
   /** A member whose updates are refused once it has joined. */

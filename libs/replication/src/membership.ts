@@ -17,8 +17,9 @@ import {
   type BrokerLease,
   type CoordinationStore,
   controlledShutdown,
+  decideInSequence,
   electController,
-  inOrder,
+  ForeignBrokerError,
   type LeaseRenewalCounts,
   type LeaseRenewer,
   type Registrant,
@@ -73,7 +74,8 @@ export class Membership {
   /**
    * Registers, waiting for the store as long as it is away or cannot write its journal, and has the
    * lease renewed from then on.
-   * @throws BrokerIdTakenError when a live process with another data directory has the broker id
+   * @throws BrokerIdTakenError when a live process with another data directory has the broker id;
+   *   ForeignBrokerError when a live broker has another secret or other settings of security
    */
   static async join(options: MembershipOptions): Promise<Membership> {
     const membership = new Membership(options);
@@ -174,13 +176,14 @@ export class Membership {
   async #registerOnce(): Promise<void> {
     const { store, brokerId, registrant, random, logger } = this.#options;
     let expired: number | undefined;
+    const silent = new Set<number>();
     for (;;) {
       try {
-        const claim = registrant();
+        const claim = { ...registrant(), silentBrokerEpochs: silent };
         const registered =
           expired === undefined ? claim : { ...claim, expiredBrokerEpoch: expired };
         const state = await store.update(
-          inOrder(
+          decideInSequence(
             (before) => registerBroker(before, registered, random),
             // The first broker of a cluster need not wait until it sees that there is no
             // controller.
@@ -193,17 +196,36 @@ export class Membership {
         logger.info({ brokerId, brokerEpoch: this.#brokerEpoch }, 'registered');
         return;
       } catch (error) {
-        if (!(error instanceof BrokerIdTakenError) || expired === error.brokerEpoch) throw error;
-        if (!(await this.#isSilent(error))) throw error;
-        expired = error.brokerEpoch;
+        const { brokerEpoch } = await this.#silentObstacle(error, [expired, ...silent]);
+        if (error instanceof ForeignBrokerError) silent.add(brokerEpoch);
+        else expired = brokerEpoch;
       }
     }
   }
 
-  /** Watches the process that has this broker id for a whole lease time. */
-  async #isSilent({ brokerId, brokerEpoch }: BrokerIdTakenError): Promise<boolean> {
-    const { store, leaseMs, clock, logger } = this.#options;
-    logger.info({ brokerId, leaseMs }, 'another data directory has this broker id: is it alive?');
+  /**
+   * Watches the broker that prevents the registration.
+   * @param watched broker epochs that were watched before
+   * @returns the broker if it is silent; otherwise the error is thrown again
+   */
+  async #silentObstacle(
+    error: unknown,
+    watched: readonly (number | undefined)[],
+  ): Promise<BrokerIdTakenError | ForeignBrokerError> {
+    if (!(error instanceof BrokerIdTakenError || error instanceof ForeignBrokerError)) throw error;
+    if (watched.includes(error.brokerEpoch)) throw error;
+    const { logger } = this.#options;
+    logger.info({ reason: error.message }, 'not registered yet: is the other broker alive?');
+    if (!(await this.#isSilent(error))) throw error;
+    return error;
+  }
+
+  /** Watches a process for a whole lease time. */
+  async #isSilent({
+    brokerId,
+    brokerEpoch,
+  }: BrokerIdTakenError | ForeignBrokerError): Promise<boolean> {
+    const { store, leaseMs, clock } = this.#options;
     const watch = new LeaseWatch(leaseMs);
     const startMs = clock.monotonicMs();
     while (watch.silentMs(brokerId) < leaseMs) {

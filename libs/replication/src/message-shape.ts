@@ -40,7 +40,7 @@ export function text(lengthMin: number, lengthMax: number): MessageShape {
   return { kind: 'text', lengthMin, lengthMax };
 }
 
-export function whole(min: number, max: number): MessageShape {
+export function wholeNumber(min: number, max: number): MessageShape {
   return { kind: 'whole', min, max };
 }
 
@@ -54,12 +54,12 @@ export function list(item: MessageShape): MessageShape {
   return { kind: 'list', item, countMax: LIST_COUNT_MAX };
 }
 
-export function either(...shapes: readonly MessageShape[]): MessageShape {
+export function anyOf(...shapes: readonly MessageShape[]): MessageShape {
   return { kind: 'either', shapes };
 }
 
 export function nullable(shape: MessageShape): MessageShape {
-  return either({ kind: 'null' }, shape);
+  return anyOf({ kind: 'null' }, shape);
 }
 
 /** @param optional members that may be left out, but are not null then */

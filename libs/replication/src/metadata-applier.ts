@@ -15,7 +15,7 @@ import {
 import type { Logger } from '#runtime';
 import type {
   ClusterReplication,
-  LackingReplica,
+  IncompleteReplica,
   ReplicationCluster,
 } from './cluster-replication.js';
 import { contextOf, type MetadataContext } from './metadata-context.js';
@@ -268,7 +268,7 @@ export class MetadataApplier {
    * begin with an empty log, which its leader fills. A replica in sync must leave the ISR first,
    * because it could be elected with an empty log.
    */
-  #assertMayBeEmpty(replica: LackingReplica, metadata: PartitionMetadata): void {
+  #assertMayBeEmpty(replica: IncompleteReplica, metadata: PartitionMetadata): void {
     const { brokerId } = this.#options;
     const isInSync = metadata.isr.includes(brokerId);
     if (!isInSync && metadata.leader !== brokerId) return;

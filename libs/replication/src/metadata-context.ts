@@ -8,7 +8,7 @@ export interface MetadataContext {
   readonly minInsyncReplicas?: number;
 }
 
-export const NO_CONTEXT: MetadataContext = { version: 0 };
+export const EMPTY_CONTEXT: MetadataContext = { version: 0 };
 
 export function contextOf(
   topic: TopicMetadata,

@@ -25,13 +25,13 @@ import {
 } from '#protocol';
 import { assert, type Clock, type Limiter, SerialQueue } from '#runtime';
 import {
+  type DesiredIsr,
   type FollowerPosition,
   type IsrInputs,
   LeaderState,
   type ReplicaEnd,
-  type WantedIsr,
 } from './leader-state.js';
-import { NO_CONTEXT } from './metadata-context.js';
+import { EMPTY_CONTEXT } from './metadata-context.js';
 import { NotLeaderError } from './peers.js';
 
 /** The broker and the cluster that a partition belongs to. */
@@ -65,7 +65,7 @@ export class Partition {
   /** Serialises the changes of this broker's role; for the partition's manager. */
   readonly changes = new SerialQueue();
   #metadata: PartitionMetadata;
-  #context = NO_CONTEXT;
+  #context = EMPTY_CONTEXT;
   #role: 'leader' | 'follower' | 'none' = 'none';
   /** State of the current leader epoch; undefined while this broker does not lead in it. */
   #leaderState: LeaderState | undefined;
@@ -175,7 +175,7 @@ export class Partition {
    * @throws ProtocolError LEADER_NOT_AVAILABLE when this replica took part in a later epoch, or in
    *   this one as another process; it does not lead then
    */
-  async becomeLeader(metadata: PartitionMetadata, context = NO_CONTEXT): Promise<void> {
+  async becomeLeader(metadata: PartitionMetadata, context = EMPTY_CONTEXT): Promise<void> {
     this.#assertNotBack(metadata);
     this.#metadata = metadata;
     this.#context = context;
@@ -205,7 +205,7 @@ export class Partition {
    * appended for clients and nothing is committed here. When it resolves, the log is ready for the
    * leader's batches.
    */
-  async becomeFollower(metadata: PartitionMetadata, context = NO_CONTEXT): Promise<void> {
+  async becomeFollower(metadata: PartitionMetadata, context = EMPTY_CONTEXT): Promise<void> {
     this.#assertNotBack(metadata);
     this.#metadata = metadata;
     this.#context = context;
@@ -221,7 +221,7 @@ export class Partition {
   }
 
   /** Applies a change that keeps the leader and its epoch. */
-  updateMetadata(metadata: PartitionMetadata, context = NO_CONTEXT): void {
+  updateMetadata(metadata: PartitionMetadata, context = EMPTY_CONTEXT): void {
     const isChange = metadata !== this.#metadata;
     this.#metadata = metadata;
     this.#context = context;
@@ -318,7 +318,7 @@ export class Partition {
    * brings a later partition epoch or `isrRefused` is called, either ISR may be the committed one.
    * Returns the same ISR again while it is proposed.
    */
-  proposedIsr(inputs: Omit<IsrInputs, 'highWatermark' | 'logEndOffset'>): WantedIsr | undefined {
+  proposedIsr(inputs: Omit<IsrInputs, 'highWatermark' | 'logEndOffset'>): DesiredIsr | undefined {
     const leaderState = this.#leaderState;
     if (leaderState === undefined || this.#isClosed) return undefined;
     if (leaderState.proposal !== undefined) return leaderState.proposal;
@@ -340,7 +340,7 @@ export class Partition {
   }
 
   /** Drops a proposal that was definitely not accepted and never will be. */
-  isrRefused(proposal: WantedIsr): void {
+  isrRefused(proposal: DesiredIsr): void {
     this.#leaderState?.withdraw(proposal);
     this.#leaderStateMoved();
   }

@@ -4,10 +4,11 @@
  */
 
 import type { Clock, Logger } from '#runtime';
-import { GROUP_PEER_CALLS } from './group-peer-calls.js';
+import { callerShape, requesterShape } from './caller-shape.js';
+import { delayedCursor, delayedRecord, GROUP_PEER_CALLS } from './group-peer-calls.js';
 import {
+  anyOf,
   choice,
-  either,
   flag,
   list,
   type MessageShape,
@@ -15,7 +16,7 @@ import {
   object,
   shapeFault,
   text,
-  whole,
+  wholeNumber,
 } from './message-shape.js';
 import {
   MalformedPeerMessageError,
@@ -41,15 +42,15 @@ interface PeerCall {
 
 const INT32_MAX = 2 ** 31 - 1;
 
-const count = whole(0, Number.MAX_SAFE_INTEGER);
+const count = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 /** Clients may ask for any time of 16 digits. */
-const timestampMs = whole(-(10 ** 16), 10 ** 16);
-const epoch = whole(0, INT32_MAX);
+const timestampMs = wholeNumber(-(10 ** 16), 10 ** 16);
+const epoch = wholeNumber(0, INT32_MAX);
 const id = text(0, 255);
 const group = text(1, 255);
 /** Texts of clients: their own limits, which are settings, are checked elsewhere. */
 const clientText = text(0, INT32_MAX);
-const partition = { topic: text(1, 249), partition: whole(0, INT32_MAX) };
+const partition = { topic: text(1, 249), partition: wholeNumber(0, INT32_MAX) };
 
 const replicaPosition = object({
   ...partition,
@@ -65,12 +66,15 @@ const replicaPosition = object({
   maxBytes: count,
 });
 
-const append = object({
-  ...partition,
-  topicId: id,
-  acks: choice('all', '1', '0'),
-  batches: whole(0, INT32_MAX),
-});
+const append = object(
+  {
+    ...partition,
+    topicId: id,
+    acks: choice('all', '1', '0'),
+    batches: wholeNumber(0, INT32_MAX),
+  },
+  { callers: list(wholeNumber(0, INT32_MAX)) },
+);
 
 const failure = object({
   code: text(1, 100),
@@ -80,11 +84,11 @@ const failure = object({
 });
 const notLeader = object({
   fault: choice('NOT_LEADER_OR_FOLLOWER', 'FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH'),
-  leader: nullable(whole(0, INT32_MAX)),
-  leaderEpoch: whole(-1, INT32_MAX),
+  leader: nullable(wholeNumber(0, INT32_MAX)),
+  leaderEpoch: wholeNumber(-1, INT32_MAX),
 });
-const anyInt64 = whole(-(2 ** 63), 2 ** 63);
-const appended = either(
+const anyInt64 = wholeNumber(-(2 ** 63), 2 ** 63);
+const appended = anyOf(
   object({
     result: object({
       baseOffset: count,
@@ -95,7 +99,7 @@ const appended = either(
   }),
   object({ error: failure }),
 );
-const appendAnswer = either(
+const appendAnswer = anyOf(
   object({ batches: list(appended) }),
   object({ notLeader }),
   object({ error: failure }),
@@ -103,7 +107,10 @@ const appendAnswer = either(
 const logEnds = { logStartOffset: count, highWatermark: count, logEndOffset: count };
 const status = object(
   { ...partition, ...logEnds, sizeBytes: count },
-  { replicas: list(object({ broker: whole(0, INT32_MAX), logEndOffset: count })) },
+  {
+    replicas: list(object({ broker: wholeNumber(0, INT32_MAX), logEndOffset: count })),
+    nextEpochStartOffset: count,
+  },
 );
 const committed = object({
   ...partition,
@@ -113,11 +120,13 @@ const committed = object({
   metadata: nullable(clientText),
 });
 const nothing = object({});
+const digest = text(1, 100);
+const revocations = list(object({ subject: text(1, 1000), keptUntilMs: nullable(timestampMs) }));
 
 export const PEER_CALLS: Readonly<Record<PeerMethod, PeerCall>> = {
   'replica-fetch': {
     body: object({
-      replicaId: whole(0, INT32_MAX),
+      replicaId: wholeNumber(0, INT32_MAX),
       brokerEpoch: count,
       journaledVersion: count,
       sessionId: id,
@@ -129,52 +138,90 @@ export const PEER_CALLS: Readonly<Record<PeerMethod, PeerCall>> = {
     }),
   },
   produce: {
-    body: object({ appends: list(append) }),
+    body: object({ appends: list(append) }, { callers: list(requesterShape) }),
     blobCount: batchesOf,
     answer: object({ answers: list(appendAnswer) }),
   },
   fetch: {
     body: object(
       { ...partition, offset: count, maxBytes: count, minBytes: count, waitMs: count },
-      { leaderEpoch: epoch, isFeed: flag, mayBeBehind: flag },
+      { leaderEpoch: epoch, isFeed: flag, mayBeBehind: flag, caller: requesterShape },
     ),
-    answer: object({ ...logEnds, leaderEpoch: whole(-1, INT32_MAX) }),
+    answer: object({ ...logEnds, leaderEpoch: wholeNumber(-1, INT32_MAX) }),
   },
   'list-offset': {
-    body: object({
-      ...partition,
-      at: either(choice('earliest', 'latest'), object({ timestampMs })),
-    }),
+    body: object(
+      { ...partition, at: anyOf(choice('earliest', 'latest'), object({ timestampMs })) },
+      { caller: requesterShape },
+    ),
     answer: object({
       offset: nullable(count),
       timestamp: nullable(anyInt64),
-      leaderEpoch: nullable(whole(-1, INT32_MAX)),
+      leaderEpoch: nullable(wholeNumber(-1, INT32_MAX)),
     }),
   },
+  'list-delayed': {
+    body: object({
+      ...partition,
+      question: object({
+        from: delayedCursor,
+        pendingFrom: count,
+        untilMs: count,
+        recordsMax: count,
+      }),
+    }),
+    answer: object(
+      {
+        from: delayedCursor,
+        to: delayedCursor,
+        records: list(delayedRecord),
+        indexedTo: count,
+        nextAtMs: nullable(count),
+      },
+      { leaderEpoch: wholeNumber(0, INT32_MAX) },
+    ),
+  },
   'delete-records': {
-    body: object({ ...partition, beforeOffset: count }),
+    body: object({ ...partition, beforeOffset: count }, { caller: requesterShape }),
     answer: object({ logStartOffset: count }),
   },
   'give-up-lost-records': {
-    body: object({ ...partition, lost: object({ startOffset: count, endOffset: count }) }),
+    body: object(
+      { ...partition, lost: object({ startOffset: count, endOffset: count }) },
+      { caller: requesterShape },
+    ),
     answer: nothing,
   },
   'partition-status': {
-    body: object({ partitions: list(object(partition)) }, { withReplicas: flag }),
+    body: object(
+      { partitions: list(object(partition, { afterEpoch: epoch })) },
+      { withReplicas: flag, metadataVersion: count },
+    ),
     answer: object({ partitions: list(status) }),
   },
   'commit-offsets': {
-    body: object({
-      group,
-      offsets: list(
-        object({ ...partition, offset: count }, { leaderEpoch: epoch, metadata: clientText }),
-      ),
-    }),
+    body: object(
+      {
+        group,
+        offsets: list(
+          object({ ...partition, offset: count }, { leaderEpoch: epoch, metadata: clientText }),
+        ),
+      },
+      { caller: requesterShape },
+    ),
     answer: nothing,
   },
   'committed-offsets': {
-    body: object({ group }, { topic: clientText }),
+    body: object({ group }, { topic: clientText, caller: requesterShape }),
     answer: object({ offsets: list(committed) }),
+  },
+  'exchange-revocations': {
+    body: object({ revocations, digest, from: count }),
+    answer: object({ revocations, digest }),
+  },
+  'redeem-ticket': {
+    body: object({ ticket: text(1, 100) }),
+    answer: object({ caller: nullable(callerShape) }),
   },
   ...GROUP_PEER_CALLS,
 };

@@ -45,11 +45,14 @@ export type PeerMethod =
   | 'produce'
   | 'fetch'
   | 'list-offset'
+  | 'list-delayed'
   | 'delete-records'
   | 'give-up-lost-records'
   | 'partition-status'
   | 'commit-offsets'
   | 'committed-offsets'
+  | 'exchange-revocations'
+  | 'redeem-ticket'
   | GroupPeerMethod;
 
 /** Serves one method. `signal` is aborted when the caller is gone. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '#runtime/testing';
-import { isBeingAdded, ReassignmentThrottle } from './reassignment-throttle.js';
+import { isAddedByReassignment, ReassignmentThrottle } from './reassignment-throttle.js';
 
 const RATE = 1000;
 
@@ -44,7 +44,7 @@ describe('ReassignmentThrottle', () => {
   });
 });
 
-describe('isBeingAdded', () => {
+describe('isAddedByReassignment', () => {
   const moving = {
     replicas: [0, 1, 2],
     leader: 0,
@@ -57,9 +57,9 @@ describe('isBeingAdded', () => {
   };
 
   it('is true of a replica that was none before and is not in sync', () => {
-    expect([0, 1, 2].map((id) => isBeingAdded(moving, id))).toEqual([false, false, true]);
-    expect(isBeingAdded({ ...moving, isr: [0, 1, 2] }, 2)).toBe(false);
+    expect([0, 1, 2].map((id) => isAddedByReassignment(moving, id))).toEqual([false, false, true]);
+    expect(isAddedByReassignment({ ...moving, isr: [0, 1, 2] }, 2)).toBe(false);
     const { reassignment: _, ...still } = moving;
-    expect(isBeingAdded(still, 2)).toBe(false);
+    expect(isAddedByReassignment(still, 2)).toBe(false);
   });
 });

@@ -53,7 +53,10 @@ export class ReassignmentThrottle {
 }
 
 /** True when a broker's replica is one that a reassignment adds, and has not caught up. */
-export function isBeingAdded({ reassignment, isr }: PartitionMetadata, brokerId: number): boolean {
+export function isAddedByReassignment(
+  { reassignment, isr }: PartitionMetadata,
+  brokerId: number,
+): boolean {
   if (reassignment === undefined || isr.includes(brokerId)) return false;
   return !reassignment.from.includes(brokerId);
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
+  advanceReassignments,
   brokerDied,
   type Decision,
   deleteTopic,
   electController,
-  proceedReassignments,
   reassignReplicas,
 } from '#coordination';
 import { silentLogger } from '#runtime';
@@ -278,7 +278,7 @@ async function reassign(cluster: ReplicaCluster, replicas: readonly number[]): P
 
 /** Proceeds like the controller does when all brokers have all metadata on disk. */
 async function proceed(cluster: ReplicaCluster): Promise<void> {
-  await cluster.store.update((state) => proceedReassignments(state, state.version, cluster.random));
+  await cluster.store.update((state) => advanceReassignments(state, state.version, cluster.random));
   await cluster.settle();
 }
 

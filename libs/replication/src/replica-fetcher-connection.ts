@@ -14,7 +14,7 @@ import { type Logger, type Random, RetryBackoff, type Scheduler, type Timer } fr
 import type { Partition } from './partition.js';
 import { PartitionFetchState } from './partition-fetch-state.js';
 import { type PeerMessage, type Peers, PeerUnreachableError } from './peers.js';
-import { isBeingAdded, type ReassignmentThrottle } from './reassignment-throttle.js';
+import { isAddedByReassignment, type ReassignmentThrottle } from './reassignment-throttle.js';
 import { ReplicaFetchApplier, type ReplicaFetchApplierOptions } from './replica-fetch-applier.js';
 import { decodeReplicaFetchResponse, encodeReplicaFetchRequest } from './replica-fetch-codec.js';
 import type {
@@ -166,7 +166,7 @@ export class ReplicaFetcherConnection {
   /** Time that a replica which a reassignment adds waits before it fetches, in ms. */
   #throttledMs({ partition: { metadata } }: PartitionFetchState): number {
     const { brokerId, reassignmentThrottle } = this.#options;
-    return isBeingAdded(metadata, brokerId) ? reassignmentThrottle.waitMs : 0;
+    return isAddedByReassignment(metadata, brokerId) ? reassignmentThrottle.waitMs : 0;
   }
 
   /** Sends one request for everything that changes in this turn of the event loop. */
@@ -345,7 +345,7 @@ export class ReplicaFetcherConnection {
     batches: readonly Buffer[],
   ): void {
     const { brokerId, reassignmentThrottle } = this.#options;
-    if (batches.length === 0 || !isBeingAdded(metadata, brokerId)) return;
+    if (batches.length === 0 || !isAddedByReassignment(metadata, brokerId)) return;
     reassignmentThrottle.take(batches.reduce((bytes, batch) => bytes + batch.length, 0));
   }
 

@@ -7,13 +7,13 @@ import {
   type ReplicationCluster,
   type ReplicationSettings,
 } from './cluster-replication.js';
-import { committedEndKnown } from './committed-end.js';
+import { waitForCommittedEnd } from './committed-end.js';
 import { DelayedFetches, readNow } from './delayed-fetches.js';
 import {
   type FetchedBatches,
   fetchedBatches,
   offsetForTimestamp,
-  outOfRange,
+  offsetOutOfRangeError,
   type PartitionFetch,
   positionFault,
   readBatches,
@@ -115,7 +115,7 @@ export class ReplicaManager {
       };
     }
     if (!partition.isCommittedEndKnown) {
-      await committedEndKnown(partition, this.#scheduler);
+      await waitForCommittedEnd(partition, this.#scheduler);
     }
     const { highWatermark } = partition;
     if (at === 'latest') return { offset: highWatermark, timestamp: null, leaderEpoch };
@@ -137,7 +137,7 @@ export class ReplicaManager {
       );
     }
     if (beforeOffset > partition.highWatermark) {
-      throw outOfRange(
+      throw offsetOutOfRangeError(
         partition,
         `Records up to offset ${beforeOffset} cannot be deleted: ` +
           `the high watermark is ${partition.highWatermark}.`,

@@ -16,7 +16,7 @@ const CONTINUES: PositionVerdict = { kind: 'continues' };
  * that the follower follows makes statements about the logs (KIP-320). The last epoch of the
  * follower shows whether its log is a beginning of the leader's (KIP-101, KIP-279).
  */
-export function judgePosition(
+export function comparePosition(
   partition: Partition | undefined,
   replicaId: number,
   position: ReplicaFetchPosition,

@@ -45,6 +45,41 @@ describe('a broker', () => {
     });
   });
 
+  it('that is elected on a full disk begins its epoch with the first append', async () => {
+    const cluster = await started(2);
+    await cluster.append(0, 'a');
+    await cluster.until(() => cluster.partition(1).highWatermark === 1);
+    cluster.disk(1).failNext('writev', 'ENOSPC', { path: 'leader-epoch-checkpoint' });
+    await cluster.elect(1);
+    expect(cluster.disk(1).waitingFaults).toBe(0);
+    const { leaderEpoch } = cluster.metadata;
+    const epochs = async () => {
+      const file = await cluster.disk(1).readFile(`/data/${TOPIC}-0/leader-epoch-checkpoint`);
+      return file.toString().trim().split('\n').slice(2);
+    };
+    expect(await epochs()).not.toContain(`${leaderEpoch} 1`);
+    expect(await cluster.values(1)).toEqual(['a']);
+    await cluster.append(1, 'b');
+    expect(await epochs()).toContain(`${leaderEpoch} 1`);
+    expect(await cluster.values(1)).toEqual(['a', 'b']);
+  });
+
+  it('keeps a partition offline whose log could not be opened at the start', async () => {
+    const cluster = await started(2);
+    await cluster.append(0, 'a');
+    await cluster.settle();
+    await cluster.kill(1, { power: false });
+    await cluster.disk(1).removeFile(`/data/${TOPIC}-0/partition.metadata`);
+    const { logManager, replicas } = await cluster.startBroker(1);
+    expect([...logManager.unopenedLogs.keys()]).toEqual([`${TOPIC}-0`]);
+    await expect(replicas.fetch(TARGET, READ_NOW)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+    });
+    const reasons = Array.from(replicas.table.offline(), ({ reason }) => reason);
+    expect(reasons).toEqual(['Its log could not be opened.']);
+    expect(await cluster.values(0)).toEqual(['a']);
+  });
+
   it('that is deposed before it knows the committed end tells readers who leads', async () => {
     const cluster = await started(3);
     cluster

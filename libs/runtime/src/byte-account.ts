@@ -4,3 +4,9 @@ export interface ByteAccount {
   hold(sizeBytes: number): void;
   release(sizeBytes: number): void;
 }
+
+/** Account of memory that many holders share. */
+export interface SharedAccount extends ByteAccount {
+  /** Counts bytes that already exist and will be released soon; it never refuses. */
+  holdAnyway(sizeBytes: number): void;
+}

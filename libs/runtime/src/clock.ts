@@ -25,3 +25,9 @@ export interface Random {
   /** A version 4 UUID. */
   uuid(): string;
 }
+
+/** Randomness for secrets. */
+export interface SecretRandom {
+  /** Bytes that nobody can predict. */
+  bytes(sizeBytes: number): Buffer;
+}

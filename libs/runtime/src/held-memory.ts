@@ -1,5 +1,4 @@
-import type { ByteAccount } from './byte-account.js';
-import type { MemoryBudget } from './memory-budget.js';
+import type { ByteAccount, SharedAccount } from './byte-account.js';
 
 /**
  * The share of one request in the memory that all requests share.
@@ -9,12 +8,12 @@ import type { MemoryBudget } from './memory-budget.js';
  * the work.
  */
 export class HeldMemory implements ByteAccount {
-  readonly #shared: MemoryBudget;
+  readonly #shared: SharedAccount;
   #heldBytes = 0;
   #worksUnderWay = 0;
   #isClosed = false;
 
-  constructor(shared: MemoryBudget) {
+  constructor(shared: SharedAccount) {
     this.#shared = shared;
   }
 

@@ -1,10 +1,10 @@
-import type { ByteAccount } from './byte-account.js';
+import type { SharedAccount } from './byte-account.js';
 
 /**
  * Counts bytes in memory that many holders share, up to a bound. Bytes are counted as they arrive,
  * not by an announced size, so that a slow sender uses only the memory that it needs.
  */
-export class MemoryBudget implements ByteAccount {
+export class MemoryBudget implements SharedAccount {
   #heldBytes = 0;
   readonly #bytesMax: number;
   readonly #exhausted: () => Error;

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { SparseLog } from './sparse-log.js';
-import { KeptLog } from './testing/kept-log.js';
+import { RecordingLogger } from './testing/recording-logger.js';
 
 const SILENCE_MS = 10_000;
 const KINDS_MAX = 1000;
 
 function openLog() {
-  const kept = new KeptLog();
+  const kept = new RecordingLogger();
   const clock = { nowMs: 5 };
   return { kept, clock, log: new SparseLog(kept, () => clock.nowMs) };
 }

@@ -1,5 +1,5 @@
-import { randomInt, randomUUID } from 'node:crypto';
-import type { Clock, Random, Scheduler, Timer } from './clock.js';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import type { Clock, Random, Scheduler, SecretRandom, Timer } from './clock.js';
 
 /** Longest delay that Node's timers support; a longer one would fire at once. */
 const TIMER_DELAY_MS_MAX = 2 ** 31 - 1;
@@ -61,12 +61,16 @@ class SystemTimer implements Timer {
 }
 
 /** Cryptographic randomness, which cannot be predicted. */
-export class SystemRandom implements Random {
+export class SystemRandom implements Random, SecretRandom {
   below(bound: number): number {
     return randomInt(bound);
   }
 
   uuid(): string {
     return randomUUID();
+  }
+
+  bytes(sizeBytes: number): Buffer {
+    return randomBytes(sizeBytes);
   }
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { PING_FRAME, pongFrame, textFrames, writeTextHead } from './frame.js';
+import { pingFrame, pongFrame, pongPosition, textFrames, writeTextHead } from './frame.js';
 import { framesIn } from './testing/frames-in.js';
 
 /** Lengths around those at which the head changes. */
@@ -33,9 +33,13 @@ describe('text frames', () => {
   });
 });
 
-test('a pong has the payload of its ping', () => {
-  expect(framesIn(Buffer.concat([PING_FRAME, pongFrame(Buffer.from('abc'))]))).toEqual([
-    { opcode: 9, isCompressed: false, payload: Buffer.alloc(0) },
+test('a ping has its position, and a pong the payload of its ping', () => {
+  const position = 5_000_000_000;
+  const payload = pingFrame(position).subarray(2);
+  expect(pongPosition(payload)).toBe(position);
+  expect(pongPosition(Buffer.alloc(0))).toBeUndefined();
+  expect(framesIn(Buffer.concat([pingFrame(position), pongFrame(Buffer.from('abc'))]))).toEqual([
+    { opcode: 9, isCompressed: false, payload },
     { opcode: 10, isCompressed: false, payload: Buffer.from('abc') },
   ]);
 });

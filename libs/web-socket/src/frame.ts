@@ -68,8 +68,25 @@ export function textFrames(texts: readonly string[]): Buffer {
   return frames;
 }
 
-/** A ping without a payload. */
-export const PING_FRAME = Buffer.from([FIN | OPCODE_PING, 0]);
+/** Bytes of a position in a ping: 2^48 bytes of one connection are never reached. */
+const POSITION_BYTES = 6;
+
+/**
+ * Returns a ping with a position as its payload, which the client repeats in its pong.
+ * @param position bytes that were written to the connection before
+ */
+export function pingFrame(position: number): Buffer {
+  const frame = Buffer.allocUnsafe(2 + POSITION_BYTES);
+  frame[0] = FIN | OPCODE_PING;
+  frame[1] = POSITION_BYTES;
+  frame.writeUIntBE(position, 2, POSITION_BYTES);
+  return frame;
+}
+
+/** Returns the position of the ping that a pong answers; undefined for any other pong. */
+export function pongPosition(payload: Buffer): number | undefined {
+  return payload.length === POSITION_BYTES ? payload.readUIntBE(0, POSITION_BYTES) : undefined;
+}
 
 /** Returns the answer to a ping. @param payload payload of the ping: at most 125 bytes */
 export function pongFrame(payload: Buffer): Buffer {

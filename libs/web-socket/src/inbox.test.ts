@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ProtocolError } from '#protocol';
 import type { MemoryBudget } from '#runtime';
-import { Inbox, type InboxMessage, type InboxOwner, memoryOf } from './inbox.js';
+import { Inbox, type InboxMessage, type InboxOwner, messageMemoryBytes } from './inbox.js';
 import { messageMemory } from './testing/message-memory.js';
 
 /**
@@ -28,12 +28,12 @@ class Owner implements InboxOwner {
     const text = message.bytes.toString();
     this.begun.push(text);
     if (text !== 'slow') {
-      this.#memory.release(memoryOf(message));
+      this.#memory.release(messageMemoryBytes(message));
       return undefined;
     }
     return new Promise((resolve) => {
       this.#end = () => {
-        this.#memory.release(memoryOf(message));
+        this.#memory.release(messageMemoryBytes(message));
         resolve();
       };
     });
@@ -118,7 +118,7 @@ describe('an inbox', () => {
   test('a closed inbox frees the memory of waiting messages, and begins no more', async () => {
     for (const text of ['slow', 'a', 'b']) inbox.add(message(text));
     inbox.close();
-    expect(memory.heldBytes).toBe(memoryOf(message('slow')));
+    expect(memory.heldBytes).toBe(messageMemoryBytes(message('slow')));
     await owner.end();
     expect(memory.heldBytes).toBe(0);
     inbox.add(message('c'));

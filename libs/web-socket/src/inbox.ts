@@ -18,7 +18,7 @@ export interface InboxMessage {
 }
 
 /** Memory that the message uses until it is answered. */
-export function memoryOf({ bytes }: InboxMessage): number {
+export function messageMemoryBytes({ bytes }: InboxMessage): number {
   return bytes.length + MESSAGE_OVERHEAD_BYTES;
 }
 
@@ -71,7 +71,7 @@ export class Inbox {
    */
   add(message: InboxMessage): void {
     if (this.#isClosed) return;
-    this.#memory.hold(memoryOf(message));
+    this.#memory.hold(messageMemoryBytes(message));
     if (this.isIdle && this.#owner.mayBegin()) this.#begin(message);
     else this.#messages.push(message);
   }
@@ -92,7 +92,7 @@ export class Inbox {
   close(): void {
     this.#isClosed = true;
     for (const message of this.#messages.slice(this.#first)) {
-      this.#memory.release(memoryOf(message));
+      this.#memory.release(messageMemoryBytes(message));
     }
     this.#messages = [];
     this.#first = 0;

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { FakeClock, FakeScheduler } from '#runtime/testing';
-import { type ConnectionSight, Liveness, type Verdict } from './liveness.js';
+import { type ConnectionObservation, Liveness, type LivenessVerdict } from './liveness.js';
 import { SocketWatch, type WatchedConnection } from './socket-watch.js';
 
 const INTERVAL_MS = 1000;
 const STALLED_MS = 60_000;
-const PING_BYTES = 2;
+const PING_BYTES = 8;
 
 /** A connection that the watch itself checks, with a fake clock. */
 class Peer implements WatchedConnection {
-  readonly verdicts: Verdict[] = [];
+  readonly verdicts: LivenessVerdict[] = [];
   readonly #liveness: Liveness;
   /** True if it answers each ping as soon as it has read everything before it. */
   answers = true;
@@ -26,12 +26,12 @@ class Peer implements WatchedConnection {
     this.#liveness = new Liveness(clock.monotonicMs(), STALLED_MS);
   }
 
-  sight(): ConnectionSight {
+  sight(): ConnectionObservation {
     const { receivedBytes, writtenBytes, pendingBytes, isPaused } = this;
     return { receivedBytes, writtenBytes, pendingBytes, isPaused };
   }
 
-  judge(seen: ConnectionSight, nowMs: number): Verdict {
+  judge(seen: ConnectionObservation, nowMs: number): LivenessVerdict {
     const verdict = this.#liveness.judge(seen, nowMs);
     this.verdicts.push(verdict);
     return verdict;
@@ -58,9 +58,10 @@ class Peer implements WatchedConnection {
   read(): void {
     const isRead = this.systemBytes === 0 && this.pendingBytes === 0;
     if (this.#pingAt === undefined || !isRead || !this.answers) return;
+    const position = this.#pingAt;
     this.#pingAt = undefined;
-    this.receivedBytes += 6;
-    this.#liveness.ponged();
+    this.receivedBytes += 12;
+    this.#liveness.ponged(position);
   }
 }
 

@@ -17,7 +17,7 @@ const UNREAD_BYTES_MAX = 4096;
 const PONG_INTERVALS_MAX = 2;
 
 /** Observation of a connection. All bytes are counted from its beginning. */
-export interface ConnectionSight {
+export interface ConnectionObservation {
   readonly receivedBytes: number;
   /** Bytes written to the connection, whether or not the system has accepted them. */
   readonly writtenBytes: number;
@@ -27,7 +27,7 @@ export interface ConnectionSight {
   readonly isPaused: boolean;
 }
 
-export type Verdict =
+export type LivenessVerdict =
   | 'alive'
   /** The connection is alive and should get a ping. */
   | 'ping'
@@ -54,15 +54,17 @@ export class Liveness {
     this.#stalledTimeoutMs = stalledTimeoutMs;
   }
 
-  /** Records a pong. */
-  ponged(): void {
-    if (this.#pingedAtBytes < 0) return;
-    this.#readBytes = this.#pingedAtBytes;
-    this.#pingedAtBytes = -1;
+  /**
+   * Records a pong.
+   * @param position bytes that were written before the ping that it answers
+   */
+  ponged(position: number): void {
+    this.#readBytes = Math.max(this.#readBytes, position);
+    if (position >= this.#pingedAtBytes) this.#pingedAtBytes = -1;
   }
 
   /** Call it once per interval. */
-  judge(seen: ConnectionSight, nowMs: number): Verdict {
+  judge(seen: ConnectionObservation, nowMs: number): LivenessVerdict {
     const takenBytes = seen.writtenBytes - seen.pendingBytes;
     const hasSent = seen.receivedBytes !== this.#receivedBytes;
     if (hasSent || takenBytes !== this.#takenBytes) this.#movedAtMs = nowMs;
@@ -81,7 +83,7 @@ export class Liveness {
     return this.#silentIntervals >= PONG_INTERVALS_MAX ? 'dead' : 'alive';
   }
 
-  #judgeByMovement(nowMs: number): Verdict {
+  #judgeByMovement(nowMs: number): LivenessVerdict {
     this.#silentIntervals = 0;
     return nowMs - this.#movedAtMs >= this.#stalledTimeoutMs ? 'stalled' : 'alive';
   }

@@ -25,7 +25,7 @@ export interface ReplySink {
 /** The place of a message in the queue. */
 export class Reply {
   isAnswered = false;
-  text: string | undefined;
+  texts: readonly string[] = [];
   onSent: (() => void) | undefined;
   onTurn: (() => void) | undefined;
   readonly #queue: ReplyQueue;
@@ -40,11 +40,11 @@ export class Reply {
 
   /**
    * Answers the message; call it once.
-   * @param text text of the answer; undefined if there is none
+   * @param text text of the answer, or several; undefined if there is none
    * @param onSent called when the answer and all before it were written to the connection
    */
-  answer(text: string | undefined, onSent?: () => void): void {
-    this.text = text;
+  answer(text: string | readonly string[] | undefined, onSent?: () => void): void {
+    if (text !== undefined) this.texts = typeof text === 'string' ? [text] : text;
     this.onSent = onSent;
     this.isAnswered = true;
     this.#queue.answered(this);
@@ -106,7 +106,7 @@ export class ReplyQueue {
     this.#isScheduled = false;
     const texts: string[] = [];
     for (let reply = this.#next(); reply !== undefined; reply = this.#next()) {
-      if (reply.text !== undefined) texts.push(reply.text);
+      texts.push(...reply.texts);
       if (reply.onSent === undefined) continue;
       this.#push(texts);
       reply.onSent();

@@ -1,5 +1,5 @@
 import type { Clock, Scheduler, Timer } from '#runtime';
-import type { ConnectionSight, Verdict } from './liveness.js';
+import type { ConnectionObservation, LivenessVerdict } from './liveness.js';
 
 /**
  * Connections are checked in turn, a part of them at a time, so that not all are pinged at once.
@@ -8,8 +8,8 @@ const PARTS = 8;
 
 /** A connection under supervision. */
 export interface WatchedConnection {
-  sight(): ConnectionSight;
-  judge(seen: ConnectionSight, nowMs: number): Verdict;
+  sight(): ConnectionObservation;
+  judge(seen: ConnectionObservation, nowMs: number): LivenessVerdict;
   ping(): void;
   /** Ends the connection without a close frame, because nobody would read it. */
   drop(verdict: 'dead' | 'stalled'): void;

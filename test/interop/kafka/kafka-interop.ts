@@ -13,6 +13,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { until } from '../../support/until.js';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, '..', '..', '..');
@@ -152,18 +153,19 @@ async function withBroker(properties: BrokerProperties, use: () => void): Promis
 }
 
 async function portOpen(port: number, broker: ChildProcess, output: () => string): Promise<void> {
-  const deadline = Date.now() + BROKER_START_MS;
-  for (;;) {
-    if (broker.exitCode !== null) fail("Kafka's broker ended", output());
-    const isOpen = await new Promise((resolve) => {
+  const isOpen = (): Promise<boolean> =>
+    new Promise((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(true));
       socket.once('error', () => resolve(false));
       socket.once('connect', () => socket.destroy());
     });
-    if (isOpen) return;
-    if (Date.now() > deadline) fail("Kafka's broker does not listen", output());
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  const listens = until(
+    "Kafka's broker to listen",
+    async () => broker.exitCode !== null || (await isOpen()),
+    BROKER_START_MS,
+  );
+  await listens.catch(() => fail("Kafka's broker does not listen", output()));
+  if (broker.exitCode !== null) fail("Kafka's broker ended", output());
 }
 
 /**

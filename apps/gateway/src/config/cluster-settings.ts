@@ -2,15 +2,21 @@
  * The part of the table of settings that applies in cluster mode, with SLUICE_REDIS_URL. Without it
  * these settings have no effect, and each one that is set causes a warning.
  */
+import { isLoopback } from '#runtime';
 import {
+  choice,
+  GIB,
+  KIB,
+  MIB,
   optional,
   optionalText,
   optionalWholeNumber,
   type Parsed,
   type SettingValue,
+  TIMER_MS_MAX,
   wholeNumber,
-} from './setting.js';
-import { GIB, KIB, MIB, TIMER_MS_MAX } from './units.js';
+} from '#settings';
+import { pemFile } from './pem-file.js';
 
 const SECRET_LENGTH_MIN = 16;
 
@@ -37,24 +43,30 @@ export const CLUSTER_SETTINGS = {
     sentence:
       'URL at which other brokers reach the private listener. Required if its host is a wildcard; `https` with the TLS files.',
   }),
-  clusterSecret: optionalText({
-    variable: 'SLUICE_CLUSTER_SECRET',
-    defaultNote: 'none',
-    accepts: `${SECRET_LENGTH_MIN} to 1024 printable characters without spaces`,
-    isAccepted: (value) => /^[\x21-\x7e]{1,1024}$/.test(value) && value.length >= SECRET_LENGTH_MIN,
-    isSecret: true,
+  clusterSecret: secret(
+    'SLUICE_CLUSTER_SECRET',
+    'Secret that all brokers of the cluster share: a broker without it is neither served nor registered. Required in cluster mode.',
+  ),
+  clusterSecretPrevious: secret(
+    'SLUICE_CLUSTER_SECRET_PREVIOUS',
+    'The secret before, which is still accepted while the brokers are restarted one by one with a new SLUICE_CLUSTER_SECRET. Remove it afterwards.',
+  ),
+  clusterPlaintext: choice({
+    variable: 'SLUICE_CLUSTER_PLAINTEXT',
+    byDefault: 'refused',
+    choices: ['refused', 'accepted'],
     sentence:
-      'Secret that all brokers of the cluster share: the private listener refuses a caller without it. Required in cluster mode.',
+      'Calls between brokers without TLS when the private listener is not on a loopback address. `accepted`: anybody in the network between them can read records; calls are still authenticated.',
   }),
-  clusterTlsCaFile: tlsFile(
+  clusterTlsCaFile: pemFile(
     'SLUICE_CLUSTER_TLS_CA_FILE',
     'PEM file of the authority that signs the certificates of all brokers. With the other two TLS files brokers talk over TLS, and each presents its certificate.',
   ),
-  clusterTlsCertFile: tlsFile(
+  clusterTlsCertFile: pemFile(
     'SLUICE_CLUSTER_TLS_CERT_FILE',
     "PEM file of this broker's certificate, for the host of its cluster URL.",
   ),
-  clusterTlsKeyFile: tlsFile(
+  clusterTlsKeyFile: pemFile(
     'SLUICE_CLUSTER_TLS_KEY_FILE',
     "PEM file of the private key of this broker's certificate.",
   ),
@@ -262,7 +274,8 @@ function addressContradictions(settings: ClusterModeSettings): Contradiction[] {
 }
 
 function tlsContradictions(settings: ClusterModeSettings): Contradiction[] {
-  const { clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile, clusterUrl } = settings;
+  const { clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile } = settings;
+  const { clusterUrl, clusterHost, clusterPlaintext } = settings;
   const files = { clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile };
   const fileCount = Object.values(files).filter((file) => file !== undefined).length;
   const contradictions: Contradiction[] = [];
@@ -270,6 +283,13 @@ function tlsContradictions(settings: ClusterModeSettings): Contradiction[] {
     if (file !== undefined || fileCount === 0) continue;
     const { variable, accepts } = CLUSTER_SETTINGS[name as keyof typeof files];
     const why = 'because TLS needs all three files';
+    contradictions.push({ variable, given: undefined, accepts: `${accepts}, ${why}` });
+  }
+  if (fileCount === 0 && clusterPlaintext === 'refused' && !isLoopback(clusterHost)) {
+    const { variable, accepts } = CLUSTER_SETTINGS.clusterTlsCertFile;
+    const why =
+      `because the private listener is not on a loopback address (${clusterHost}): set the three TLS files, ` +
+      `or ${CLUSTER_SETTINGS.clusterPlaintext.variable}=accepted if only brokers can reach the network between them`;
     contradictions.push({ variable, given: undefined, accepts: `${accepts}, ${why}` });
   }
   const scheme = fileCount === 0 ? 'http:' : 'https:';
@@ -313,12 +333,13 @@ function sizeContradictions(settings: ClusterModeSettings): Contradiction[] {
   return contradictions;
 }
 
-function tlsFile(variable: `SLUICE_${string}`, sentence: string) {
+function secret(variable: `SLUICE_${string}`, sentence: string) {
   return optionalText({
     variable,
     defaultNote: 'none',
-    accepts: 'a path',
-    isAccepted: (value) => value.length > 0 && !value.includes('\0'),
+    accepts: `${SECRET_LENGTH_MIN} to 1024 printable characters without spaces`,
+    isAccepted: (value) => /^[\x21-\x7e]{1,1024}$/.test(value) && value.length >= SECRET_LENGTH_MIN,
+    isSecret: true,
     sentence,
   });
 }

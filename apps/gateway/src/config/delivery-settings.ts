@@ -1,5 +1,4 @@
-import { choice, wholeNumber } from './setting.js';
-import { GIB, KIB, MIB, TIMER_MS_MAX } from './units.js';
+import { choice, GIB, KIB, MIB, TIMER_MS_MAX, wholeNumber } from '#settings';
 
 /** Settings of live delivery: subscriptions, WebSockets and server-sent events. */
 export const DELIVERY_SETTINGS = {
@@ -94,7 +93,7 @@ export const DELIVERY_SETTINGS = {
     min: 1,
     max: 1_000_000,
     sentence:
-      'Records that a member of a consumer group with `autoCommit` on a WebSocket may have received, or still receive, without having acknowledged them; above it: `POLICY_VIOLATION`.',
+      'Records that a member of a consumer group may have received without having acknowledged them: of a queue, or on a WebSocket with `autoCommit`. Credit above it: `POLICY_VIOLATION`; a poll of a queue gets no more.',
   }),
   socketInboxMessagesMax: wholeNumber({
     variable: 'SLUICE_SOCKET_INBOX_MESSAGES_MAX',
@@ -118,7 +117,7 @@ export const DELIVERY_SETTINGS = {
     min: 1000,
     max: TIMER_MS_MAX,
     sentence:
-      'Time for which a subscriber may receive none of its waiting bytes before its connection is closed.',
+      'Time for which a subscriber may receive none of its waiting bytes before its connection is closed. For members of groups their session time-out applies, if it is shorter.',
   }),
   socketCloseTimeoutMs: wholeNumber({
     variable: 'SLUICE_SOCKET_CLOSE_TIMEOUT_MS',

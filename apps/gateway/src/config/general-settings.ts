@@ -1,15 +1,18 @@
-import { isHost } from './cluster-settings.js';
-import { maskedUrl } from './masked-url.js';
 import {
   choice,
+  GIB,
+  INT32_MAX,
+  MIB,
+  maskedUrl,
   optional,
   optionalText,
   optionalWholeNumber,
   type Parsed,
+  TIMER_MS_MAX,
   text,
   wholeNumber,
-} from './setting.js';
-import { GIB, INT32_MAX, MIB, TIMER_MS_MAX } from './units.js';
+} from '#settings';
+import { isHost } from './cluster-settings.js';
 
 /** Settings of the broker's identity, its listener, its log and its stop. */
 export const GENERAL_SETTINGS = {
@@ -94,7 +97,15 @@ export const GENERAL_SETTINGS = {
     min: 0,
     max: 100_000,
     sentence:
-      'Topics that have a series of their own in `/metrics`; all others share the series of topic `(others)`. No other label is chosen by clients.',
+      'Topics that have a series of their own in `/metrics`; all others share the series of topic `(others)`.',
+  }),
+  metricsGroupPartitionsMax: wholeNumber({
+    variable: 'SLUICE_METRICS_GROUP_PARTITIONS_MAX',
+    byDefault: 1000,
+    min: 0,
+    max: 100_000,
+    sentence:
+      'Partitions of groups that have a series of their lag in `/metrics`; `sluice_group_lags_left_out` counts the others. No label but topics and groups is chosen by clients.',
   }),
   heapBytes: optionalWholeNumber({
     variable: 'SLUICE_HEAP_BYTES',

@@ -1,5 +1,4 @@
-import { choice, wholeNumber } from './setting.js';
-import { GIB, KIB, MIB, TIMER_MS_MAX } from './units.js';
+import { choice, GIB, KIB, MIB, TIMER_MS_MAX, wholeNumber } from '#settings';
 
 /**
  * Settings of HTTP: bounds of connections, request bodies and long polls, and compression of

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { GIB, MIB } from '#settings';
 import { memoryItems, memoryWarnings } from './memory-budget.js';
 import { readSettings } from './read-settings.js';
 import type { Settings } from './settings.js';
-import { GIB, MIB } from './units.js';
 
 function settingsOf(environment: Record<string, string> = {}): Settings {
   const read = readSettings(environment);

@@ -2,9 +2,10 @@
  * Memory that the settings allow a broker to take if all of it is used at the same time: the table
  * of docs/operating/memory.md in numbers.
  */
-import { UNPACKED_AT_A_TIME } from '#log';
+import { CONCURRENT_UNPACKS_MAX } from '#log';
+import type { AvailableMemory } from '#runtime';
+import { KIB, MIB } from '#settings';
 import type { Settings } from './settings.js';
-import { KIB, MIB } from './units.js';
 
 /** One row of the budget. */
 export interface MemoryItem {
@@ -16,14 +17,6 @@ export interface MemoryItem {
   readonly bytes: number;
   /** The part in V8's heap, which has a limit of its own. */
   readonly heapBytes: number;
-}
-
-/** The memory that is available. */
-export interface AvailableMemory {
-  /** Memory of the machine, or of the container if that has less, bytes. */
-  readonly totalBytes: number;
-  /** V8's limit of the heap. */
-  readonly heapLimitBytes: number;
 }
 
 /** Measured on Node 20 after a start with an empty data directory. */
@@ -40,6 +33,8 @@ const SEGMENT_HEAP_BYTES = 2 * KIB;
 const TOPIC_HEAP_BYTES = 2 * KIB;
 /** Heap of an idle connection. */
 const CONNECTION_HEAP_BYTES = 12 * KIB;
+/** V8 adds room for young objects to the requested limit. */
+const HEAP_SLACK_BYTES = 512 * MIB;
 /** Bytes of a read that counts as one towards the limit; a larger one counts as several. */
 const DISK_READ_BYTES = MIB;
 
@@ -108,7 +103,7 @@ export function memoryItems(settings: BudgetSettings): MemoryItem[] {
     buffers('large pages', settings.largePagesBytes, 'SLUICE_LARGE_PAGES_BYTES'),
     buffers(
       'batches being unpacked',
-      UNPACKED_AT_A_TIME * settings.unpackedBatchBytesMax,
+      CONCURRENT_UNPACKS_MAX * settings.unpackedBatchBytesMax,
       'SLUICE_UNPACKED_BATCH_BYTES_MAX',
     ),
     buffers(
@@ -149,6 +144,21 @@ export function memoryWarnings(settings: BudgetSettings, available: AvailableMem
     );
   }
   return warnings;
+}
+
+/** Returns a warning if SLUICE_HEAP_BYTES is set and did not become the limit of the heap. */
+export function heapWarnings(
+  { heapBytes }: Pick<Settings, 'heapBytes'>,
+  { heapLimitBytes }: Pick<AvailableMemory, 'heapLimitBytes'>,
+): string[] {
+  if (heapBytes === undefined) return [];
+  const isApplied = heapLimitBytes >= heapBytes && heapLimitBytes <= heapBytes + HEAP_SLACK_BYTES;
+  if (isApplied) return [];
+  return [
+    `SLUICE_HEAP_BYTES is not the limit of the heap, which is ${heapLimitBytes} bytes: ` +
+      'NODE_OPTIONS sets another one, or this version of Node cannot change it at run time. Start it with ' +
+      `NODE_OPTIONS=--max-old-space-size=${Math.floor(heapBytes / MIB)}`,
+  ];
 }
 
 /** Formats the three largest rows with their settings. */

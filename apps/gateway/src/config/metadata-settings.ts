@@ -1,5 +1,4 @@
-import { wholeNumber } from './setting.js';
-import { GIB, INT32_MAX, KIB, MIB } from './units.js';
+import { GIB, INT32_MAX, KIB, MIB, wholeNumber } from '#settings';
 
 /** Settings of topics, partitions and committed offsets. */
 export const METADATA_SETTINGS = {
@@ -89,6 +88,38 @@ export const METADATA_SETTINGS = {
     sentence:
       'Memory for members, subscriptions and assignments of all groups; a join that would exceed it is refused with 409 `POLICY_VIOLATION`.',
   }),
+  queueGroupsMax: wholeNumber({
+    variable: 'SLUICE_QUEUE_GROUPS_MAX',
+    byDefault: 10_000,
+    min: 1,
+    max: 10_000_000,
+    sentence:
+      'Queue groups that this broker remembers to be in queue mode. Beyond it the oldest name is forgotten, which refuses nothing: the next poll of its members costs one call more.',
+  }),
+  redriveWaitingMax: wholeNumber({
+    variable: 'SLUICE_REDRIVE_WAITING_MAX',
+    byDefault: 10_000,
+    min: 1,
+    max: 1_000_000,
+    sentence:
+      'Dead letters of one partition that may stay behind while later ones are put back; a redrive that would leave more is refused with 409 `POLICY_VIOLATION`.',
+  }),
+  delayedIndexesMax: wholeNumber({
+    variable: 'SLUICE_DELAYED_INDEXES_MAX',
+    byDefault: 64,
+    min: 1,
+    max: 1_000_000,
+    sentence:
+      'Partitions whose index of delayed records is open. Beyond it the one that was not used for longest is saved and closed, which refuses nothing: it is opened again when a queue group asks.',
+  }),
+  delayedTailRecordsMax: wholeNumber({
+    variable: 'SLUICE_DELAYED_TAIL_RECORDS_MAX',
+    byDefault: 65_536,
+    min: 1000,
+    max: 10_000_000,
+    sentence:
+      'Delayed records of one open index in memory, 20 bytes each; beyond it they are written into a file. Nothing is refused: delayed records are bounded by the disk.',
+  }),
   groupSessionTimeoutMs: wholeNumber({
     variable: 'SLUICE_GROUP_SESSION_TIMEOUT_MS',
     byDefault: 45_000,
@@ -102,7 +133,8 @@ export const METADATA_SETTINGS = {
     byDefault: 100,
     min: 10,
     max: INT32_MAX,
-    sentence: "Kafka's `group.consumer.min.session.timeout.ms`: shortest session time-out.",
+    sentence:
+      "Kafka's `group.consumer.min.session.timeout.ms`, which is 45000 there: shortest session time-out. A session below a second may end when a process or a disk pauses for a moment.",
   }),
   groupSessionTimeoutMaxMs: wholeNumber({
     variable: 'SLUICE_GROUP_SESSION_TIMEOUT_MAX_MS',
@@ -110,6 +142,14 @@ export const METADATA_SETTINGS = {
     min: 100,
     max: INT32_MAX,
     sentence: "Kafka's `group.consumer.max.session.timeout.ms`: longest session time-out.",
+  }),
+  deleteOnAckIntervalMs: wholeNumber({
+    variable: 'SLUICE_DELETE_ON_ACK_INTERVAL_MS',
+    byDefault: 1000,
+    min: 10,
+    max: INT32_MAX,
+    sentence:
+      'Interval in which leaders delete the records of topics with `sluice.delete.on.ack` that all queue groups are done with.',
   }),
   offsetsTopicPartitions: wholeNumber({
     variable: 'SLUICE_OFFSETS_TOPIC_PARTITIONS',

@@ -1,5 +1,4 @@
-import { flag, wholeNumber } from './setting.js';
-import { GIB, KIB, MIB } from './units.js';
+import { flag, GIB, KIB, MIB, wholeNumber } from '#settings';
 
 /** Settings of records that wait to be written: the accumulator of each partition. */
 export const PRODUCE_SETTINGS = {

@@ -152,18 +152,35 @@ describe('settings of cluster mode', () => {
     ]);
   });
 
-  test.each([{ SLUICE_HOST: '0.0.0.0' }, { SLUICE_CLUSTER_HOST: '::' }])(
+  test.each([{ SLUICE_HOST: '0.0.0.0', SLUICE_AUTH: 'on' }, { SLUICE_CLUSTER_HOST: '::' }])(
     'a listener on all addresses requires a cluster URL: %j',
     (hosts) => {
-      expect(problemsOf({ ...CLUSTER, ...hosts })).toEqual([
+      const plaintext = { SLUICE_CLUSTER_PLAINTEXT: 'accepted' };
+      expect(problemsOf({ ...CLUSTER, ...hosts, ...plaintext })).toEqual([
         expect.stringMatching(
           /^SLUICE_CLUSTER_URL is not set; accepted: .* bound to all addresses/,
         ),
       ]);
       const url = { SLUICE_CLUSTER_URL: 'http://broker-1:9080', SLUICE_CLUSTER_PORT: '9080' };
-      expect(problemsOf({ ...CLUSTER, ...hosts, ...url })).toEqual([]);
+      expect(problemsOf({ ...CLUSTER, ...hosts, ...url, ...plaintext })).toEqual([]);
     },
   );
+
+  test('off loopback the brokers need TLS, or the decision to do without it', () => {
+    const host = { SLUICE_CLUSTER_HOST: '192.0.2.1' };
+    expect(problemsOf({ ...CLUSTER, ...host })).toEqual([
+      expect.stringMatching(
+        /^SLUICE_CLUSTER_TLS_CERT_FILE is not set; .*three TLS files, or SLUICE_CLUSTER_PLAINTEXT=accepted/,
+      ),
+    ]);
+    expect(problemsOf({ ...CLUSTER, ...host, SLUICE_CLUSTER_PLAINTEXT: 'accepted' })).toEqual([]);
+    const files = { CA: 'ca.pem', CERT: 'cert.pem', KEY: 'key.pem' };
+    const tls = Object.entries(files).map(([name, file]) => [
+      `SLUICE_CLUSTER_TLS_${name}_FILE`,
+      file,
+    ]);
+    expect(problemsOf({ ...CLUSTER, ...host, ...Object.fromEntries(tls) })).toEqual([]);
+  });
 
   test('a cluster URL requires a fixed port', () => {
     expect(problemsOf({ ...CLUSTER, SLUICE_CLUSTER_URL: 'http://broker-1:9080' })).toEqual([
@@ -209,6 +226,8 @@ describe('settings of cluster mode', () => {
   });
 
   test('a single broker needs none of these settings', () => {
-    expect(problemsOf({ SLUICE_HOST: '0.0.0.0', SLUICE_CLUSTER_TLS_CA_FILE: 'a' })).toEqual([]);
+    expect(
+      problemsOf({ SLUICE_HOST: '0.0.0.0', SLUICE_AUTH: 'off', SLUICE_CLUSTER_TLS_CA_FILE: 'a' }),
+    ).toEqual([]);
   });
 });

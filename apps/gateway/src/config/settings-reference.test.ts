@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { settingsReference } from '#settings';
 import { EXIT_CODES } from '../shared/exit-codes.js';
 import { SETTINGS_SECTIONS } from './settings.js';
-import { settingsReference } from './settings-reference.js';
 
 test('docs/reference/settings.md matches the table of settings', () => {
   const page = readFileSync(

@@ -2,27 +2,36 @@
  * The table of settings. Every configurable value is a row in one of the sections below: the reader
  * of the environment, the reference page and the checks at start are built from them.
  */
+
+import type { PresentedKey } from '#security';
+import type { SettingsSection, SettingValue } from '#settings';
 import { CLUSTER_SETTINGS, type DerivedClusterSettings } from './cluster-settings.js';
+import { CREDENTIAL_SETTINGS } from './credential-settings.js';
 import { DELIVERY_SETTINGS } from './delivery-settings.js';
 import { GENERAL_SETTINGS } from './general-settings.js';
 import { HTTP_SETTINGS } from './http-settings.js';
 import { METADATA_SETTINGS } from './metadata-settings.js';
 import { PRODUCE_SETTINGS } from './produce-settings.js';
-import type { Setting, SettingValue } from './setting.js';
+import { SECURITY_SETTINGS } from './security-settings.js';
 import { STORAGE_SETTINGS } from './storage-settings.js';
-
-/** A group of rows that the reference page shows under one heading. */
-export interface SettingsSection {
-  readonly title: string;
-  /** Sentence between the heading and the rows. */
-  readonly introduction?: string;
-  readonly settings: Readonly<Record<string, Setting<unknown>>>;
-}
+import { TLS_SETTINGS } from './tls-settings.js';
 
 /** All sections, in the order of the reference page. */
 export const SETTINGS_SECTIONS: readonly SettingsSection[] = [
   { title: 'General', settings: GENERAL_SETTINGS },
   { title: 'HTTP', settings: HTTP_SETTINGS },
+  { title: 'TLS', settings: TLS_SETTINGS },
+  {
+    title: 'Security',
+    introduction:
+      'A secret setting, here or in another section, can be read from a file: the variable with `_FILE` at its end names it.',
+    settings: SECURITY_SETTINGS,
+  },
+  {
+    title: 'Tokens, tickets, quotas and audit',
+    introduction: 'These apply with `SLUICE_AUTH=on`, and have no effect without it.',
+    settings: CREDENTIAL_SETTINGS,
+  },
   { title: 'Storage', settings: STORAGE_SETTINGS },
   { title: 'Produce', settings: PRODUCE_SETTINGS },
   { title: 'Topics and committed offsets', settings: METADATA_SETTINGS },
@@ -38,6 +47,9 @@ export const SETTINGS_SECTIONS: readonly SettingsSection[] = [
 export const SETTINGS = {
   ...GENERAL_SETTINGS,
   ...HTTP_SETTINGS,
+  ...TLS_SETTINGS,
+  ...SECURITY_SETTINGS,
+  ...CREDENTIAL_SETTINGS,
   ...STORAGE_SETTINGS,
   ...PRODUCE_SETTINGS,
   ...METADATA_SETTINGS,
@@ -47,13 +59,20 @@ export const SETTINGS = {
 
 type Values = { readonly [K in keyof typeof SETTINGS]: SettingValue<(typeof SETTINGS)[K]> };
 
-type Derived = 'syncsInFlightMax' | 'corsOrigins' | keyof DerivedClusterSettings;
+type Derived =
+  | 'syncsInFlightMax'
+  | 'corsOrigins'
+  | 'auth'
+  | 'superUsers'
+  | 'bootstrapKeys'
+  | keyof DerivedClusterSettings;
 
 /** All settings with their effective values. */
 export interface Settings extends Omit<Values, Derived>, DerivedClusterSettings {
   readonly syncsInFlightMax: number;
   /** Origins besides this broker's own; `*` is every origin. */
   readonly corsOrigins: readonly string[];
+  readonly auth: 'off' | 'on';
+  readonly superUsers: readonly string[];
+  readonly bootstrapKeys: readonly PresentedKey[];
 }
-
-export type SettingName = keyof typeof SETTINGS;

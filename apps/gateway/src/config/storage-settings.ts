@@ -1,5 +1,13 @@
-import { choice, optionalWholeNumber, text, wholeNumber } from './setting.js';
-import { GIB, KIB, MIB, TIMER_MS_MAX } from './units.js';
+import {
+  choice,
+  GIB,
+  KIB,
+  MIB,
+  optionalWholeNumber,
+  TIMER_MS_MAX,
+  text,
+  wholeNumber,
+} from '#settings';
 
 /**
  * Settings of the log on disk: durability, threads, memory, retention, compaction and producer

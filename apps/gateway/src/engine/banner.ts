@@ -2,6 +2,8 @@ export interface BannerFacts {
   readonly url: string;
   readonly dataDir: string;
   readonly durability: 'fsync' | 'os';
+  /** True if callers need a credential. */
+  readonly needsCredential: boolean;
 }
 
 const DURABILITY = {
@@ -11,16 +13,21 @@ const DURABILITY = {
 
 /**
  * The text that a start prints on standard output: addresses, and three commands that work when
- * pasted.
+ * pasted. They read the credential from the variable SLUICE_API_KEY if one is needed.
  */
-export function banner({ url, dataDir, durability }: BannerFacts): string {
+export function banner({ url, dataDir, durability, needsCredential }: BannerFacts): string {
+  const credential = needsCredential ? ' -H "Authorization: Bearer $SLUICE_API_KEY"' : '';
+  const access = needsCredential
+    ? 'with a credential: put a key <id>.<secret> into SLUICE_API_KEY for these commands'
+    : 'open: whoever reaches this address may do everything (SLUICE_AUTH=off)';
   return `
   Sluice   ${url}   try it: ${url}/try   docs: ${url}/docs
   data     ${dataDir}
   writes   ${durability}: ${DURABILITY[durability]}
+  access   ${access}
 
-  curl ${url}/v1/topics -H 'content-type: application/json' -d '{"name": "hello"}'
-  curl ${url}/v1/topics/hello/records -d 'hello, log'
-  curl '${url}/v1/topics/hello/partitions/0/records?offset=earliest'
+  curl ${url}/v1/topics${credential} -H 'content-type: application/json' -d '{"name": "hello"}'
+  curl ${url}/v1/topics/hello/records${credential} -d 'hello, log'
+  curl '${url}/v1/topics/hello/partitions/0/records?offset=earliest'${credential}
 `;
 }

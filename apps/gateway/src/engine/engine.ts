@@ -2,23 +2,27 @@
  * The composition root: the one place where the parts behind the Broker port are built, each with
  * the parts that it needs.
  */
-import { ALL_OPERATIONS } from '#api';
+import { ALL_OPERATIONS, OPERATIONS_WITHOUT_PAGES } from '#api';
 import type { OpenBroker } from '#broker';
 import { Delivery, GroupMemberships, OutboundMemory } from '#delivery';
+import {
+  ClientErrors,
+  type FrontContext,
+  HttpFront,
+  OperationRouter,
+  requestMemory,
+} from '#http-front';
+import { GatewayMetrics, Health, type HttpStatus } from '#observability';
 import { RenderCache } from '#record-json';
+import { DataPlane } from '#record-routes';
 import { SystemClock, SystemRandom, SystemScheduler } from '#runtime';
+import { type EdgeSecurity, edgeStatus } from '#security';
 import type { Settings } from '../config/settings.js';
-import type { FrontContext } from '../http/front/front-context.js';
-import { HttpFront } from '../http/front/http-front.js';
-import { OperationRouter } from '../http/front/operation-router.js';
-import { Health } from '../observability/health.js';
-import type { HttpStatus } from '../observability/http-metrics.js';
-import { GatewayMetrics } from '../observability/metrics.js';
-import { requestMemory } from '../shared/request-memory.js';
 import { SocketServer } from '../ws/socket-server.js';
-import { DataPlane } from './data-plane.js';
 import { descriptorLimit, descriptorStatus } from './descriptor-limit.js';
 import { type BrokerOfProcess, type BrokerOpening, openBroker } from './open-broker.js';
+import { PublicTls } from './public-tls.js';
+import { type SecurityParts, securityParts } from './security-parts.js';
 
 /** The parts of a running gateway. */
 export interface Engine {
@@ -29,20 +33,31 @@ export interface Engine {
   readonly memberships: GroupMemberships;
   readonly sockets: SocketServer;
   readonly front: HttpFront;
+  readonly errors: ClientErrors;
   readonly operations: OperationRouter;
+  /** Undefined if clients talk plain HTTP. */
+  readonly tls: PublicTls | undefined;
+  readonly peerTls: BrokerOfProcess['peerTls'];
+  readonly security: SecurityParts;
 }
 
 /** Opens the broker, which recovers its logs, and builds the parts around it. Nothing listens. */
 export async function openEngine(opening: BrokerOpening): Promise<Engine> {
   const { settings, logger, counts, address } = opening;
+  const tls = await PublicTls.open(settings);
   const opened = await openBroker(opening);
+  const security = await securityParts(opening, opened.security);
+  const { edge, openUses } = security;
+  const clock = new SystemClock();
+  const errors = new ClientErrors(logger);
   const scheduler = new SystemScheduler();
   const memory = requestMemory(settings.requestMemoryBytes);
   const outbound = new OutboundMemory(settings, scheduler);
   const renderCache = new RenderCache(settings.renderCacheBytes);
   const { broker } = opened.open;
+  const shared = { broker: broker.as('broker'), scheduler };
   const delivery = new Delivery(
-    { broker, scheduler, random: new SystemRandom(), outbound, renderCache },
+    { ...shared, random: new SystemRandom(), outbound, renderCache, shares: edge?.shares },
     settings,
   );
   const memberships = new GroupMemberships({ delivery, logger }, settings);
@@ -50,45 +65,63 @@ export async function openEngine(opening: BrokerOpening): Promise<Engine> {
     broker,
     delivery,
     memory,
-    clock: new SystemClock(),
+    clock,
     scheduler,
     logger,
+    errors,
     pathPrefix: address.pathPrefix,
+    security: edge,
+    openUses,
   });
-  const operations = new OperationRouter(ALL_OPERATIONS);
-  const dataPlane = new DataPlane(delivery, renderCache, settings);
+  const operations = operationsIn(settings);
+  const dataPlane = new DataPlane({ delivery, renderCache, clock }, settings);
   const front = new HttpFront(settings, {
     address,
     memory,
     outbound,
     observer: counts,
+    clock,
+    scheduler,
     logger,
+    errors,
     operations,
     routes: dataPlane,
     sockets,
+    tls: tls?.material,
+    security: edge,
+    openUses,
   });
+  tls?.follow(front, logger);
   const http = (): HttpStatus => ({
     ...frontStatus(front.context, settings),
     ...renderStatus(renderCache, dataPlane),
   });
   return {
     broker: opened.open,
-    health: healthOf(opened.open),
-    metrics: metricsOf(opening, opened, { http, delivery, memberships, sockets }),
+    health: healthOf(opened),
+    metrics: metricsOf(opening, opened, { http, delivery, memberships, sockets, tls, edge }),
     delivery,
     memberships,
     sockets,
     front,
+    errors,
     operations,
+    tls,
+    peerTls: opened.peerTls,
+    security,
   };
 }
 
-function healthOf(open: OpenBroker): Health {
+function operationsIn({ pages }: Pick<Settings, 'pages'>): OperationRouter {
+  return new OperationRouter(pages === 'on' ? ALL_OPERATIONS : OPERATIONS_WITHOUT_PAGES);
+}
+
+function healthOf({ open, security }: BrokerOfProcess): Health {
   const limit = descriptorLimit();
-  return new Health(
-    () => open.statusInSlices(),
-    () => descriptorStatus(limit),
-  );
+  return new Health(() => open.statusInSlices(), {
+    descriptors: () => descriptorStatus(limit),
+    security: () => security?.metadata,
+  });
 }
 
 /** The parts whose state a scrape reads, besides the broker. */
@@ -97,12 +130,14 @@ interface WatchedParts {
   readonly delivery: Delivery;
   readonly memberships: GroupMemberships;
   readonly sockets: SocketServer;
+  readonly tls: PublicTls | undefined;
+  readonly edge: EdgeSecurity | undefined;
 }
 
 function metricsOf(
   { settings, counts }: BrokerOpening,
-  { open, peersStatus }: BrokerOfProcess,
-  { http, delivery, memberships, sockets }: WatchedParts,
+  { open, peersStatus, security }: BrokerOfProcess,
+  { http, delivery, memberships, sockets, tls, edge }: WatchedParts,
 ): GatewayMetrics {
   const sources = {
     broker: () => open.statusInSlices(),
@@ -111,6 +146,10 @@ function metricsOf(
     memberships: () => memberships.status(),
     sockets: () => sockets.status(),
     peers: peersStatus,
+    tls: () => tls?.status(),
+    security: () => security?.metadata.status(),
+    edge: () => edge && edgeStatus(edge),
+    groupLags: () => open.groupLags(settings.metricsGroupPartitionsMax),
   };
   return new GatewayMetrics(counts, sources, settings.metricsTopicsMax);
 }
@@ -136,7 +175,9 @@ function frontStatus(
 ): Omit<HttpStatus, keyof RenderStatus> {
   return {
     connections: context.connections.connectionCount,
+    unidentifiedConnections: context.connections.unidentifiedCount,
     events: context.events.totals,
+    boundRefusals: context.errors.boundRefusals,
     requestsInFlight: context.connections.inFlightCount,
     requestMemoryUsedBytes: context.memory.heldBytes,
     requestMemoryLimitBytes: requestMemoryBytes,

@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { RequestMethod } from '@nestjs/common';
 import { expect, test } from 'vitest';
-import { ALL_OPERATIONS, type OperationSpec } from '#api';
-import { GatewayModule } from './gateway.module.js';
+import { ALL_OPERATIONS, OPERATIONS_WITHOUT_PAGES, type OperationSpec } from '#api';
+import { GatewayModule, PAGE_CONTROLLERS } from './gateway.module.js';
 
 interface ServedRoute {
   readonly operation: OperationSpec | undefined;
@@ -10,14 +10,19 @@ interface ServedRoute {
   readonly path: unknown;
 }
 
-const controllers = Reflect.getMetadata('controllers', GatewayModule) as (new () => object)[];
+type Controller = new (...parts: never[]) => object;
+
+const always = Reflect.getMetadata('controllers', GatewayModule) as Controller[];
+const controllers: readonly Controller[] = [...always, ...PAGE_CONTROLLERS];
 const served = controllers.flatMap(routesOf);
 
-test('each operation outside the data plane is served by one method of a controller', () => {
-  const expected = ALL_OPERATIONS.filter(({ plane }) => plane !== 'data');
-  expect(served.map(({ operation }) => nameOf(operation)).toSorted()).toEqual(
-    expected.map(nameOf).toSorted(),
-  );
+test.each([
+  ['with pages', controllers, ALL_OPERATIONS],
+  ['without pages', always, OPERATIONS_WITHOUT_PAGES],
+])('%s, each operation outside the data plane is served by one method', (_, some, operations) => {
+  const expected = operations.filter(({ plane }) => plane !== 'data');
+  const names = some.flatMap(routesOf).map(({ operation }) => nameOf(operation));
+  expect(names.toSorted()).toEqual(expected.map(nameOf).toSorted());
 });
 
 test('no controller has a route of its own, beside the table', () => {
@@ -32,7 +37,7 @@ test('no controller has a route of its own, beside the table', () => {
 });
 
 /** Returns the routes that Nest binds to the methods of a controller. */
-function routesOf({ prototype }: new () => object): ServedRoute[] {
+function routesOf({ prototype }: Controller): ServedRoute[] {
   const methods = Object.getOwnPropertyNames(prototype)
     .filter((name) => name !== 'constructor')
     .map((name) => (prototype as Readonly<Record<string, object>>)[name] as object);

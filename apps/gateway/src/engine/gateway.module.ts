@@ -1,6 +1,10 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Delivery, GroupMemberships } from '#delivery';
+import { OperationRouter, PublicAddress } from '#http-front';
+import { GatewayMetrics, Health } from '#observability';
+import type { Settings } from '../config/settings.js';
 import { ApiDocument } from '../http/api-document.js';
+import { ApiKeysController } from '../http/api-keys.controller.js';
 import { AsyncApiDocument } from '../http/async-api-document.js';
 import { ClusterController } from '../http/cluster.controller.js';
 import { DocsController } from '../http/docs.controller.js';
@@ -9,15 +13,19 @@ import { GroupsController } from '../http/groups.controller.js';
 import { OperationsController } from '../http/operations.controller.js';
 import { PartitionsController } from '../http/partitions.controller.js';
 import { ProducersController } from '../http/producers.controller.js';
+import { QueuesController } from '../http/queues.controller.js';
 import { RootController } from '../http/root.controller.js';
+import { SecurityController } from '../http/security.controller.js';
+import { TicketsController } from '../http/tickets.controller.js';
 import { TopicsController } from '../http/topics.controller.js';
 import { TryController } from '../http/try-page/try.controller.js';
-import { Health } from '../observability/health.js';
-import { GatewayMetrics } from '../observability/metrics.js';
-import { PublicAddress } from '../shared/public-address.js';
-import { BROKER } from '../shared/tokens.js';
+import { SecurityAdministration } from '../shared/security-administration.js';
+import { BROKER, EDGE_SECURITY } from '../shared/tokens.js';
 import { SocketGateway } from '../ws/socket.gateway.js';
 import type { Engine } from './engine.js';
+
+/** Controllers of the pages and documents, which `SLUICE_PAGES=off` leaves out. */
+export const PAGE_CONTROLLERS = [DocsController, TryController];
 
 @Module({
   controllers: [
@@ -25,26 +33,36 @@ import type { Engine } from './engine.js';
     PartitionsController,
     ProducersController,
     GroupMembersController,
+    QueuesController,
     GroupsController,
     ClusterController,
+    ApiKeysController,
+    SecurityController,
+    TicketsController,
     OperationsController,
     RootController,
-    DocsController,
-    TryController,
   ],
   providers: [SocketGateway, ApiDocument, AsyncApiDocument],
 })
 export class GatewayModule {
-  /** Offers the parts of an opened engine to the controllers. */
-  static from(engine: Engine, address: PublicAddress): DynamicModule {
+  /** Offers the parts of an opened engine to the controllers. Pages are served if asked for. */
+  static from(
+    engine: Engine,
+    address: PublicAddress,
+    { pages }: Pick<Settings, 'pages'>,
+  ): DynamicModule {
     return {
       module: GatewayModule,
+      controllers: pages === 'on' ? PAGE_CONTROLLERS : [],
       providers: [
         { provide: BROKER, useValue: engine.broker.broker },
         { provide: Delivery, useValue: engine.delivery },
         { provide: GroupMemberships, useValue: engine.memberships },
         { provide: Health, useValue: engine.health },
         { provide: GatewayMetrics, useValue: engine.metrics },
+        { provide: SecurityAdministration, useValue: engine.security.administration },
+        { provide: EDGE_SECURITY, useValue: engine.security.edge },
+        { provide: OperationRouter, useValue: engine.operations },
         { provide: PublicAddress, useValue: address },
       ],
     };

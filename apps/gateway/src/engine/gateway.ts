@@ -1,16 +1,17 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { Settings } from '../config/settings.js';
+import { PublicAddress } from '#http-front';
+import { GatewayCounts } from '#observability';
 import { controlPlaneAdapter } from '../http/control-plane.js';
+import { HealthListener } from '../http/health-listener.js';
 import { ProblemFilter } from '../http/problem.filter.js';
-import { GatewayCounts } from '../observability/gateway-counts.js';
-import { NestLogger, type ProcessLogger } from '../observability/logger.js';
-import { PublicAddress } from '../shared/public-address.js';
+import { NestLogger, type ProcessLogger } from '../logging/logger.js';
 import { SocketAdapter } from '../ws/socket.adapter.js';
 import { CannotListenError } from './cannot-listen-error.js';
 import { type Engine, openEngine } from './engine.js';
 import { GatewayModule } from './gateway.module.js';
 import type { BrokerOpening } from './open-broker.js';
+import type { RunningSettings } from './running-settings.js';
 
 /**
  * Connections that the kernel queues until they are accepted. When thousands of clients reconnect
@@ -29,6 +30,8 @@ export class Gateway {
   readonly #app: NestFastifyApplication;
   readonly #address: PublicAddress;
 
+  #healthListener: HealthListener | undefined;
+
   private constructor(engine: Engine, app: NestFastifyApplication, address: PublicAddress) {
     this.#engine = engine;
     this.#app = app;
@@ -41,7 +44,7 @@ export class Gateway {
    * @throws CannotListenError; any error of opening the broker
    */
   static async start(
-    settings: Settings,
+    settings: RunningSettings,
     logger: ProcessLogger,
     onFenced: () => void,
   ): Promise<Gateway> {
@@ -52,6 +55,7 @@ export class Gateway {
     const gateway = new Gateway(engine, app, address);
     try {
       await listen(app, settings);
+      await gateway.#listenForHealth(settings);
       await engine.broker.announce();
     } catch (error) {
       await gateway.stop();
@@ -69,23 +73,41 @@ export class Gateway {
     return this.#address.port;
   }
 
+  /** The port of the plain listener for health checks; undefined without one. */
+  get healthPort(): number | undefined {
+    return this.#healthListener?.port;
+  }
+
+  async #listenForHealth({ host, healthPort }: RunningSettings): Promise<void> {
+    if (healthPort === undefined) return;
+    const listener = new HealthListener(this.#engine.health);
+    await listener.listen(host, healthPort).catch((cause: unknown) => {
+      throw cannotListen(host, `${healthPort} (SLUICE_HEALTH_PORT)`, cause);
+    });
+    this.#healthListener = listener;
+  }
+
   /** Stops accepting, answers requests in flight, then writes buffered data and closes the logs. */
   async stop(): Promise<void> {
-    const { broker, delivery, front, health, memberships, sockets } = this.#engine;
+    const { broker, delivery, front, health, memberships, security, sockets, tls } = this.#engine;
     health.stopping();
+    tls?.close();
+    this.#engine.peerTls?.close();
     delivery.close();
     broker.endWaits();
     await Promise.all([front.close(), sockets.close(front.answerMsMax)]);
     await memberships.close();
     await this.#app.close();
+    await security.metadata?.close();
     await broker.close();
+    await this.#healthListener?.close();
   }
 }
 
 /** Creates the application of Nest, which serves what the front does not. */
 async function createApp(engine: Engine, opening: BrokerOpening): Promise<NestFastifyApplication> {
   const { settings, logger, counts, address } = opening;
-  const filter = new ProblemFilter(engine.operations, address, logger);
+  const filter = new ProblemFilter(engine.operations, address, engine.errors);
   const adapter = controlPlaneAdapter({
     settings,
     filter,
@@ -94,7 +116,7 @@ async function createApp(engine: Engine, opening: BrokerOpening): Promise<NestFa
     serve: (handler) => engine.front.createServer(handler),
   });
   const app = await NestFactory.create<NestFastifyApplication>(
-    GatewayModule.from(engine, address),
+    GatewayModule.from(engine, address, settings),
     adapter,
     { logger: new NestLogger(logger), bodyParser: false, abortOnError: false },
   );
@@ -103,12 +125,16 @@ async function createApp(engine: Engine, opening: BrokerOpening): Promise<NestFa
   return app;
 }
 
-async function listen(app: NestFastifyApplication, { host, port }: Settings): Promise<void> {
+async function listen(app: NestFastifyApplication, { host, port }: RunningSettings): Promise<void> {
   await app.init();
   try {
     await app.listen({ port, host, backlog: BACKLOG });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CannotListenError(`cannot listen on ${host}, port ${port}: ${reason}`, { cause });
+    throw cannotListen(host, String(port), cause);
   }
+}
+
+function cannotListen(host: string, port: string, cause: unknown): CannotListenError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new CannotListenError(`cannot listen on ${host}, port ${port}: ${reason}`, { cause });
 }

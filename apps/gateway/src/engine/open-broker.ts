@@ -1,9 +1,18 @@
-import { type OpenBroker, openClusterBroker, openLocalBroker } from '#broker';
+import { createHash } from 'node:crypto';
+import {
+  type LocalBrokerPorts,
+  type OpenBroker,
+  openClusterBroker,
+  openLocalBroker,
+  type SecurityPeers,
+} from '#broker';
 import { type CoordinationStore, RedisStore } from '#coordination';
-import { unpackedBatch } from '#log';
+import type { PublicAddress } from '#http-front';
+import type { GatewayCounts } from '#observability';
 import type { PeerNetwork, PeerNetworkStatus } from '#peer-rpc';
 import { ProtocolError } from '#protocol';
 import {
+  type DiskReserve,
   NodeFileSystem,
   RetryBackoff,
   type Scheduler,
@@ -11,13 +20,12 @@ import {
   SystemRandom,
   SystemScheduler,
 } from '#runtime';
-import type { Settings } from '../config/settings.js';
-import type { GatewayCounts } from '../observability/gateway-counts.js';
-import type { ProcessLogger } from '../observability/logger.js';
-import type { PublicAddress } from '../shared/public-address.js';
+import type { BrokerSecurity } from '#security';
+import type { ProcessLogger } from '../logging/logger.js';
 import { CannotListenError } from './cannot-listen-error.js';
-import { descriptorLimit, shareDescriptors } from './descriptor-limit.js';
-import { readPeerTls } from './peer-tls-files.js';
+import { openClusterSecurity, openEmbeddedSecurity } from './open-security.js';
+import { followPeerTls, readPeerTls } from './peer-tls-files.js';
+import type { RunningSettings } from './running-settings.js';
 
 /**
  * The path is relative to dist/esm/apps/gateway/src/engine; scripts/bundle.ts creates the file.
@@ -29,7 +37,7 @@ const LEASE_THREAD_SCRIPT = new URL(
 
 /** Options of a broker at its start. */
 export interface BrokerOpening {
-  readonly settings: Settings;
+  readonly settings: RunningSettings;
   readonly logger: ProcessLogger;
   /** Counts what the log and the front report. */
   readonly counts: GatewayCounts;
@@ -43,63 +51,97 @@ export interface BrokerOfProcess {
   readonly open: OpenBroker;
   /** Returns the state of the calls between brokers; undefined without a cluster. */
   readonly peersStatus: () => PeerNetworkStatus | undefined;
+  /** Its metadata is closed before the broker; undefined without authentication. */
+  readonly security: BrokerSecurity | undefined;
+  /** Follows the files of TLS between brokers, closed before the broker; undefined without TLS. */
+  readonly peerTls: { close(): void } | undefined;
 }
 
 /** Opens the broker of this process on its data directory: alone, or as one of a cluster. */
 export async function openBroker(opening: BrokerOpening): Promise<BrokerOfProcess> {
   const { settings, logger, counts, address, onFenced } = opening;
-  unpackedBatch.bytesMax = settings.unpackedBatchBytesMax;
-  const limit = descriptorLimit();
-  const shares = shareDescriptors(limit, settings.connectionsMax);
   const ports = {
-    fileSystem: new NodeFileSystem(shares.spareDescriptors),
+    fileSystem: new NodeFileSystem(settings.spareDescriptors),
     clock: new SystemClock(),
     scheduler: new SystemScheduler(),
     random: new SystemRandom(),
     logger,
     observer: counts,
-  };
-  const brokerSettings = {
-    ...settings,
-    openFilesMax: shares.openFilesMax,
-    ...(limit === undefined ? undefined : { partitionFilesMax: shares.openFilesMax }),
-    rack: settings.rack ?? null,
     url: () => address.knownUrl,
   };
-  const { redisUrl, loopSilenceMaxMs } = settings;
+  const { redisUrl } = settings;
   if (redisUrl === undefined) {
-    const open = await openLocalBroker(brokerSettings, ports);
-    return { open, peersStatus: () => undefined };
+    const open = await openLocalBroker(settings, ports);
+    const security = await openEmbeddedSecurity(opening, open.reserve);
+    if (security !== undefined) open.followSecurity(security.metadata);
+    return { open, peersStatus: () => undefined, security, peerTls: undefined };
   }
-  const network = await openPeerNetwork(opening, ports.scheduler);
-  const leaseThread = { script: LEASE_THREAD_SCRIPT, loopSilenceMaxMs };
-  const open = await openClusterBroker(brokerSettings, {
+  const { network, peerTls } = await openPeerNetwork(opening, ports.scheduler);
+  let security: BrokerSecurity | undefined;
+  const openSecurity = async (
+    store: CoordinationStore,
+    peers: SecurityPeers,
+    reserve: DiskReserve,
+  ) => {
+    const opened = await openClusterSecurity(opening, redisUrl, { store, peers, reserve });
+    security = opened;
+    return opened;
+  };
+  const open = await openClusterBroker(settings, {
     ...ports,
     network,
     onFenced,
-    openStore: () =>
-      whenAvailable(
-        () => RedisStore.open({ ...settings, ...ports, url: redisUrl, leaseThread }),
-        logger,
-      ),
+    openStore: () => whenAvailable(() => openRedisStore(redisUrl, settings, ports), logger),
+    ...(settings.auth === 'off' ? undefined : { openSecurity }),
   });
-  return { open, peersStatus: () => network.status() };
+  return { open, peersStatus: () => network.status(), security, peerTls };
 }
 
-/** @throws PeerTlsFileError, CannotListenError */
+function openRedisStore(
+  url: string,
+  { clusterId, brokerId, dataDir, leaseMs, loopSilenceMaxMs }: RunningSettings,
+  { fileSystem, random, scheduler, clock, logger }: LocalBrokerPorts,
+): Promise<CoordinationStore> {
+  const leaseThread = { script: LEASE_THREAD_SCRIPT, loopSilenceMaxMs };
+  const identity = { clusterId, brokerId, dataDir };
+  const outside = { fileSystem, random, scheduler, clock, logger };
+  return RedisStore.open({ ...identity, ...outside, url, leaseMs, leaseThread });
+}
+
+/** The calls between brokers, and what follows the files of their TLS. */
+interface FollowedNetwork {
+  readonly network: PeerNetwork;
+  readonly peerTls: BrokerOfProcess['peerTls'];
+}
+
+/** @throws PemFileError, CannotListenError */
 async function openPeerNetwork(
   { settings, logger }: BrokerOpening,
   scheduler: Scheduler,
-): Promise<PeerNetwork> {
+): Promise<FollowedNetwork> {
   // Only cluster mode loads this lib: it brings an HTTP client, which slows down every start.
   const { PeerListenError, PeerNetwork } = await import('#peer-rpc');
   const tls = await readPeerTls(settings);
   try {
-    return await PeerNetwork.open(settings, tls, { logger, scheduler });
+    const securityAgreement = securityAgreementOf(settings);
+    const peerSettings = {
+      ...settings,
+      securityAgreement,
+      isSecurityRolling: settings.authRolling,
+    };
+    const ports = { logger, scheduler };
+    const network = await PeerNetwork.open(peerSettings, tls, ports);
+    return { network, peerTls: tls && followPeerTls(settings, tls, network, ports) };
   } catch (error) {
     if (!(error instanceof PeerListenError)) throw error;
     throw new CannotListenError(error.message, { cause: error });
   }
+}
+
+/** Returns a digest of the settings of security that all brokers of a cluster must share. */
+function securityAgreementOf({ auth, superUsers }: RunningSettings): string {
+  const shared = JSON.stringify([auth ?? 'off', [...(superUsers ?? [])].toSorted()]);
+  return createHash('sha256').update(shared).digest('base64url');
 }
 
 /** Waits for Redis, because it may be started after its gateways. */

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PeerTlsFileError, readPeerTls } from './peer-tls-files.js';
+import { readPeerTls } from './peer-tls-files.js';
+import { PemFileError } from './pem-files.js';
 
 let folder: string;
 
@@ -32,8 +33,8 @@ test('unreadable files are all reported, with their variables', async () => {
     clusterTlsKeyFile: folder,
   };
   const error = await readPeerTls(files).catch((failure: unknown) => failure);
-  expect(error).toBeInstanceOf(PeerTlsFileError);
-  expect((error as PeerTlsFileError).problems.toSorted()).toEqual([
+  expect(error).toBeInstanceOf(PemFileError);
+  expect((error as PemFileError).problems.toSorted()).toEqual([
     expect.stringMatching(/^SLUICE_CLUSTER_TLS_CA_FILE is ".*missing"; accepted: .*ENOENT/),
     expect.stringMatching(/^SLUICE_CLUSTER_TLS_CERT_FILE is .*; accepted: a PEM file$/),
     expect.stringMatching(/^SLUICE_CLUSTER_TLS_KEY_FILE is .*EISDIR/),

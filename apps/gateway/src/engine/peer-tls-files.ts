@@ -1,5 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import type { PeerTls } from '#peer-rpc';
+import type { PeerNetwork, PeerTls } from '#peer-rpc';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { contextProblems, PemFileError, readPemFiles } from './pem-files.js';
+import { TlsReloader, type TlsReloaderPorts } from './tls-reloader.js';
 
 /** Paths of the TLS files. */
 export interface PeerTlsFiles {
@@ -8,21 +10,32 @@ export interface PeerTlsFiles {
   readonly clusterTlsKeyFile: string | undefined;
 }
 
-/** The file of a setting cannot be read; the message has one line per file. */
-export class PeerTlsFileError extends Error {
-  override readonly name = 'PeerTlsFileError';
-
-  constructor(readonly problems: readonly string[]) {
-    super(problems.join('\n'));
-  }
+/** Passes changed files of TLS between brokers to their calls, until it is closed. */
+export function followPeerTls(
+  settings: PeerTlsFiles & Pick<Settings, 'tlsReloadIntervalMs'>,
+  current: PeerTls,
+  network: Pick<PeerNetwork, 'useTls'>,
+  ports: TlsReloaderPorts,
+): TlsReloader<PeerTls> {
+  const { clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile } = settings;
+  const paths = [clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile];
+  const options = {
+    current,
+    paths: paths.filter((path) => path !== undefined),
+    intervalMs: settings.tlsReloadIntervalMs,
+    read: async () => (await readPeerTls(settings)) ?? current,
+    use: (tls: PeerTls) => network.useTls(tls),
+  };
+  return new TlsReloader(options, ports);
 }
 
 /**
+ * Reads and checks the files of TLS between brokers.
  * @returns undefined if no files are set: the brokers talk without TLS
- * @throws PeerTlsFileError
+ * @throws PemFileError
  */
-export async function readPeerTls(files: PeerTlsFiles): Promise<PeerTls | undefined> {
-  const { clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile } = files;
+export async function readPeerTls(settings: PeerTlsFiles): Promise<PeerTls | undefined> {
+  const { clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile } = settings;
   if (
     clusterTlsCaFile === undefined ||
     clusterTlsCertFile === undefined ||
@@ -30,26 +43,17 @@ export async function readPeerTls(files: PeerTlsFiles): Promise<PeerTls | undefi
   ) {
     return undefined;
   }
-  const problems: string[] = [];
-  const pem = async (variable: string, path: string): Promise<string> => {
-    try {
-      const text = await readFile(path, 'utf8');
-      if (!text.includes('-----BEGIN ')) problems.push(line(variable, path, 'a PEM file'));
-      return text;
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      problems.push(line(variable, path, `a file that can be read (${reason})`));
-      return '';
-    }
+  const files = {
+    ca: { variable: SETTINGS.clusterTlsCaFile.variable, path: clusterTlsCaFile },
+    cert: { variable: SETTINGS.clusterTlsCertFile.variable, path: clusterTlsCertFile },
+    key: { variable: SETTINGS.clusterTlsKeyFile.variable, path: clusterTlsKeyFile },
   };
-  // The files are read in turn, so that problems are in the order of the settings.
-  const ca = await pem('SLUICE_CLUSTER_TLS_CA_FILE', clusterTlsCaFile);
-  const cert = await pem('SLUICE_CLUSTER_TLS_CERT_FILE', clusterTlsCertFile);
-  const key = await pem('SLUICE_CLUSTER_TLS_KEY_FILE', clusterTlsKeyFile);
-  if (problems.length > 0) throw new PeerTlsFileError(problems);
+  const { ca = '', cert = '', key = '' } = await readPemFiles(files);
+  const problems = contextProblems([
+    { file: files.ca, options: { ca } },
+    { file: files.cert, options: { cert } },
+    { file: files.key, options: { cert, key } },
+  ]);
+  if (problems.length > 0) throw new PemFileError(problems);
   return { ca, cert, key };
-}
-
-function line(variable: string, path: string, accepts: string): string {
-  return `${variable} is ${JSON.stringify(path)}; accepted: ${accepts}`;
 }

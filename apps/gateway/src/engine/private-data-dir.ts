@@ -11,7 +11,7 @@ const STICKY = 0o1000;
 /** Names of partition directories, including those that are deleted or quarantined. */
 const OWN_DIRECTORY = /-\d+(\..*-(delete|stray))?$/;
 const OWN_FILE =
-  /^(\.(lock|reserve|kafka_cleanshutdown|last-seen-time|log-starts-recorded)|[a-z-]+-offset-checkpoint|(coordination|meta|producer-id-block)\.json|metadata\.journal)(\.\w+)*$/;
+  /^(\.(lock|reserve|kafka_cleanshutdown|last-seen-time|log-starts-recorded)|[a-z-]+-offset-checkpoint|producer-tokens\.key|(coordination|meta|producer-id-block)\.json|(metadata|security|revocations)\.journal)(\.\w+)*$/;
 /** mkfs creates this directory at the root of a file system. */
 const LOST_AND_FOUND = 'lost+found';
 

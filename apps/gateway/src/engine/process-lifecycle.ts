@@ -1,17 +1,18 @@
 /** Ends the process with an exit code (exit-codes.ts): on signals, failed starts and bugs. */
 import { resolve } from 'node:path';
-import { BrokerIdTakenError, DataDirError } from '#coordination';
+import { BrokerIdTakenError, ForeignBrokerError } from '#coordination';
 import { DataDirLockedError } from '#log';
-import { memoryWarnings } from '../config/memory-budget.js';
+import { availableMemory, DataDirError } from '#runtime';
+import { heapWarnings, memoryWarnings } from '../config/memory-budget.js';
 import type { Settings } from '../config/settings.js';
-import { openLogger, type ProcessLogger } from '../observability/logger.js';
+import { openLogger, type ProcessLogger } from '../logging/logger.js';
 import { EXIT_CODES, type ExitCode } from '../shared/exit-codes.js';
-import { availableMemory, heapWarnings } from './available-memory.js';
 import { banner } from './banner.js';
 import { CannotListenError } from './cannot-listen-error.js';
-import { descriptorLimit, shareDescriptors } from './descriptor-limit.js';
+import { descriptorLimit } from './descriptor-limit.js';
 import { Gateway } from './gateway.js';
 import { makeDataDirPrivate } from './private-data-dir.js';
+import { fitDescriptors, type RunningSettings } from './running-settings.js';
 import { settingProblems } from './setting-checks.js';
 
 /** Runs a gateway until a signal stops it; ends the process itself. */
@@ -24,12 +25,12 @@ export async function runUntilStopped(
   const logger = openLogger(requested);
   endOnBugs(logger);
   logOtherSignals(logger);
-  const descriptors = shareDescriptors(descriptorLimit(), requested.connectionsMax);
-  const settings = { ...requested, connectionsMax: descriptors.connectionsMax };
+  const fitted = fitDescriptors(requested, descriptorLimit());
+  const { settings } = fitted;
   const available = availableMemory();
   const ofMemory = [...memoryWarnings(settings, available), ...heapWarnings(settings, available)];
   const ofModes = makeDataDirPrivate(settings.dataDir);
-  for (const warning of [...warnings, ...descriptors.warnings, ...ofMemory, ...ofModes]) {
+  for (const warning of [...warnings, ...fitted.warnings, ...ofMemory, ...ofModes]) {
     logger.warn({}, warning);
   }
   const stopRequested = nextStopSignal(logger);
@@ -44,9 +45,10 @@ export async function runUntilStopped(
   const gateway = await startOrEnd(settings, logger);
   isStarted = true;
   const { brokerId, dataDir, durability, host } = settings;
-  const { url, port } = gateway;
-  process.stdout.write(banner({ url, dataDir: resolve(dataDir), durability }));
-  logger.info({ url, host, port, dataDir, durability, brokerId }, 'started');
+  const { url, port, healthPort } = gateway;
+  const needsCredential = settings.auth === 'on' && settings.anonymous === 'off';
+  process.stdout.write(banner({ url, dataDir: resolve(dataDir), durability, needsCredential }));
+  logger.info({ url, host, port, healthPort, dataDir, durability, brokerId }, 'started');
   logger.info({ signal: await stopRequested }, 'stopping');
   cutShortOnTimeout(settings.stopTimeoutMs, logger);
   await gateway.stop();
@@ -60,7 +62,7 @@ export function endOnBadSettings(problems: readonly string[], warnings: readonly
   return end(EXIT_CODES.badSettings);
 }
 
-async function startOrEnd(settings: Settings, logger: ProcessLogger): Promise<Gateway> {
+async function startOrEnd(settings: RunningSettings, logger: ProcessLogger): Promise<Gateway> {
   try {
     return await Gateway.start(settings, logger, () => {
       logger.fatal({ brokerId: settings.brokerId }, 'another process has this broker id');
@@ -89,6 +91,9 @@ function startFailure(
   }
   if (error instanceof BrokerIdTakenError) {
     return { exitCode: EXIT_CODES.brokerIdTaken, message: error.message };
+  }
+  if (error instanceof ForeignBrokerError) {
+    return { exitCode: EXIT_CODES.badSettings, message: error.message };
   }
   if (isSystemError(error)) {
     const message = `the data directory ${dataDir} cannot be used: ${error.message}`;

@@ -2,17 +2,20 @@
  * Checks of settings beyond their text: the parts of the Redis URL, files that must be readable.
  * They run before the data directory or a socket is opened.
  */
-import { createSecureContext } from 'node:tls';
 import { parseRedisUrl, RedisUrlError } from '#coordination';
-import type { PeerTls } from '#peer-rpc';
-import { problem } from '../config/read-settings.js';
+import { settingProblem } from '#settings';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import { PeerTlsFileError, readPeerTls } from './peer-tls-files.js';
+import { readPeerTls } from './peer-tls-files.js';
+import { PemFileError } from './pem-files.js';
+import { readPublicTls } from './public-tls-files.js';
 
 /** One line per problem, as `readSettings` reports them; empty when there is none. */
 export async function settingProblems(settings: Settings): Promise<string[]> {
-  if (settings.redisUrl === undefined) return [];
-  return [...redisUrlProblems(settings.redisUrl), ...(await tlsProblems(settings))];
+  const problems = [...(await pemProblems(() => readPublicTls(settings)))];
+  if (settings.redisUrl === undefined) return problems;
+  problems.push(...redisUrlProblems(settings.redisUrl));
+  problems.push(...(await pemProblems(() => readPeerTls(settings))));
+  return problems;
 }
 
 function redisUrlProblems(url: string): string[] {
@@ -21,43 +24,17 @@ function redisUrlProblems(url: string): string[] {
     return [];
   } catch (error) {
     if (!(error instanceof RedisUrlError)) throw error;
-    return [problem(SETTINGS.redisUrl, url, error.message)];
+    return [settingProblem(SETTINGS.redisUrl, url, error.message)];
   }
 }
 
-async function tlsProblems(settings: Settings): Promise<string[]> {
+/** Returns the problems that reading the PEM files finds. */
+async function pemProblems(read: () => Promise<unknown>): Promise<readonly string[]> {
   try {
-    const tls = await readPeerTls(settings);
-    return tls === undefined ? [] : certificateProblems(settings, tls);
+    await read();
+    return [];
   } catch (error) {
-    if (!(error instanceof PeerTlsFileError)) throw error;
-    return [...error.problems];
+    if (!(error instanceof PemFileError)) throw error;
+    return error.problems;
   }
-}
-
-/** Returns the faults that OpenSSL finds in the certificate and its key. */
-function certificateProblems(settings: Settings, { ca, cert, key }: PeerTls): string[] {
-  const faultOf = (options: Parameters<typeof createSecureContext>[0]): string | undefined => {
-    try {
-      createSecureContext(options);
-      return undefined;
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
-  };
-  const { clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile } = SETTINGS;
-  const problems: string[] = [];
-  const caFault = faultOf({ ca });
-  if (caFault !== undefined) {
-    problems.push(problem(clusterTlsCaFile, settings.clusterTlsCaFile ?? '', caFault));
-  }
-  const certFault = faultOf({ cert });
-  if (certFault !== undefined) {
-    problems.push(problem(clusterTlsCertFile, settings.clusterTlsCertFile ?? '', certFault));
-  }
-  const keyFault = certFault === undefined ? faultOf({ cert, key }) : undefined;
-  if (keyFault !== undefined) {
-    problems.push(problem(clusterTlsKeyFile, settings.clusterTlsKeyFile ?? '', keyFault));
-  }
-  return problems;
 }

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { acceptedCoding, COMPRESSED_BYTES_MIN, compressed } from './front/answer-compression.js';
+import { acceptedCoding, COMPRESSED_BYTES_MIN, compressed } from '#http-front';
 
 /**
  * Compresses a large answer for a client that asks: a Fastify `onSend` hook.

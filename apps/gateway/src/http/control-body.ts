@@ -1,8 +1,7 @@
 import { Readable } from 'node:stream';
 import { NotFoundException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { PassedOnRequest } from './front/passed-on-request.js';
-import { readBody } from './front/request-body.js';
+import { FrameworkRequest, readBody } from '#http-front';
 
 /**
  * Reads the body of a request that the framework answers: a Fastify `preParsing` hook. The
@@ -17,7 +16,7 @@ export async function receiveBody(
   _reply: FastifyReply,
   payload: Readable,
 ): Promise<Readable> {
-  const passed = PassedOnRequest.of(request.raw);
+  const passed = FrameworkRequest.of(request.raw);
   if (passed === undefined || !hasBody(request)) return payload;
   if (request.is404) throw new NotFoundException();
   // The framework refuses this body for its type, unread.

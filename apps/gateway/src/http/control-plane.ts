@@ -1,19 +1,18 @@
 import type { RequestListener, Server } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
+import { assertUtf8Charset, requestIdOf } from '#http-front';
+import type { GatewayCounts } from '#observability';
 import type { DocumentLimits } from '#record-json';
 import type { Settings } from '../config/settings.js';
-import type { GatewayCounts } from '../observability/gateway-counts.js';
-import type { ProcessLogger } from '../observability/logger.js';
+import type { ProcessLogger } from '../logging/logger.js';
+import { serializeInSlices } from './answer-in-slices.js';
 import { ignoreHeadersOfAbsentBody } from './body-presence.js';
-import { assertUtf8Charset } from './charset.js';
 import { compressAnswer } from './compress-answer.js';
 import { receiveBody } from './control-body.js';
-import { requestIdOf } from './front/request-id.js';
 import { parseJsonBody } from './json-body.js';
-import { serializeInSlices } from './json-in-slices.js';
 import type { ProblemFilter } from './problem.filter.js';
-import { countControlAnswer } from './untaken-control-answer.js';
+import { countControlAnswer } from './unreceived-control-answer.js';
 
 export interface ControlPlaneOptions {
   readonly settings: Pick<Settings, 'controlBytesMax' | 'requestBytesMax' | 'compression'> &

@@ -1,7 +1,10 @@
 import { Controller, Inject } from '@nestjs/common';
 import { type Input } from '#api';
 import type { Broker, CommittedOffset, OffsetToCommit } from '#broker';
+import type { Access } from '#security';
+import { topicNamed } from '#security';
 import { BROKER } from '../shared/tokens.js';
+import { CallerAccess } from './caller-access.js';
 import { commitEntries } from './offset-commit.js';
 import { Serves } from './serves.js';
 
@@ -14,18 +17,22 @@ export class GroupsController {
   }
 
   @Serves('commitOffsets')
-  async commitOffsets({
-    group,
-    body,
-  }: Input<'commitOffsets'>): Promise<{ readonly offsets: readonly OffsetToCommit[] }> {
-    return { offsets: await commitEntries(this.#broker, group, body.offsets) };
+  async commitOffsets(
+    { group, body }: Input<'commitOffsets'>,
+    @CallerAccess() access: Access,
+  ): Promise<{ readonly offsets: readonly OffsetToCommit[] }> {
+    for (const { topic } of body.offsets) access.assertMay('Read', topicNamed(topic));
+    return { offsets: await commitEntries(this.#broker.as(access.caller), group, body.offsets) };
   }
 
   @Serves('committedOffsets')
-  async committedOffsets({
-    group,
-    query,
-  }: Input<'committedOffsets'>): Promise<{ readonly offsets: readonly CommittedOffset[] }> {
-    return { offsets: await this.#broker.committedOffsets(group, query.topic) };
+  async committedOffsets(
+    { group, query }: Input<'committedOffsets'>,
+    @CallerAccess() access: Access,
+  ): Promise<{ readonly offsets: readonly CommittedOffset[] }> {
+    const { topic: asked } = query;
+    if (asked !== undefined) access.assertMay('Describe', topicNamed(asked));
+    const offsets = await this.#broker.as(access.caller).committedOffsets(group, asked);
+    return { offsets: offsets.filter(({ topic }) => access.may('Describe', topicNamed(topic))) };
   }
 }

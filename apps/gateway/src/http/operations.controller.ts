@@ -1,8 +1,10 @@
 import { Controller, Header, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { type Input } from '#api';
-import { Health, type ReadinessReport } from '../observability/health.js';
-import { GatewayMetrics } from '../observability/metrics.js';
+import { type Input, type Output } from '#api';
+import { GatewayMetrics, Health } from '#observability';
+import type { Access } from '#security';
+import { CLUSTER } from '#security';
+import { CallerAccess } from './caller-access.js';
 import { Serves } from './serves.js';
 
 /** Serves health and metrics, for the operator's tools. */
@@ -29,16 +31,17 @@ export class OperationsController {
   async ready(
     _input: Input<'ready'>,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<ReadinessReport> {
-    const report = await this.#health.readiness();
+    @CallerAccess() access: Access,
+  ): Promise<Output<'ready'>> {
+    const report = await this.#health.readiness(access);
     if (report.status === 'stopping') reply.status(503);
-    return report;
+    return access.may('Describe', CLUSTER) ? report : { status: report.status };
   }
 
   @Serves('metrics')
   @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
   @Header('Cache-Control', 'no-store')
-  render(): Promise<string> {
-    return this.#metrics.render();
+  render(_input: Input<'metrics'>, @CallerAccess() access: Access): Promise<string> {
+    return this.#metrics.render(access);
   }
 }

@@ -7,7 +7,9 @@ import type {
   PartitionDescription,
   PartitionReplicasDescription,
 } from '#broker';
+import type { Access } from '#security';
 import { BROKER } from '../shared/tokens.js';
+import { CallerAccess } from './caller-access.js';
 import { Serves } from './serves.js';
 
 /** Operations on one partition, except for its records, which the data plane serves. */
@@ -20,24 +22,23 @@ export class PartitionsController {
   }
 
   @Serves('deleteRecords')
-  deleteRecords({
-    topic,
-    partition,
-    query,
-  }: Input<'deleteRecords'>): Promise<{ logStartOffset: number }> {
-    return this.#broker.deleteRecords({ topic, partition }, query.beforeOffset);
+  deleteRecords(
+    { topic, partition, query }: Input<'deleteRecords'>,
+    @CallerAccess() { caller }: Access,
+  ): Promise<{ logStartOffset: number }> {
+    return this.#broker.as(caller).deleteRecords({ topic, partition }, query.beforeOffset);
   }
 
   /**
    * Accepts the loss of synced records: done only if the operator names exactly the missing range.
    */
   @Serves('acceptDataLoss')
-  async acceptDataLoss({
-    topic,
-    partition,
-    query: { startOffset, endOffset },
-  }: Input<'acceptDataLoss'>): Promise<Output<'acceptDataLoss'>> {
-    await this.#broker.acceptDataLoss({ topic, partition }, { startOffset, endOffset });
+  async acceptDataLoss(
+    { topic, partition, query: { startOffset, endOffset } }: Input<'acceptDataLoss'>,
+    @CallerAccess() { caller }: Access,
+  ): Promise<Output<'acceptDataLoss'>> {
+    const broker = this.#broker.as(caller);
+    await broker.acceptDataLoss({ topic, partition }, { startOffset, endOffset });
     return { startOffset, endOffset };
   }
 
@@ -67,8 +68,11 @@ export class PartitionsController {
   }
 
   @Serves('listOffset')
-  listOffset({ topic, partition, query }: Input<'listOffset'>): Promise<ListedOffset> {
-    return this.#broker.listOffset({ topic, partition }, offsetSpec(query.at));
+  listOffset(
+    { topic, partition, query }: Input<'listOffset'>,
+    @CallerAccess() { caller }: Access,
+  ): Promise<ListedOffset> {
+    return this.#broker.as(caller).listOffset({ topic, partition }, offsetSpec(query.at));
   }
 }
 

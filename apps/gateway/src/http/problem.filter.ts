@@ -1,11 +1,14 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isWriteMethod, problemDocument } from '#api';
+import {
+  type ClientErrors,
+  type OperationRouter,
+  type PublicAddress,
+  problemBody,
+  problemHeaders,
+} from '#http-front';
 import { ProtocolError } from '#protocol';
-import type { Logger } from '#runtime';
-import type { PublicAddress } from '../shared/public-address.js';
-import type { OperationRouter } from './front/operation-router.js';
-import { problemBody, problemHeaders, toProtocolError } from './problem.js';
 
 /** Codes of Fastify's own errors; all others with a status of 4xx are INVALID_REQUEST. */
 const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
@@ -29,13 +32,13 @@ const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
 export class ProblemFilter implements ExceptionFilter {
   readonly #operations: OperationRouter;
   readonly #address: PublicAddress;
-  readonly #logger: Logger;
+  readonly #errors: ClientErrors;
 
   /** @param address gives the paths as clients see them, for the problems */
-  constructor(operations: OperationRouter, address: PublicAddress, logger: Logger) {
+  constructor(operations: OperationRouter, address: PublicAddress, errors: ClientErrors) {
     this.#operations = operations;
     this.#address = address;
-    this.#logger = logger;
+    this.#errors = errors;
   }
 
   catch(exception: unknown, host: ArgumentsHost): void {
@@ -69,16 +72,16 @@ export class ProblemFilter implements ExceptionFilter {
 
   #errorOf(exception: unknown, method: string, path: string): AnsweredError {
     if (!(exception instanceof HttpException) && !isFastifyError(exception)) {
-      return { error: toProtocolError(exception, this.#logger) };
+      return { error: this.#errors.toProtocolError(exception) };
     }
     const fastifyError = exception instanceof HttpException ? exception.cause : exception;
     const code = isFastifyError(fastifyError) ? fastifyError.code : '';
     const status =
       exception instanceof HttpException ? exception.getStatus() : (exception.statusCode ?? 500);
-    if (status >= 500) return { error: toProtocolError(exception, this.#logger) };
+    if (status >= 500) return { error: this.#errors.toProtocolError(exception) };
     if (status === 404 && code === '') return this.#noSuchRoute(method, path);
     const known = FASTIFY_ERRORS[code]?.();
-    if (known !== undefined) return { error: toProtocolError(known, this.#logger) };
+    if (known !== undefined) return { error: this.#errors.toProtocolError(known) };
     return { error: new ProtocolError('INVALID_REQUEST', exception.message), status };
   }
 

@@ -16,6 +16,7 @@ import {
   type ReceivedRequest,
   readInput,
 } from '#api';
+import { FrameworkRequest } from '#http-front';
 
 /** A method that serves an operation: its first parameter is the checked request. */
 type HandlerOf<Id extends ControllerOperationId> = (
@@ -53,7 +54,10 @@ export function operationOf({ routeOptions }: FastifyRequest): OperationSpec | u
 const CheckedInput = createParamDecorator((_: unknown, context: ExecutionContext) => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
   const operation = operationOf(request);
-  return operation && readInput(operation, request as ReceivedRequest);
+  const input = operation && readInput(operation, request as ReceivedRequest);
+  const passedOn = FrameworkRequest.of(request.raw);
+  if (passedOn !== undefined) passedOn.input = input;
+  return input;
 });
 
 /** Returns the path of an operation for the framework, with its parameters as `:name`. */

@@ -1,10 +1,13 @@
-import { type AnswerData, type ClientData, type ClientEvent, type HandledEvent } from '#api';
+import { type AnswerData, type ClientData, type ClientEvent } from '#api';
+import type { SocketCaller } from './socket-caller.js';
+import type { ProblemContext } from './socket-problem.js';
 import type { SubscribedSocket } from './socket-subscription.js';
 import type { SocketSubscriptions } from './socket-subscriptions.js';
 
 /** The connection of a control message. */
 export interface ControlSession extends SubscribedSocket {
   readonly subscriptions: SocketSubscriptions;
+  readonly caller: SocketCaller;
 }
 
 /** A control message that is being handled. */
@@ -14,9 +17,18 @@ export interface ControlMessage {
   readonly turn: () => Promise<void>;
 }
 
+/** A part of a message that was refused. */
+interface RefusedPart {
+  readonly error: unknown;
+  readonly about: ProblemContext;
+}
+
 /** The answer of a handler; the table of messages has its event. */
 export interface SocketAnswer<Data = object> {
-  readonly data: Data;
+  /** Undefined when the message was refused for all that it names. */
+  readonly data: Data | undefined;
+  /** Parts of the message that were refused; they are answered first. */
+  readonly errors?: readonly RefusedPart[];
   /** Called when the answer, and all before it, were written to the connection. */
   readonly onSent?: () => void;
 }
@@ -36,7 +48,7 @@ export interface ControlDispatcher {
 }
 
 /** An event that a handler answers; `publish` is none, because its records never become objects. */
-export type ControlEvent = Exclude<HandledEvent, 'publish'>;
+export type ControlEvent = Exclude<ClientEvent, 'publish'>;
 
 type AnswerOf<Event extends ControlEvent> =
   AnswerData<Event> extends undefined ? void : SocketAnswer<AnswerData<Event>>;
@@ -48,3 +60,10 @@ export type ControlHandlers = {
     message: ControlMessage,
   ) => AnswerOf<Event> | Promise<AnswerOf<Event>>;
 };
+
+const OVERLAPPING: ReadonlySet<ClientEvent> = new Set(['ack', 'nack', 'extend', 'reject']);
+
+/** True for messages after which the next one begins at once: those of many are taken together. */
+export function isOverlapping(event: ClientEvent): boolean {
+  return OVERLAPPING.has(event);
+}

@@ -1,7 +1,12 @@
 /** Reads the data of `subscribe` of a member of a consumer group. */
 import { type ClientData, MAX_POLL_INTERVAL_MS_DEFAULT, type TopicChoice } from '#api';
-import type { AutoOffsetReset, GroupSubscriptionRequest } from '#delivery';
+import type {
+  AutoOffsetReset,
+  GroupSubscriptionRequest,
+  QueueSubscriptionRequest,
+} from '#delivery';
 import { FaultList, ProtocolError } from '#protocol';
+import type { RecordFormat } from '#record-json';
 
 type SubscribeData = ClientData<'subscribe'>;
 
@@ -13,9 +18,48 @@ const ONLY_OF_MEMBERS = [
   'maxPollIntervalMs',
   'sessionTimeoutMs',
   'assignor',
+  'expiring',
 ] as const satisfies readonly (keyof SubscribeData)[];
 
-/** @throws ProtocolError INVALID_REQUEST with all faults */
+/** Members of `subscribe` that have a meaning only for members in stream mode. */
+const ONLY_OF_STREAMS = [
+  'partitions',
+  'autoCommit',
+  'revokeAck',
+  'maxPollIntervalMs',
+  'assignor',
+] as const satisfies readonly (keyof SubscribeData)[];
+
+/** The request of a member of a queue. @throws ProtocolError INVALID_REQUEST with all faults */
+export function queueRequest(data: SubscribeData, group: string): QueueSubscriptionRequest {
+  const faults = new FaultList();
+  for (const name of ONLY_OF_STREAMS) {
+    if (data[name] !== undefined) faults.add(`/data/${name}`, 'has no meaning in queue mode');
+  }
+  const autoOffsetReset = resetOf(data, faults);
+  if (autoOffsetReset === 'none') {
+    faults.add('/data/autoOffsetReset', 'must be "latest" or "earliest" in queue mode');
+  }
+  assertNone(faults);
+  const { instanceId, sessionTimeoutMs, credit, expiring = false, format } = data;
+  return {
+    ...(instanceId === undefined ? {} : { instanceId }),
+    ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
+    group,
+    topics: topicsOf(data),
+    autoOffsetReset,
+    creditRecords: credit,
+    expiring,
+    format: recordFormat(format),
+  };
+}
+
+/** The format of records that a message names. */
+export function recordFormat(format: SubscribeData['format']): RecordFormat {
+  return format === undefined || format === 'auto' ? 'default' : format;
+}
+
+/** The request of a member in stream mode. @throws ProtocolError INVALID_REQUEST with all faults */
 export function memberRequest(data: SubscribeData, group: string): GroupSubscriptionRequest {
   const faults = new FaultList();
   const { partitions, autoCommit = false, credit } = data;
@@ -25,6 +69,7 @@ export function memberRequest(data: SubscribeData, group: string): GroupSubscrip
   if (autoCommit && credit === undefined) {
     faults.add('/data/autoCommit', 'requires "credit": granting credit commits');
   }
+  if (data.expiring !== undefined) faults.add('/data/expiring', 'requires "mode": "queue"');
   const autoOffsetReset = resetOf(data, faults);
   assertNone(faults);
   const { instanceId, assignor, sessionTimeoutMs } = data;
@@ -39,6 +84,7 @@ export function memberRequest(data: SubscribeData, group: string): GroupSubscrip
     revokeAck: data.revokeAck ?? false,
     maxPollIntervalMs: data.maxPollIntervalMs ?? MAX_POLL_INTERVAL_MS_DEFAULT,
     creditRecords: credit,
+    format: recordFormat(data.format),
   };
 }
 
@@ -48,6 +94,7 @@ export function topicNames(data: SubscribeData): readonly string[] {
   for (const name of ONLY_OF_MEMBERS) {
     if (data[name] !== undefined) faults.add(`/data/${name}`, 'requires "group"');
   }
+  if (data.mode === 'queue') faults.add('/data/mode', '"queue" requires "group"');
   const names: string[] = [];
   for (const [at, topic] of topicsOf(data).entries()) {
     if (typeof topic === 'string') names.push(topic);

@@ -1,12 +1,9 @@
 /** `publish`: passes records to the broker like `POST /v1/topics/{topic}/records`. */
-import { SOCKET_PATH } from '#api';
-import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
+import { type PublishData, producedText, SOCKET_PATH } from '#api';
+import type { Acks, Broker, ProduceRequest, ProduceResult, RequestProducer } from '#broker';
 import type { RecordSet } from '#protocol';
 import type { RecordPlaces } from '#record-json';
-import { producedText } from '../http/data/produce-answer.js';
-import type { RequestProducer } from '../http/data/producer-headers.js';
-import { assertTopicIsServed } from '../http/data/topic-check.js';
-import type { PublishData } from './publish-data.js';
+import { assertTopicIsServed } from '#record-routes';
 
 /** Controllers that are aborted at the end of a connection. */
 export type AbortSet = Set<AbortController>;
@@ -19,6 +16,8 @@ export class Publication implements ProduceRequest {
   readonly partitioner: 'sticky' | 'roundrobin';
   readonly records: RecordSet;
   readonly producer?: RequestProducer;
+  /** Proof that the id of the producer was issued to the caller; undefined without one. */
+  readonly producerToken: string | undefined;
   /** Locations of the members of the message's records. */
   readonly places: RecordPlaces;
   readonly #aborts: AbortSet;
@@ -32,6 +31,7 @@ export class Publication implements ProduceRequest {
     this.partitioner = data.partitioner;
     this.records = data.records();
     this.places = data.places;
+    this.producerToken = data.producerToken;
     if (data.producer !== undefined) this.producer = data.producer;
     this.#aborts = aborts;
   }

@@ -6,6 +6,7 @@ export interface ProblemContext {
   readonly subscription?: string | undefined;
   readonly topic?: string;
   readonly partition?: number;
+  readonly offset?: number;
 }
 
 /**
@@ -31,9 +32,29 @@ export function messageText(event: string, id: string | undefined, data: string)
  * Returns an error of the broker, whose pointers are into a body of HTTP, with pointers into a
  * message; any other error unchanged.
  */
-export function pointedIntoMessage(error: unknown): unknown {
+export function withMessagePointers(error: unknown): unknown {
   if (!(error instanceof ProtocolError) || error.faults.length === 0) return error;
   return error.withFaults(
     error.faults.map(({ pointer, detail }) => ({ pointer: `/data${pointer}`, detail })),
   );
+}
+
+/** Error of a message that is not text. */
+export function binaryError(): ProtocolError {
+  return new ProtocolError('INVALID_REQUEST', 'A message must be text; this one is binary.');
+}
+
+/** Error of a message that is too large for a caller that is not known yet. */
+export function tooLargeUnknown(): ProtocolError {
+  return new ProtocolError(
+    'SASL_AUTHENTICATION_FAILED',
+    'The message is too large before "authenticate": at most 16 KiB are read.',
+  );
+}
+
+/** Returns the name of the subscription in the data of a message, if it has one. */
+export function subscriptionOf(data: unknown): string | undefined {
+  if (typeof data !== 'object' || data === null || !('subscription' in data)) return undefined;
+  const { subscription } = data;
+  return typeof subscription === 'string' ? subscription : undefined;
 }

@@ -11,16 +11,24 @@ import { type Server, WebSocketServer } from 'ws';
 import { SOCKET_PATH, SUBPROTOCOL } from '#api';
 import type { Broker } from '#broker';
 import type { Delivery } from '#delivery';
+import type { AdmittedUpgrade, ClientErrors, UpgradeHandler, UpgradeRefusal } from '#http-front';
+import type { SocketStatus } from '#observability';
 import { ProtocolError } from '#protocol';
 import type { DocumentLimits } from '#record-json';
-import { assert, type Clock, type Logger, type Scheduler, type Timer } from '#runtime';
-import type { InboxMemory } from '#web-socket';
+import {
+  assert,
+  type Clock,
+  type Logger,
+  type Scheduler,
+  type SharedAccount,
+  type Timer,
+} from '#runtime';
+import type { EdgeSecurity, OpenUses } from '#security';
 import { acceptedOffers, SocketWatch, UnpackingSlots } from '#web-socket';
-import type { UpgradeHandler, UpgradeRefusal } from '../http/front/upgrades.js';
-import type { SocketStatus } from '../shared/socket-status.js';
 import type { ControlDispatcher } from './control-message.js';
-import { GatewaySocket } from './gateway-socket.js';
-import { type SocketContext, SocketSession } from './socket-session.js';
+import { GatewaySocket, type OpenedSocket } from './gateway-socket.js';
+import type { SocketContext } from './socket-context.js';
+import { SocketSession } from './socket-session.js';
 
 /**
  * Compressed messages of all connections that are decompressed at the same time. Each may expand to
@@ -43,18 +51,24 @@ export interface SocketServerOptions extends DocumentLimits {
   readonly socketStalledTimeoutMs: number;
   readonly socketCloseTimeoutMs: number;
   readonly socketCompression: 'off' | 'on';
+  readonly socketAuthTimeoutMs: number;
 }
 
 /** The collaborators of WebSockets. */
 export interface SocketServerParts {
   readonly broker: Broker;
   readonly delivery: Delivery;
-  readonly memory: InboxMemory;
+  readonly memory: SharedAccount;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
+  readonly errors: ClientErrors;
   /** Path that a proxy puts before every path; empty for none. */
   readonly pathPrefix: string;
+  /** Undefined while authentication is off. */
+  readonly security: EdgeSecurity | undefined;
+  /** Ends connections of callers that lose their permission. */
+  readonly openUses: OpenUses | undefined;
 }
 
 export class SocketServer implements UpgradeHandler {
@@ -62,7 +76,7 @@ export class SocketServer implements UpgradeHandler {
   readonly #options: SocketServerOptions;
   readonly #parts: SocketServerParts;
   readonly #server: Server<typeof GatewaySocket>;
-  readonly #context: SocketContext;
+  readonly #context: SocketContext<SocketSession>;
   readonly #watch: SocketWatch;
   readonly #sessions = new Set<SocketSession>();
   /** Timers of connections that were sent a close frame. */
@@ -140,7 +154,7 @@ export class SocketServer implements UpgradeHandler {
     request: IncomingMessage,
     tcp: Socket,
     head: Buffer,
-    refuse: (refusal: UpgradeRefusal) => void,
+    { access, refuse, belongTo }: AdmittedUpgrade,
   ): void {
     const { headers } = request;
     const offers = acceptedOffers(headers['sec-websocket-extensions'] ?? '');
@@ -152,8 +166,9 @@ export class SocketServer implements UpgradeHandler {
         error: new ProtocolError('INVALID_REQUEST', `${error.message}.`, { cause: error }),
       });
     });
+    const address = this.#parts.security?.logins.addressOf(request) ?? '';
     this.#server.handleUpgrade(request, tcp, head, (socket) => {
-      this.#opened(socket, tcp);
+      this.#opened({ socket, tcp, access, address, belongTo });
     });
     this.#server.removeAllListeners('wsClientError');
   }
@@ -177,23 +192,25 @@ export class SocketServer implements UpgradeHandler {
     this.#watch.close();
   }
 
-  #opened(socket: GatewaySocket, tcp: Socket): void {
-    const session = new SocketSession(socket, tcp, this.#context);
+  #opened(opened: OpenedSocket): void {
+    const session = new SocketSession(opened, this.#context);
     this.#openedTotal += 1;
     this.#sessions.add(session);
+    const { openUses } = this.#parts;
+    if (openUses !== undefined) opened.tcp.once('close', openUses.add(session));
     this.#watch.add(session);
   }
 
-  #sharedContext(): SocketContext {
-    const { broker, clock, delivery, logger, memory, pathPrefix, scheduler } = this.#parts;
+  #sharedContext(): SocketContext<SocketSession> {
+    const { broker, clock, delivery, errors, logger, memory, pathPrefix, scheduler } = this.#parts;
     const options = this.#options;
     return {
       broker,
       delivery,
-      memory,
       unpackingSlots: new UnpackingSlots(UNPACKED_AT_ONCE_MAX),
       messageBytesMax: options.requestBytesMax,
       logger,
+      errors,
       instance: pathPrefix + SOCKET_PATH,
       nowMs: () => clock.monotonicMs(),
       limits: {
@@ -212,6 +229,12 @@ export class SocketServer implements UpgradeHandler {
       subscriptionsMax: options.subscriptionsPerSocketMax,
       unansweredMax: options.socketInboxMessagesMax,
       stalledTimeoutMs: options.socketStalledTimeoutMs,
+      callers: {
+        memory,
+        security: this.#parts.security,
+        scheduler,
+        socketAuthTimeoutMs: options.socketAuthTimeoutMs,
+      },
       dispatch: (event, data, message) => {
         assert(this.#dispatcher !== undefined, 'nothing answers messages');
         return this.#dispatcher.dispatch(event, data, message);

@@ -5,100 +5,83 @@
  * Bounded: it is read only while there is memory for answers, few messages are unanswered and none
  * waits to begin; records are delivered only while there is memory.
  *
- * Overlap: publishes overlap each other and everything else, control messages only publishes. The
- * end may come at any time; work in progress then finishes without an answer.
+ * Overlap: publishes and acks overlap each other and everything else, control messages only these.
+ * The end may come at any time; work in progress then finishes without an answer.
  */
 
 import type { Socket } from 'node:net';
-import { CLIENT_MESSAGES, type ClientEvent, type ServerEvent } from '#api';
-import type { Broker } from '#broker';
-import type { Delivery, PartitionPosition } from '#delivery';
-import { Outbox, untakenBytes } from '#delivery';
+import { type ClientEvent, type PublishData, ReceivedMessage, type ServerEvent } from '#api';
+import { type ExpiringRecords, Outbox, type PartitionPosition, unreceivedBytes } from '#delivery';
 import { ProtocolError } from '#protocol';
-import { AT_ONCE_BYTES_MAX, pointedIntoSent } from '#record-json';
-import { assert, inSlices, type Logger } from '#runtime';
-import type { UnpackingSlots, WatchedConnection } from '#web-socket';
+import { AT_ONCE_BYTES_MAX, withRequestPointers } from '#record-json';
+import { inSlices } from '#runtime';
+import type { Access } from '#security';
 import {
   CLOSE_CODES,
-  type ConnectionSight,
+  ClientProgress,
+  type ConnectionObservation,
   Inbox,
-  type InboxMemory,
   type InboxMessage,
   type InboxOwner,
   Liveness,
+  type LivenessVerdict,
   MessageGate,
-  memoryOf,
-  PING_FRAME,
+  messageMemoryBytes,
+  ORDERLY_CODES,
+  pingFrame,
   pongFrame,
+  pongPosition,
   type Reply,
   ReplyQueue,
   type ReplySink,
   textFrames,
-  type Verdict,
+  type WatchedConnection,
 } from '#web-socket';
-import { toProtocolError } from '../http/problem.js';
-import type { ControlDispatcher, ControlSession, SocketAnswer } from './control-message.js';
-import type { GatewaySocket } from './gateway-socket.js';
-import type { PublishData } from './publish-data.js';
+import { type ControlSession, isOverlapping, type SocketAnswer } from './control-message.js';
+import type { GatewaySocket, OpenedSocket } from './gateway-socket.js';
+import { MessageTexts } from './message-texts.js';
 import { Publication } from './publishing.js';
-import { type MessageLimits, ReceivedMessage } from './received-message.js';
-import { messageText, type ProblemContext, socketProblem } from './socket-problem.js';
-import type { PartitionChange, SocketSubscription } from './socket-subscription.js';
+import { SocketCaller, throttleOf } from './socket-caller.js';
+import type { SocketContext } from './socket-context.js';
+import {
+  binaryError,
+  messageText,
+  type ProblemContext,
+  socketProblem,
+  subscriptionOf,
+  tooLargeUnknown,
+} from './socket-problem.js';
+import type { ChangeEvent, PartitionChange, SocketSubscription } from './socket-subscription.js';
 import { SocketSubscriptions } from './socket-subscriptions.js';
+import { type WsReader, wsReader } from './ws-reader.js';
 
-/**
- * Bytes of unanswered messages at which no more begin: enough for each write to disk. A larger
- * window would only keep messages alive for longer and burden the garbage collector.
- */
+/** Bytes of unanswered messages at which no more begin: more would only keep memory longer. */
 const UNANSWERED_BYTES_MAX = 1024 * 1024;
-
-/** State that all connections share. */
-export interface SocketContext {
-  readonly broker: Broker;
-  readonly delivery: Delivery;
-  /** Memory of received and unanswered messages; shared with request bodies. */
-  readonly memory: InboxMemory;
-  /** Bounds the compressed messages of all connections that are decompressed at the same time. */
-  readonly unpackingSlots: UnpackingSlots;
-  readonly messageBytesMax: number;
-  readonly logger: Logger;
-  /** Path of the WebSocket as clients see it: the `instance` of its problems. */
-  readonly instance: string;
-  readonly limits: MessageLimits;
-  readonly autoCreateTopics: boolean;
-  readonly bufferBytes: number;
-  readonly subscriptionsMax: number;
-  readonly unansweredMax: number;
-  readonly stalledTimeoutMs: number;
-  nowMs(): number;
-  /** Passes a control message to its handler. */
-  readonly dispatch: ControlDispatcher['dispatch'];
-  /** Called for each received message. */
-  received(): void;
-  /** Called if the connection is closed because there is no memory for its messages. */
-  refused(): void;
-  /** Called if the connection is dropped. */
-  dropped(verdict: 'dead' | 'stalled'): void;
-  /** Called before the connection is closed, by either side. */
-  closing(session: SocketSession): void;
-  /** Called after the connection is gone. */
-  closed(session: SocketSession): void;
-}
+/**
+ * Bytes of records between two pings to a member of a group. They show that a slow client reads,
+ * long before it answers the ping behind everything.
+ */
+const PROBED_BYTES = 16 * 1024;
 
 export class SocketSession implements InboxOwner, ControlSession, ReplySink, WatchedConnection {
   readonly subscriptions: SocketSubscriptions;
+  readonly caller: SocketCaller;
   readonly compresses: boolean;
-  readonly #context: SocketContext;
+  readonly #context: SocketContext<SocketSession>;
   readonly #socket: GatewaySocket;
   readonly #tcp: Socket;
   readonly #outbox: Outbox;
   readonly #replies: ReplyQueue;
+  readonly #texts: MessageTexts;
   readonly #inbox: Inbox;
   readonly #gate: MessageGate;
   readonly #liveness: Liveness;
+  readonly #progress = new ClientProgress();
   readonly #aborts = new Set<AbortController>();
   /** The answer to a ping without memory for it; only the last one is kept. */
   #pong: Buffer | undefined;
+  /** Bytes of records to members of groups since the last ping. */
+  #unprobedBytes = 0;
   #isPaused = false;
   /**
    * True after a message found no memory: the client is notified, and its connection is not read.
@@ -107,7 +90,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   #isStopping = false;
   #isClosed = false;
 
-  constructor(socket: GatewaySocket, tcp: Socket, context: SocketContext) {
+  constructor({ socket, tcp, ...origin }: OpenedSocket, context: SocketContext<SocketSession>) {
     this.#context = context;
     this.#socket = socket;
     this.#tcp = tcp;
@@ -116,16 +99,25 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       bytesMax: context.bufferBytes,
       onRoom: this.#roomAgain,
       onStalled: () => this.drop('stalled'),
+      throttle: throttleOf(context.callers, () => this.caller),
     });
     this.#replies = new ReplyQueue(this);
-    this.#inbox = new Inbox(this, context.memory);
+    this.#texts = new MessageTexts(context, (error, about) => {
+      this.caller.auditRefusal(error, about);
+    });
     this.subscriptions = new SocketSubscriptions(context.subscriptionsMax, () =>
       this.#outbox.hasRoom(),
     );
+    const onTimeout = (): void => {
+      this.#socket.close(CLOSE_CODES.unauthenticated, 'no credential came in time');
+    };
+    const events = { onTimeout, onResume: () => this.#proceed() };
+    this.caller = new SocketCaller(context.callers, origin, events);
+    this.#inbox = new Inbox(this, this.caller.memory);
     this.#liveness = new Liveness(context.nowMs(), context.stalledTimeoutMs);
     const receive = wsReader(tcp);
     this.#gate = new MessageGate({
-      memory: context.memory,
+      memory: this.caller.memory,
       messageBytesMax: context.messageBytesMax,
       slots: this.compresses ? context.unpackingSlots : undefined,
       pass: (bytes) => {
@@ -136,6 +128,10 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       },
     });
     this.#listen(receive);
+  }
+
+  get principal(): string {
+    return this.caller.known?.caller.principal ?? '';
   }
 
   get isPaused(): boolean {
@@ -152,29 +148,39 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   }
 
   answered(memoryBytes: number): void {
-    this.#context.memory.release(memoryBytes);
+    this.caller.memory.release(memoryBytes);
   }
 
   sent(): void {
     this.#proceed();
   }
 
-  sight(): ConnectionSight {
+  sight(): ConnectionObservation {
     const tcp = this.#tcp;
     return {
       receivedBytes: tcp.bytesRead,
       writtenBytes: tcp.bytesWritten,
-      pendingBytes: untakenBytes(tcp),
+      pendingBytes: unreceivedBytes(tcp),
       isPaused: this.#isPaused,
     };
   }
 
-  judge(seen: ConnectionSight, nowMs: number): Verdict {
+  judge(seen: ConnectionObservation, nowMs: number): LivenessVerdict {
     return this.#liveness.judge(seen, nowMs);
   }
 
   ping(): void {
-    this.#outbox.push(PING_FRAME);
+    this.#unprobedBytes = 0;
+    this.#outbox.push(pingFrame(this.#tcp.bytesWritten));
+  }
+
+  lifeSigns(): number {
+    return this.#progress.look(this.sight());
+  }
+
+  sentToMember(bytes: number): void {
+    this.#unprobedBytes += bytes;
+    if (this.#unprobedBytes >= PROBED_BYTES) this.ping();
   }
 
   drop(verdict: 'dead' | 'stalled'): void {
@@ -193,19 +199,40 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     this.#proceed();
   }
 
+  get access(): Access | undefined {
+    return this.caller.known;
+  }
+
+  /** Ends the connection, or its subscriptions, if the caller has lost what they need. */
+  recheck(): void {
+    const { closing } = this.caller;
+    if (closing === undefined) {
+      this.subscriptions.recheck(this.caller.access);
+      return;
+    }
+    this.subscriptions.leaveGroups();
+    this.#socket.close(closing.code, closing.reason);
+  }
+
   mayBegin(): boolean {
     const { unanswered, unansweredBytes } = this.#replies;
     return (
       unanswered < this.#context.unansweredMax &&
       unansweredBytes < UNANSWERED_BYTES_MAX &&
+      !this.caller.isPaused &&
       this.#outbox.hasRoom()
     );
   }
 
   begin(received: InboxMessage): Promise<void> | undefined {
     this.#context.received();
-    const reply = this.#replies.take(memoryOf(received));
+    this.caller.charge('request_rate', 1);
+    const reply = this.#replies.take(messageMemoryBytes(received));
     const message = new ReceivedMessage(received.bytes, this.#context.limits);
+    if (!this.caller.mayReceive(received.bytes.length)) {
+      reply.answer(this.#texts.error(tooLargeUnknown(), undefined, {}, true));
+      return undefined;
+    }
     const isLarge = received.bytes.length > AT_ONCE_BYTES_MAX;
     if (isLarge && !received.isBinary) return this.#beginLarge(message, reply);
     let event: ClientEvent;
@@ -214,11 +241,14 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       event = message.read();
     } catch (error) {
       // The message may have been a publish.
-      reply.answer(this.#errorText(error, message.id, {}, true));
+      reply.answer(this.#texts.error(error, message.id, {}, true));
       return undefined;
     }
     const { publish } = message;
-    if (publish === undefined) return this.#control(event, message, reply);
+    if (publish === undefined) {
+      const handled = this.#control(event, message, reply);
+      return isOverlapping(event) ? undefined : handled;
+    }
     return this.#publish(publish, message.id, reply);
   }
 
@@ -228,7 +258,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     try {
       event = await inSlices(message.readInSlices());
     } catch (error) {
-      reply.answer(this.#errorText(error, message.id, {}, true));
+      reply.answer(this.#texts.error(error, message.id, {}, true));
       return;
     }
     const { publish } = message;
@@ -248,8 +278,8 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
 
   sendChange(
     subscription: SocketSubscription,
-    event: 'assigned' | 'revoked',
-    change: PartitionChange,
+    event: ChangeEvent,
+    change: PartitionChange | ExpiringRecords,
   ): void {
     this.#sendEvent(subscription, event, { subscription: subscription.name, ...change });
   }
@@ -267,7 +297,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   }
 
   sendError(subscription: SocketSubscription, error: unknown, about: ProblemContext): void {
-    const shown = toProtocolError(error, this.#context.logger);
+    const shown = this.#context.errors.toProtocolError(error);
     const problem = socketProblem(shown, this.#context.instance, {
       subscription: subscription.name,
       ...about,
@@ -288,8 +318,9 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     socket.on('ping', (payload: Buffer) => {
       this.#takePing(payload);
     });
-    socket.on('pong', () => {
-      this.#liveness.ponged();
+    socket.on('pong', (payload: Buffer) => {
+      const position = pongPosition(payload);
+      if (position !== undefined) this.#liveness.ponged(position);
     });
     socket.on('error', (error) => {
       // The gate accepts no more bytes after a fault.
@@ -306,7 +337,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     tcp.off('data', receive);
     // This runs before ws's own listener, which ends its side together with the client's and reads
     // the rest at the close.
-    tcp.prependListener('end', this.#closing);
+    tcp.prependListener('end', () => this.#closing());
     tcp.prependListener('close', () => {
       this.#release();
     });
@@ -343,6 +374,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
 
   #publish(data: PublishData, id: string | undefined, reply: Reply): Promise<void> | undefined {
     const publication = new Publication(data, this.#aborts);
+    this.caller.charge('producer_byte_rate', publication.records.source.length);
     const answered = this.#answerPublication(publication, id, reply);
     // While it waits for buffer memory no other message begins, and so nothing more is read.
     return publication.isBlocked ? answered : undefined;
@@ -357,10 +389,12 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     const { broker, autoCreateTopics } = this.#context;
     let text: string;
     try {
-      text = messageText('published', id, await publication.send(broker, autoCreateTopics));
+      this.caller.assertMayPublish(publication);
+      const own = broker.as(this.caller.access.caller);
+      text = messageText('published', id, await publication.send(own, autoCreateTopics));
     } catch (error) {
-      const shown = pointedIntoSent(error, () => publication.places);
-      text = this.#errorText(shown, id, {}, true);
+      const shown = withRequestPointers(error, () => publication.places);
+      text = this.#texts.error(shown, id, {}, true);
     }
     reply.answer(text);
   }
@@ -376,27 +410,10 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       answer = await this.#context.dispatch(event, data, control);
     } catch (error) {
       const isWrite = event === 'commit';
-      reply.answer(this.#errorText(error, message.id, { subscription }, isWrite));
+      reply.answer(this.#texts.error(error, message.id, { subscription }, isWrite));
       return;
     }
-    const { answer: answered } = CLIENT_MESSAGES[event];
-    if (answer === undefined || answered === null) {
-      reply.answer(undefined);
-    } else {
-      const text = messageText(answered, message.id, JSON.stringify(answer.data));
-      reply.answer(text, answer.onSent);
-    }
-  }
-
-  #errorText(
-    error: unknown,
-    id: string | undefined,
-    about: ProblemContext,
-    isWrite: boolean,
-  ): string {
-    const { instance, logger } = this.#context;
-    const problem = socketProblem(toProtocolError(error, logger), instance, about, { isWrite });
-    return messageText('error', id, JSON.stringify(problem));
+    reply.answer(this.#texts.answer(event, message.id, answer), answer?.onSent);
   }
 
   /**
@@ -448,11 +465,14 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     this.#socket.pause();
   }
 
-  /** Called when the connection accepts no more frames: everything before is sent. */
-  readonly #closing = (): void => {
+  /**
+   * Called when the connection accepts no more frames: everything before is sent.
+   * @param code of the close frame; undefined without one
+   */
+  readonly #closing = (code?: number): void => {
     if (this.#isClosed) return;
     this.#outbox.flush();
-    this.#release();
+    this.#release(code === undefined || !ORDERLY_CODES.has(code));
     this.#context.closing(this);
     // The client's own close frame must still be read.
     if (this.#isPaused && !this.#isRefused) this.#socket.resume();
@@ -464,33 +484,17 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     this.#context.closed(this);
   }
 
-  /** Frees everything, except what `ws` still reads and what is being handled. */
-  #release(): void {
+  /**
+   * Frees everything, except what `ws` still reads and what is being handled.
+   * @param isBroken true when the client did not say that it goes
+   */
+  #release(isBroken = true): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.caller.close();
     this.#outbox.close();
     this.#inbox.close();
     for (const controller of this.#aborts) controller.abort();
-    this.subscriptions.close();
+    this.subscriptions.close(isBroken);
   }
-}
-
-/** The reader of ws for a connection. */
-type WsReader = (this: Socket, chunk: Buffer) => void;
-
-/** Returns the listener of ws, which gets whole messages instead of raw bytes. */
-function wsReader(tcp: Socket): WsReader {
-  const [reader, other] = tcp.listeners('data');
-  assert(reader !== undefined && other === undefined, 'only ws reads the connection');
-  return reader as WsReader;
-}
-
-function binaryError(): ProtocolError {
-  return new ProtocolError('INVALID_REQUEST', 'A message must be text; this one is binary.');
-}
-
-function subscriptionOf(data: unknown): string | undefined {
-  if (typeof data !== 'object' || data === null || !('subscription' in data)) return undefined;
-  const { subscription } = data;
-  return typeof subscription === 'string' ? subscription : undefined;
 }

@@ -5,12 +5,17 @@ import { SocketSubscriptions } from './socket-subscriptions.js';
 
 const NOWHERE: SubscribedSocket = {
   compresses: false,
+  principal: 'key:k1',
   push: () => undefined,
   hasRoomFor: () => true,
   sendChange: () => undefined,
   sendReset: () => undefined,
   sendError: () => undefined,
   forget: () => undefined,
+  lifeSigns: () => 0,
+  ping: () => undefined,
+  sentToMember: () => undefined,
+  drop: () => undefined,
 };
 
 /** Counts how often it is resumed, and waits again if the test wants it. */
@@ -103,7 +108,7 @@ test('a closed connection accepts no more subscriptions, and its own end with it
       isClosed = true;
     };
   }
-  subscriptions.close();
+  subscriptions.close(true);
   expect(isClosed).toBe(true);
   expect(() => subscriptions.add(new Waiting('late', NOWHERE))).toThrow(ProtocolError);
   expect(subscriptions.count).toBe(0);

@@ -1,4 +1,5 @@
 import { ProtocolError } from '#protocol';
+import type { Access } from '#security';
 import type { SocketSubscription } from './socket-subscription.js';
 
 /**
@@ -87,9 +88,20 @@ export class SocketSubscriptions {
     setImmediate(this.#resumeOthers);
   };
 
-  close(): void {
+  /** Ends the subscriptions that the caller may no longer have. */
+  recheck(access: Access): void {
+    for (const subscription of this.#byName.values()) subscription.recheck(access);
+  }
+
+  /** Ends the memberships in groups, because the caller is no longer accepted. */
+  leaveGroups(): void {
+    for (const subscription of this.#byName.values()) subscription.leave();
+  }
+
+  /** @param isBroken true when the connection broke */
+  close(isBroken: boolean): void {
     this.#isClosed = true;
-    for (const subscription of this.#byName.values()) subscription.close();
+    for (const subscription of this.#byName.values()) subscription.close(isBroken);
     this.#byName.clear();
     this.#waiting.clear();
   }

@@ -8,13 +8,25 @@ import {
   MESSAGE,
   readDto,
   SOCKET_PATH,
+  startPosition,
+  type TopicChoice,
 } from '#api';
 import type { Broker } from '#broker';
 import type { StartPosition } from '#delivery';
-import { Delivery, GroupMemberships, GroupSubscription, Subscription } from '#delivery';
+import {
+  Delivery,
+  GroupMemberships,
+  GroupSubscription,
+  QueueSubscription,
+  Subscription,
+} from '#delivery';
 import { ProtocolError } from '#protocol';
+import type { Access } from '#security';
+import { groupNamed, topicNamed } from '#security';
 import { committedEntries } from '../http/offset-commit.js';
+import { readableTopics } from '../http/topics-of-member.js';
 import { BROKER } from '../shared/tokens.js';
+import { acknowledge } from './acknowledge-message.js';
 import type {
   ControlDispatcher,
   ControlEvent,
@@ -22,11 +34,10 @@ import type {
   ControlMessage,
   SocketAnswer,
 } from './control-message.js';
-import { memberRequest, topicNames } from './member-request.js';
-import { pointedIntoMessage } from './socket-problem.js';
+import { memberRequest, queueRequest, recordFormat, topicNames } from './member-request.js';
+import { withMessagePointers } from './socket-problem.js';
 import type { SocketServer } from './socket-server.js';
-import { SocketSubscription } from './socket-subscription.js';
-import { startPosition } from './start-position-member.js';
+import { SocketSubscription, type SubscriptionReads } from './socket-subscription.js';
 
 /**
  * Handlers of control messages. `publish` is not one of them, because its records never become
@@ -41,6 +52,9 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
   readonly #delivery: Delivery;
   readonly #memberships: GroupMemberships;
   readonly #handlers: ControlHandlers = {
+    authenticate: async ({ token }, { session }) => ({
+      data: await session.caller.authenticate(token),
+    }),
     subscribe: (data, message) => this.#subscribe(data, message),
     credit: ({ subscription, records }, { session }) => {
       session.subscriptions.get(subscription).grant(records);
@@ -50,9 +64,13 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
       memberOf(session.subscriptions.get(subscription)).release(partitions);
     },
     seek: (data, message) => this.#seek(data, message),
+    ack: (data, message) => acknowledge('ack', data, message),
+    nack: (data, message) => acknowledge('nack', data, message),
+    extend: (data, message) => acknowledge('extend', data, message),
+    reject: (data, message) => acknowledge('reject', data, message),
     unsubscribe: async ({ subscription: name }, { session }) => {
       const subscription = session.subscriptions.get(name);
-      await subscription.member?.leave();
+      await (subscription.member ?? subscription.queue)?.leave();
       subscription.close();
       session.forget(subscription);
       return { data: { subscription: name } };
@@ -80,9 +98,8 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
     data: unknown,
     message: ControlMessage,
   ): Promise<SocketAnswer | undefined> {
-    const { data: type, ...spec } = CLIENT_MESSAGES[event];
-    const checked = readDto(type, data, MESSAGE);
-    if ('mode' in spec) refuseInStreamMode(checked as ClientData<'ack'>, message);
+    if (event !== 'authenticate') message.session.caller.assertKnown();
+    const checked = readDto(CLIENT_MESSAGES[event].data, data, MESSAGE);
     const handle = this.#handlers[event as ControlEvent] as AnyHandler;
     return (await handle(checked, message)) ?? undefined;
   }
@@ -91,23 +108,39 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
     data: ClientData<'subscribe'>,
     { session }: ControlMessage,
   ): Promise<SocketAnswer<AnswerData<'subscribe'>>> {
-    refuseQueueMode(data);
-    const opened = data.group === undefined ? this.#reader(data) : this.#member(data, data.group);
+    const { open, reads } = await this.#openingOf(data, session.caller.access);
     const subscription = new SocketSubscription(data.subscription, session);
+    subscription.setReads(reads);
     session.subscriptions.add(subscription);
     try {
-      const positions = await subscription.open(opened);
+      const positions = await subscription.open(open);
       const answer = { subscription: subscription.name, positions };
       return { data: answer, onSent: () => subscription.start() };
     } catch (error) {
       session.forget(subscription);
-      throw pointedIntoMessage(error);
+      throw withMessagePointers(error);
     }
   }
 
   /** @throws ProtocolError for a fault of the message */
-  #reader(data: ClientData<'subscribe'>): SubscriptionOpener {
+  async #openingOf(data: ClientData<'subscribe'>, access: Access): Promise<Opening> {
+    const { group, mode } = data;
+    if (group === undefined) return this.#reader(data, access);
+    access.assertMay('Read', groupNamed(group));
+    if (mode !== 'queue') return this.#member(data, group, access);
+    const read = queueRequest(data, group);
+    const topics = await readableTopics(access, this.#broker, read.topics);
+    const request = { ...read, topics, caller: access.caller };
+    return {
+      open: (transport) => QueueSubscription.open(this.#memberships, request, transport),
+      reads: readsOf(topics, group),
+    };
+  }
+
+  /** @throws ProtocolError for a fault of the message */
+  #reader(data: ClientData<'subscribe'>, access: Access): Opening {
     const topics = topicNames(data);
+    for (const topic of topics) access.assertMay('Read', topicNamed(topic));
     const from = startPosition(data.from, topics);
     this.#assertPartitionsExist(from);
     const request = {
@@ -116,33 +149,45 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
       partitions: data.partitions,
       autoOffsetReset: data.autoOffsetReset ?? 'none',
       creditRecords: data.credit,
+      format: recordFormat(data.format),
     };
-    return (transport) => Subscription.open(this.#delivery, request, transport);
+    return {
+      open: (transport) => Subscription.open(this.#delivery, request, transport),
+      reads: readsOf(topics, undefined),
+    };
   }
 
   /** @throws ProtocolError for a fault of the message */
-  #member(data: ClientData<'subscribe'>, group: string): SubscriptionOpener {
-    const request = memberRequest(data, group);
-    return (transport) => GroupSubscription.open(this.#memberships, request, transport);
+  async #member(data: ClientData<'subscribe'>, group: string, access: Access): Promise<Opening> {
+    const read = memberRequest(data, group);
+    const topics = await readableTopics(access, this.#broker, read.topics);
+    const request = { ...read, topics, caller: access.caller };
+    return {
+      open: (transport) => GroupSubscription.open(this.#memberships, request, transport),
+      reads: readsOf(topics, group),
+    };
   }
 
   async #commit(
     data: ClientData<'commit'>,
     { session }: ControlMessage,
   ): Promise<SocketAnswer<AnswerData<'commit'>>> {
-    const { member } = session.subscriptions.get(data.subscription);
+    const { member, queue } = session.subscriptions.get(data.subscription);
     const { subscription } = data;
-    const group = data.group ?? member?.group;
+    const group = data.group ?? member?.group ?? queue?.group;
     if (group === undefined) throw groupMissing();
+    const { access } = session.caller;
+    access.assertMay('Read', groupNamed(group));
+    for (const { topic } of data.offsets) access.assertMay('Read', topicNamed(topic));
     try {
       const offsets = await committedEntries(data.offsets, (entries) =>
         member?.group === group
           ? member.commit(entries)
-          : this.#broker.commitOffsets(group, entries),
+          : this.#broker.as(access.caller).commitOffsets(group, entries),
       );
       return { data: { subscription, group, offsets } };
     } catch (error) {
-      throw pointedIntoMessage(error);
+      throw withMessagePointers(error);
     }
   }
 
@@ -174,16 +219,19 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
   }
 }
 
+/** A pattern is kept only for callers who may read every topic. */
+function readsOf(topics: readonly TopicChoice[], group: string | undefined): SubscriptionReads {
+  return { topics: topics.map((each) => (typeof each === 'string' ? each : '*')), group };
+}
+
+/** A subscription of a message that is permitted and not open yet. */
+interface Opening {
+  readonly open: SubscriptionOpener;
+  readonly reads: SubscriptionReads;
+}
+
 /** Opens the subscription of a message with a transport. */
 type SubscriptionOpener = Parameters<SocketSubscription['open']>[0];
-
-function refuseQueueMode({ mode }: ClientData<'subscribe'>): void {
-  if (mode !== 'queue') return;
-  const detail = 'this version has no queue mode, only "stream"';
-  throw new ProtocolError('INVALID_REQUEST', `/data/mode: ${detail}.`, {
-    faults: [{ pointer: '/data/mode', detail }],
-  });
-}
 
 /** @throws ProtocolError INVALID_REQUEST when the subscription is no member of a group */
 function memberOf({ name, member }: SocketSubscription): GroupSubscription {
@@ -199,22 +247,6 @@ function groupMissing(): ProtocolError {
   return new ProtocolError('INVALID_REQUEST', `/data/group: ${detail}.`, {
     faults: [{ pointer: '/data/group', detail }],
   });
-}
-
-/**
- * Refuses a message of queue mode, because all subscriptions are in stream mode.
- * @throws ProtocolError always
- */
-function refuseInStreamMode(
-  { subscription }: ClientData<'ack'>,
-  { session }: ControlMessage,
-): never {
-  session.subscriptions.get(subscription);
-  throw new ProtocolError(
-    'INVALID_REQUEST',
-    `The subscription ${JSON.stringify(subscription)} is in stream mode, where records are not ` +
-      'acknowledged one by one: "commit" stores the progress instead.',
-  );
 }
 
 /** A handler whose data has been checked against the class of its event. */

@@ -16,6 +16,7 @@ import type {
   Reference,
 } from './asyncapi-types.js';
 import { messageSchemas } from './message-schemas.js';
+import { describedNeeds, SECURITY_SCHEMES } from './security-schemes.js';
 import { SERVER_EXAMPLES, SOCKET_EXAMPLES } from './socket-examples.js';
 
 /** Version of the WebSocket contract, not of the program. */
@@ -37,6 +38,7 @@ const UNASKED = [
   'assigned',
   'revoked',
   'reset',
+  'expiring',
   'error',
 ] as const satisfies ServerEvent[];
 
@@ -61,13 +63,19 @@ export function asyncApiDocument(url: string): AsyncApiDocumentObject {
       tags: [{ name: 'websocket' }],
     },
     defaultContentType: 'application/json',
-    servers: { gateway: serverObject(url) },
+    servers: {
+      gateway: {
+        ...serverObject(url),
+        security: [{ $ref: '#/components/securitySchemes/bearer' }],
+      },
+    },
     channels: { [CHANNEL]: { ...channel(), messages: referencesByName(events) } },
     operations: {
       ...Object.fromEntries(clientEvents.map((event) => [event, receiveOperation(event)])),
       ...Object.fromEntries(UNASKED.map((event) => [event, sendOperation(event)])),
     },
     components: {
+      securitySchemes: { bearer: SECURITY_SCHEMES.bearer },
       messages: Object.fromEntries([
         ...clientEvents.map((event) => [event, clientMessage(event)]),
         ...serverEvents.map((event) => [event, serverMessage(event)]),
@@ -106,13 +114,14 @@ function channel(): object {
 }
 
 function receiveOperation(event: ClientEvent): OperationObject {
-  const { answer, summary } = CLIENT_MESSAGES[event];
+  const { answer, summary, needs } = CLIENT_MESSAGES[event];
   const answers: ServerEvent[] = answer === null ? ['error'] : [answer, 'error'];
   return {
     action: 'receive',
     channel: CHANNEL_REFERENCE,
     title: event,
     summary,
+    'x-sluice-needs': describedNeeds(needs)['x-sluice-needs'],
     messages: [ofChannel(event)],
     reply: { channel: CHANNEL_REFERENCE, messages: answers.map(ofChannel) },
   };

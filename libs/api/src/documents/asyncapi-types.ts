@@ -27,6 +27,8 @@ export interface OperationObject {
   readonly channel: Reference;
   readonly title: string;
   readonly summary: string;
+  /** The permissions that the caller needs, for people. */
+  readonly 'x-sluice-needs'?: readonly string[];
   readonly messages: readonly Reference[];
   readonly reply?: { readonly channel: Reference; readonly messages: readonly Reference[] };
 }
@@ -41,6 +43,7 @@ export interface AsyncApiDocumentObject {
   >;
   readonly operations: Readonly<Record<string, OperationObject>>;
   readonly components: {
+    readonly securitySchemes: Readonly<Record<string, object>>;
     readonly messages: Readonly<Record<string, MessageObject>>;
     readonly schemas: Readonly<Record<string, Schema>>;
   };

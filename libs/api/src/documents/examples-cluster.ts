@@ -166,6 +166,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
         clock: { status: 'ok', reason: null, aheadMs: 0 },
         descriptors: { status: 'ok', reason: null, inUse: 87, limit: 1_048_576 },
         cluster: null,
+        security: { status: 'ok', reason: null, changeable: true, staleMs: 0 },
       },
     }),
   },

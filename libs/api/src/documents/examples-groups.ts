@@ -7,6 +7,9 @@ const QUEUE = 'packing';
 const QUEUE_MEMBER = { group: QUEUE, memberId: 'packer-1' };
 const ASSIGNMENT = [0, 1, 2].map((partition) => ({ topic: 'orders', partition }));
 
+/** Members of a partition's description that only queues have. */
+const NO_QUEUE = { available: null, acquired: null, delayed: null };
+
 const CONFIGS = {
   'consumer.session.timeout.ms': '10000',
   'share.record.lock.duration.ms': '30000',
@@ -54,7 +57,7 @@ export const GROUP_EXAMPLES: readonly ApiExample[] = [
     request: { path: MEMBER, query: { limit: 10 } },
     response: answers(200, {
       records: [],
-      cursor: 'WzEsMiwwLFtbIm9yZGVycyIsWzAsNCwxLDEsMiwyXV1dXQ',
+      cursor: 'WzIsMiwwLFtbIm9yZGVycyIsWzAsNCwtMSwxLDEsLTEsMiwyLC0xXV1dXQ',
       generation: 2,
       assignment: ASSIGNMENT,
       revoking: [],
@@ -71,6 +74,7 @@ export const GROUP_EXAMPLES: readonly ApiExample[] = [
       generation: 2,
       assignment: ASSIGNMENT,
       revoking: [],
+      resets: [],
     }),
   },
   {
@@ -104,11 +108,12 @@ export const GROUP_EXAMPLES: readonly ApiExample[] = [
         },
       ],
       partitions: [
-        { topic: 'orders', partition: 0, offset: 2, lag: 2, owner: 'worker-1' },
-        { topic: 'orders', partition: 1, offset: 1, lag: 0, owner: 'worker-1' },
-        { topic: 'orders', partition: 2, offset: 2, lag: 0, owner: 'worker-1' },
+        { ...NO_QUEUE, topic: 'orders', partition: 0, offset: 2, lag: 2, owner: 'worker-1' },
+        { ...NO_QUEUE, topic: 'orders', partition: 1, offset: 1, lag: 0, owner: 'worker-1' },
+        { ...NO_QUEUE, topic: 'orders', partition: 2, offset: 2, lag: 0, owner: 'worker-1' },
       ],
       lag: 2,
+      deadLetters: null,
     }),
   },
   {
@@ -202,6 +207,8 @@ export const GROUP_EXAMPLES: readonly ApiExample[] = [
       ],
       generation: 2,
       assignment: ASSIGNMENT,
+      revoking: [],
+      resets: [],
     }),
   },
   {
@@ -238,5 +245,46 @@ export const GROUP_EXAMPLES: readonly ApiExample[] = [
         },
       ],
     }),
+  },
+  {
+    name: 'in-flight',
+    operationId: 'inFlightRecords',
+    summary: 'The records of one partition that the group has looked at',
+    request: { path: { group: QUEUE }, query: { topic: 'orders', partition: 2, limit: 1 } },
+    response: answers(200, {
+      records: [
+        {
+          topic: 'orders',
+          partition: 2,
+          offset: 1,
+          state: 'available',
+          deliveryCount: 1,
+          memberId: null,
+          lockLeftMs: null,
+          availableAt: null,
+        },
+      ],
+    }),
+  },
+  {
+    name: 'waiting',
+    operationId: 'cancelRecord',
+    summary: 'Cancel a record that no member has',
+    request: { path: { group: QUEUE, topic: 'orders', partition: 2, offset: 1 } },
+    response: { status: 204 },
+  },
+  {
+    name: 'all',
+    operationId: 'purgeQueue',
+    summary: 'Finish everything that waits',
+    request: { path: { group: QUEUE }, body: json({ topic: 'orders', partitions: [2] }) },
+    response: answers(200, { partitions: [{ topic: 'orders', partition: 2, offset: 2 }] }),
+  },
+  {
+    name: 'none',
+    operationId: 'redriveDeadLetters',
+    summary: 'Put dead letters back, of which there are none',
+    request: { path: { group: QUEUE }, body: json({ limit: 100, topic: 'orders' }) },
+    response: answers(200, { redriven: 0, skipped: 0 }),
   },
 ];

@@ -8,9 +8,12 @@ const PARTITION_OFFSETS = '/v1/topics/orders/partitions/0/offsets';
 const TIMESTAMP = 1_750_000_000_000;
 const PARTITION_0 = { topic: 'orders', partition: 0 };
 
+/** The token in the examples; a real one belongs to its caller. */
+export const EXAMPLE_PRODUCER_TOKEN = 'q0Xn3vY8mJtR5wKzA1bC7dE2fG4hI6jL9oP0sU3xW5y';
+
 const ADA = { key: 'ada', value: { item: 'tea', n: 2 }, partition: 0, timestamp: TIMESTAMP };
 const NO_SUCH_PARTITION = 'There is no partition 9 of topic "orders".';
-const PRODUCER_ID = 125_078_188_589_056;
+export const EXAMPLE_PRODUCER_ID = 125_078_188_589_056;
 
 const NO_EVENT_ID =
   'is "yesterday"; accepted: the id of an event of this topic, such as 0:12,1:7: the next ' +
@@ -127,7 +130,11 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     operationId: 'initProducer',
     summary: 'Get an id for an idempotent producer',
     request: {},
-    response: answers(201, { producerId: PRODUCER_ID, producerEpoch: 0 }),
+    response: answers(201, {
+      producerId: EXAMPLE_PRODUCER_ID,
+      producerEpoch: 0,
+      producerToken: EXAMPLE_PRODUCER_TOKEN,
+    }),
   },
   {
     name: 'idempotent',
@@ -136,7 +143,12 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     request: {
       path: { topic: 'orders' },
       query: { partition: 0 },
-      headers: { 'Producer-Id': PRODUCER_ID, 'Producer-Epoch': 0, 'Producer-Sequence': 0 },
+      headers: {
+        'Producer-Id': EXAMPLE_PRODUCER_ID,
+        'Producer-Epoch': 0,
+        'Producer-Sequence': 0,
+        'Producer-Token': EXAMPLE_PRODUCER_TOKEN,
+      },
       body: json({ records: [{ value: 'once' }] }),
     },
     response: answers(200, { offsets: [{ partition: 0, offset: 3, timestamp: TIMESTAMP }] }),
@@ -148,12 +160,17 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     request: {
       path: { topic: 'orders' },
       query: { partition: 0 },
-      headers: { 'Producer-Id': PRODUCER_ID, 'Producer-Epoch': 0, 'Producer-Sequence': 7 },
+      headers: {
+        'Producer-Id': EXAMPLE_PRODUCER_ID,
+        'Producer-Epoch': 0,
+        'Producer-Sequence': 7,
+        'Producer-Token': EXAMPLE_PRODUCER_TOKEN,
+      },
       body: json({ records: [{ value: 'later' }] }),
     },
     response: problem({
       code: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
-      detail: `Producer ${PRODUCER_ID} must go on with sequence 1, not 7.`,
+      detail: `Producer ${EXAMPLE_PRODUCER_ID} must go on with sequence 1, not 7.`,
       instance: RECORDS,
       isWrite: true,
       members: { nextSequence: 1 },

@@ -225,6 +225,7 @@ export const TOPIC_END_EXAMPLES: readonly ApiExample[] = [
 function topic(name: string, partitions: number, overrides: TopicConfigOverrides): object {
   return {
     name,
+    topicId: '0b8f6f0c-6a52-4c3a-9d0e-5f2f3c0a7f11',
     internal: false,
     configs: effectiveConfigTexts(overrides, 1),
     configSources: Object.fromEntries(

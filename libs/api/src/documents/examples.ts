@@ -9,6 +9,7 @@ import { CLUSTER_EXAMPLES } from './examples-cluster.js';
 import { GROUP_EXAMPLES } from './examples-groups.js';
 import { LOST_RECORDS_EXAMPLES } from './examples-lost-records.js';
 import { RECORD_EXAMPLES } from './examples-records.js';
+import { SECURITY_EXAMPLES } from './examples-security.js';
 import { TOPIC_END_EXAMPLES, TOPIC_EXAMPLES } from './examples-topics.js';
 
 export const API_EXAMPLES: readonly ApiExample[] = [
@@ -16,6 +17,7 @@ export const API_EXAMPLES: readonly ApiExample[] = [
   ...RECORD_EXAMPLES,
   ...CLUSTER_EXAMPLES,
   ...GROUP_EXAMPLES,
+  ...SECURITY_EXAMPLES,
   ...LOST_RECORDS_EXAMPLES,
   ...TOPIC_END_EXAMPLES,
 ];

@@ -5,6 +5,8 @@ export type { ApiExample } from './api-example.js';
 export { asyncApiDocument } from './asyncapi-document.js';
 export type { AsyncApiDocumentObject } from './asyncapi-types.js';
 export { API_EXAMPLES } from './examples.js';
+export { EXAMPLE_PRODUCER_ID, EXAMPLE_PRODUCER_TOKEN } from './examples-records.js';
+export { EXAMPLE_KEY_ID } from './examples-security.js';
 export { openApiDocument } from './openapi-document.js';
 export {
   type HttpMethodName,

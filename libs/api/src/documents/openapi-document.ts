@@ -1,3 +1,5 @@
+import type { ErrorCode } from '#protocol';
+import { isPublic, type Permission } from '../permission.js';
 import type { OperationSpec, ParameterSpec } from '../rest/operation.js';
 import { ALL_OPERATIONS, type Operation } from '../rest/operations.js';
 import { PATH_PARAMETERS, parametersOfPath } from '../rest/path-parameters.js';
@@ -16,6 +18,7 @@ import {
   type ResponseObject,
 } from './openapi-types.js';
 import { problemResponses } from './problem-responses.js';
+import { describedNeeds, SECURITY_REQUIREMENTS, SECURITY_SCHEMES } from './security-schemes.js';
 
 /** Version of the HTTP contract, not of the program. */
 const API_VERSION = '1';
@@ -52,11 +55,12 @@ export function openApiDocument(server: string): OpenApiDocument {
       { name: 'records', description: 'Producing and fetching' },
       { name: 'groups', description: 'Committed offsets' },
       { name: 'cluster', description: 'Brokers and their health' },
+      { name: 'security', description: 'Callers, API keys, access control lists and quotas' },
     ],
     servers: [{ url: server }],
-    security: [],
+    security: SECURITY_REQUIREMENTS,
     paths,
-    components: { schemas: componentSchemas(paths) },
+    components: { schemas: componentSchemas(paths), securitySchemes: SECURITY_SCHEMES },
   };
   addExamples(document, API_EXAMPLES);
   return document;
@@ -74,12 +78,13 @@ function pathItems(): Record<string, PathItem> {
 }
 
 function describedOperation(operation: Operation): OpenApiOperation {
-  const { id, summary, description, tag, body, isBodyOptional } = operation;
+  const { id, summary, description, tag, needs, body, isBodyOptional } = operation;
   return {
     operationId: id,
     summary,
     ...(description === undefined ? {} : { description }),
     tags: [tag],
+    ...describedNeeds(needs),
     parameters: parametersOf(operation),
     ...(body === undefined
       ? {}
@@ -125,9 +130,15 @@ function contentOf(body: NonNullable<OperationSpec['body']>): Record<string, Med
 }
 
 /** Returns the answers by status; an error with the status of another answer joins it. */
-function responsesOf({ method, path, answers, errors }: Operation): Record<string, ResponseObject> {
+function responsesOf({
+  method,
+  path,
+  answers,
+  errors,
+  needs,
+}: Operation): Record<string, ResponseObject> {
   const instance = path.replace(/\{(\w+)\}/g, (_, name: string) => PATH_VALUES[name] ?? name);
-  const responses = problemResponses(errors, instance, method !== 'GET');
+  const responses = problemResponses([...errors, ...refusalsOf(needs)], instance, method !== 'GET');
   for (const [status, { body, ...answer }] of Object.entries(answers)) {
     const content = body === undefined ? {} : contentOf(body);
     const shared = responses[status];
@@ -139,4 +150,15 @@ function responsesOf({ method, path, answers, errors }: Operation): Record<strin
     };
   }
   return responses;
+}
+
+/** Returns the errors of a caller without the credential or the permissions. */
+function refusalsOf(needs: readonly Permission[]): readonly ErrorCode[] {
+  if (isPublic(needs)) return [];
+  const resources = new Set(needs.map(({ resource }) => resource));
+  return [
+    'SASL_AUTHENTICATION_FAILED',
+    ...(resources.has('topic') ? (['TOPIC_AUTHORIZATION_FAILED'] as const) : []),
+    ...(resources.has('group') ? (['GROUP_AUTHORIZATION_FAILED'] as const) : []),
+  ];
 }

@@ -31,6 +31,10 @@ export interface OpenApiOperation {
   readonly summary: string;
   readonly description?: string;
   readonly tags: readonly string[];
+  /** Absent: as for the whole document. */
+  readonly security?: readonly object[];
+  /** The permissions that the caller needs, for people. */
+  readonly 'x-sluice-needs'?: readonly string[];
   parameters?: Parameter[];
   requestBody?: { readonly required?: boolean; readonly content: Record<string, MediaType> };
   responses: Record<string, ResponseObject>;
@@ -52,7 +56,10 @@ export interface OpenApiDocument {
   readonly servers?: readonly { readonly url: string }[];
   readonly tags?: readonly { readonly name: string; readonly description: string }[];
   readonly paths: Record<string, PathItem>;
-  readonly components: { schemas: Record<string, Schema> };
+  readonly components: {
+    schemas: Record<string, Schema>;
+    readonly securitySchemes?: Readonly<Record<string, object>>;
+  };
 }
 
 /** Yields every operation of a document with its path and method. */

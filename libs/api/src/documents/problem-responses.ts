@@ -13,6 +13,8 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
   'BROKER_NOT_AVAILABLE',
 ];
 
+const CHALLENGE = { description: '`Bearer realm="sluice"`.', schema: { type: 'string' } };
+
 /** Schemas of errors. */
 export const PROBLEM_SCHEMAS: Readonly<Record<string, Schema>> = {
   Fault: {
@@ -87,7 +89,7 @@ export function problemResponses(
   isWrite: boolean,
 ): Record<string, ResponseObject> {
   const responses: Record<string, ResponseObject> = {};
-  const all = [...codes, ...COMMON_ERRORS];
+  const all = [...new Set([...codes, ...COMMON_ERRORS])];
   for (const status of new Set(all.map(statusOf))) {
     const ofStatus = all.filter((code) => statusOf(code) === status);
     responses[status] = problemResponse(status, ofStatus, path, isWrite);
@@ -114,6 +116,7 @@ function problemResponse(
   return {
     description: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code].sentence}`).join(' '),
     ...(hasRetryAfter ? { headers: { 'Retry-After': retryAfter } } : {}),
+    ...(status === 401 ? { headers: { 'WWW-Authenticate': CHALLENGE } } : {}),
     content: {
       [PROBLEM_MEDIA_TYPE]: { schema: ref('Problem'), examples },
     },

@@ -2,7 +2,7 @@
  * The examples of the AsyncAPI document. A test sends those of clients in this order over one
  * connection, on a topic `orders` of three partitions, and compares the answers with the examples.
  */
-import type { ErrorCode, Fault } from '#protocol';
+import type { ErrorCode, Fault, Outcome } from '#protocol';
 import { ProtocolError } from '#protocol';
 import { problemDocument } from '../problem/problem.js';
 import { SOCKET_PATH } from '../socket/socket-address.js';
@@ -11,10 +11,22 @@ import type { Frame, ServerExample, SocketExample } from './socket-example.js';
 const TIMESTAMP = 1_750_000_000_000;
 const START = [0, 1, 2].map((partition) => ({ topic: 'orders', partition, offset: 0 }));
 const ADA = { key: 'ada', value: { item: 'tea', n: 2 }, partition: 0, timestamp: TIMESTAMP };
+const JOB = { subscription: 'jobs', topic: 'orders', partition: 0 };
+const EXAMPLE_KEY = 'k3jq7m2xwz5anbcd.0pKcW3m1q6r0dE5jYzX2vB8nT4uHsAfLgQiOeRtYuIo';
 const NO_SUCH_PARTITION = 'there is no partition 9, the topic has 3';
 const NO_SUCH_SUBSCRIPTION = 'here is no subscription "nobody" on this connection';
 
 export const SOCKET_EXAMPLES: readonly SocketExample[] = [
+  {
+    name: 'authenticate',
+    summary: 'An API key; the answer is that of a gateway without authentication',
+    message: { event: 'authenticate', id: '0', data: { token: EXAMPLE_KEY } },
+    answer: {
+      event: 'authenticated',
+      id: '0',
+      data: { principal: 'user:anonymous', expiresAt: null },
+    },
+  },
   {
     name: 'publish',
     summary: 'Two records: one with a key and headers, one whose value is not JSON',
@@ -219,24 +231,60 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
     },
     answer: { event: 'published', id: '2', data: { offsets: null } },
   },
-  ...(['ack', 'nack', 'extend', 'reject'] as const).map(
-    (event, index): SocketExample => ({
-      name: event,
-      summary: 'Refused: ack belongs to queue mode, and this subscription is in stream mode',
-      message: {
-        event,
-        id: String(10 + index),
-        data: { subscription: 'all', topic: 'orders', partition: 0, offset: 0 },
+  {
+    name: 'subscribe-to-queue',
+    summary: 'Work on the records of the topic together with others, on at most 4 at a time',
+    message: {
+      event: 'subscribe',
+      id: '20',
+      data: {
+        subscription: 'jobs',
+        topic: 'orders',
+        group: 'packing',
+        mode: 'queue',
+        from: 'earliest',
+        credit: 4,
+        expiring: true,
+        format: 'auto',
       },
-      answer: problem(String(10 + index), {
-        code: 'INVALID_REQUEST',
-        detail:
-          'The subscription "all" is in stream mode, where records are not acknowledged one by one: ' +
-          '"commit" stores the progress instead.',
-        about: { subscription: 'all' },
-      }),
+    },
+    answer: { event: 'subscribed', id: '20', data: { subscription: 'jobs', positions: START } },
+  },
+  queueExample('ack', '10', 'The record is done', { offset: 0, deliveryCount: 1 }),
+  queueExample('extend', '12', 'More time for two records', { offsets: [1, 2] }),
+  queueExample('reject', '13', 'This record can never be processed', {
+    offset: 1,
+    reason: 'no such customer',
+  }),
+  queueExample('nack', '11', 'Try again in a minute', { offset: 2, delayMs: 60_000 }),
+  {
+    name: 'ack-too-late',
+    summary: 'The record is done already: there was no such delivery',
+    message: {
+      event: 'ack',
+      id: '21',
+      data: { ...JOB, offset: 0, deliveryCount: 2 },
+    },
+    answer: problem('21', {
+      code: 'INVALID_RECORD_STATE',
+      detail: 'The group is done with this record already (orders-0, 0).',
+      about: { ...JOB, offset: 0 },
+      isWrite: true,
+      outcome: 'applied',
     }),
-  ),
+  },
+  {
+    name: 'ack-in-stream-mode',
+    summary: 'Refused: the subscription is in stream mode',
+    message: { event: 'ack', id: '22', data: { ...JOB, subscription: 'all', offset: 0 } },
+    answer: problem('22', {
+      code: 'INVALID_REQUEST',
+      detail:
+        'The subscription "all" is in stream mode, where records are not acknowledged one by ' +
+        'one: "commit" stores the progress instead.',
+      about: { subscription: 'all' },
+    }),
+  },
   {
     name: 'unsubscribe',
     summary: 'End a subscription',
@@ -284,6 +332,20 @@ export const SERVER_EXAMPLES: readonly ServerExample[] = [
         ],
         highWatermark: 2,
         leaderEpoch: 0,
+      },
+    },
+  },
+  {
+    name: 'expiring',
+    summary: 'Nobody has acknowledged a record, and its lock ends soon',
+    message: {
+      event: 'expiring',
+      data: {
+        subscription: 'slow',
+        topic: 'orders',
+        partition: 0,
+        offsets: [0],
+        deadlineMs: 200,
       },
     },
   },
@@ -341,10 +403,33 @@ export const SERVER_EXAMPLES: readonly ServerExample[] = [
   },
 ];
 
+interface QueueExampleData {
+  readonly offset?: number;
+  readonly offsets?: readonly number[];
+  readonly [member: string]: unknown;
+}
+
+/** A message about records of the queue that is taken. */
+function queueExample(
+  event: 'ack' | 'nack' | 'extend' | 'reject',
+  id: string,
+  summary: string,
+  data: QueueExampleData,
+): SocketExample {
+  const offsets = data.offsets ?? [data.offset];
+  return {
+    name: event,
+    summary,
+    message: { event, id, data: { ...JOB, ...data } },
+    answer: { event: 'acked', id, data: { ...JOB, offsets } },
+  };
+}
+
 interface ProblemParts {
   readonly code: ErrorCode;
   readonly detail: string;
-  readonly about?: { readonly subscription: string };
+  readonly about?: { readonly subscription: string; readonly [member: string]: string | number };
+  readonly outcome?: Outcome;
   readonly isWrite?: boolean;
   readonly faults?: readonly Fault[];
   readonly members?: Readonly<Record<string, string | number>>;
@@ -355,8 +440,10 @@ function problem(id: string, parts: ProblemParts): Frame<'error'> {
   return { event: 'error', id, data: problemData(parts) };
 }
 
-function problemData({ code, detail, about, isWrite, faults, members }: ProblemParts): object {
-  const error = new ProtocolError(code, detail, { faults: faults ?? [], members: members ?? {} });
+function problemData(parts: ProblemParts): object {
+  const { code, detail, about, isWrite, faults = [], members = {}, outcome } = parts;
+  const effect = outcome === undefined ? {} : { outcome };
+  const error = new ProtocolError(code, detail, { faults, members, ...effect });
   return { ...about, ...problemDocument(error, SOCKET_PATH, { isWrite: isWrite ?? false }) };
 }
 

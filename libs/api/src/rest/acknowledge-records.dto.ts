@@ -1,4 +1,5 @@
-import type { QueueAck } from '#broker';
+import type { QueueAck, QueueAckResult } from '#broker';
+import type { ListAs } from '../schema/contract-types.js';
 import { listOf } from '../schema/dto-schemas.js';
 import { ref } from '../schema/json-schema.js';
 import {
@@ -10,10 +11,9 @@ import {
   OptionalMember,
 } from '../schema/members.js';
 import { COUNT, INT32_MAX, OFFSET, PARTITION } from '../schema/values.js';
+import { DELAY_MS_MAX, REASON_LENGTH_MAX } from './limits.js';
 
 const TEXT = { type: 'string' } as const;
-/** Twelve hours. */
-const DELAY_MS_MAX = 43_200_000;
 
 export class QueueAckDto implements QueueAck {
   @Member(TEXT)
@@ -55,21 +55,24 @@ export class QueueAckDto implements QueueAck {
 
   @OptionalMember({
     ...TEXT,
-    maxLength: 256,
-    description: 'Of a `reject`: text for the dead letter.',
+    maxLength: REASON_LENGTH_MAX,
+    description: 'Of a `reject`, or of the last `nack`: text for the dead letter.',
   })
   @IsText()
   readonly reason?: string;
 }
 
 /** Body of `POST .../members/{memberId}/acks`. */
-export class AcknowledgeRecordsDto {
+export class AcknowledgeRecordsDto implements ListAs<'acks', QueueAck> {
   @Member(listOf(QueueAckDto, { minItems: 1 }))
   @IsListOf(() => QueueAckDto, 'must be a list of at least one {topic, partition, offset, type}')
   readonly acks!: readonly QueueAckDto[];
 }
 
-export class QueueAckResultDto {
+/** The result of an ack; its error is answered as a problem document. */
+type AnsweredAck = Omit<QueueAckResult, 'error'> & { readonly error?: object };
+
+export class QueueAckResultDto implements AnsweredAck {
   @Member(TEXT)
   readonly topic!: string;
 
@@ -83,7 +86,7 @@ export class QueueAckResultDto {
   readonly error?: object;
 }
 
-export class QueueAckResultsDto {
+export class QueueAckResultsDto implements ListAs<'acks', AnsweredAck> {
   @Member(listOf(QueueAckResultDto, { description: 'In the order of the request.' }))
   readonly acks!: readonly QueueAckResultDto[];
 }

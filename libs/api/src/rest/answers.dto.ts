@@ -2,11 +2,14 @@
  * Answers of the API. The handlers answer the types of the broker's port, which these classes
  * implement, so that both have the same members.
  */
+
 import type {
+  Broker,
   BrokerDescription,
   ClusterDescription,
   CommittedOffset,
   ListedOffset,
+  OffsetToCommit,
   PartitionDescription,
   PartitionReplicasDescription,
   ProducerIdentity,
@@ -14,6 +17,7 @@ import type {
   TopicDescription,
 } from '#broker';
 import type { OffsetRange } from '#log';
+import type { ListAs, WithNulls } from '../schema/contract-types.js';
 import { listOf } from '../schema/dto-schemas.js';
 import { nullable, ref } from '../schema/json-schema.js';
 import { Member, OptionalMember } from '../schema/members.js';
@@ -24,6 +28,7 @@ import {
   OFFSET,
   PARTITION,
   PRODUCER_EPOCH,
+  PRODUCER_TOKEN,
   TIMESTAMP,
 } from '../schema/values.js';
 import { OffsetToCommitDto } from './commit-offsets.dto.js';
@@ -114,6 +119,12 @@ export class TopicDto implements TopicDescription {
   readonly name!: string;
 
   @Member({
+    type: 'string',
+    description: 'Id of the topic: one that is deleted and created again has another one.',
+  })
+  readonly topicId!: string;
+
+  @Member({
     type: 'boolean',
     description: 'True for topics of the cluster itself; clients cannot produce to them.',
   })
@@ -127,14 +138,24 @@ export class TopicDto implements TopicDescription {
 
   @Member(listOf(PartitionDto))
   readonly partitions!: readonly PartitionDto[];
+
+  @OptionalMember({
+    type: 'array',
+    items: { type: 'string' },
+    description:
+      'Queue groups of the topic. With `sluice.delete.on.ack` what all of them are done with is deleted.',
+  })
+  readonly queueGroups?: readonly string[];
 }
 
-export class TopicListDto {
+export class TopicListDto implements ListAs<'topics', TopicDescription> {
   @Member(listOf(TopicDto))
   readonly topics!: readonly TopicDto[];
 }
 
-export class LogStartOffsetDto {
+type DeletedRecords = Awaited<ReturnType<Broker['deleteRecords']>>;
+
+export class LogStartOffsetDto implements DeletedRecords {
   @Member({ ...OFFSET, description: 'First offset that can be read now.' })
   readonly logStartOffset!: number;
 }
@@ -167,9 +188,15 @@ export class ProducerDto implements ProducerIdentity {
 
   @Member(PRODUCER_EPOCH)
   readonly producerEpoch!: number;
+
+  @OptionalMember({
+    ...PRODUCER_TOKEN,
+    description: 'Proof that the id was issued to this caller; absent while authentication is off.',
+  })
+  readonly producerToken?: string;
 }
 
-export class CommittedListDto {
+export class CommittedListDto implements ListAs<'offsets', WithNulls<OffsetToCommit>> {
   @Member(listOf(OffsetToCommitDto))
   readonly offsets!: readonly OffsetToCommitDto[];
 }
@@ -197,7 +224,7 @@ export class CommittedOffsetDto implements CommittedOffset {
   readonly metadata!: string | null;
 }
 
-export class CommittedOffsetsDto {
+export class CommittedOffsetsDto implements ListAs<'offsets', CommittedOffset> {
   @Member(listOf(CommittedOffsetDto))
   readonly offsets!: readonly CommittedOffsetDto[];
 }

@@ -1,4 +1,5 @@
 import type { OffsetToCommit } from '#broker';
+import type { ListAs, WithNulls } from '../schema/contract-types.js';
 import { listOf } from '../schema/dto-schemas.js';
 import {
   IsAnsweredOnly,
@@ -16,9 +17,6 @@ import {
   OFFSET,
   PARTITION,
 } from '../schema/values.js';
-
-/** A type whose members may be null, which then means the same as an absent one. */
-type WithNulls<T> = { readonly [Name in keyof T]: T[Name] | null };
 
 /** One offset to commit: the next one to read. */
 export class OffsetToCommitDto implements WithNulls<OffsetToCommit> {
@@ -66,7 +64,7 @@ export class OffsetToCommitDto implements WithNulls<OffsetToCommit> {
 }
 
 /** Body of `PUT /v1/groups/{group}/offsets`. */
-export class CommitOffsetsDto {
+export class CommitOffsetsDto implements ListAs<'offsets', WithNulls<OffsetToCommit>> {
   @Member(listOf(OffsetToCommitDto, { minItems: 1 }))
   @IsListOf(() => OffsetToCommitDto, 'must be a list of at least one {topic, partition, offset}')
   readonly offsets!: readonly OffsetToCommitDto[];

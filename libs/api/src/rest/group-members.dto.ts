@@ -3,13 +3,22 @@ import type {
   GroupDescription,
   GroupList,
   GroupListEntry,
+  GroupListRequest,
   GroupMemberDescription,
   GroupPartitionDescription,
+  Groups,
   JoinRequest,
+  MemberCommit,
+  MemberHeartbeatState,
   MemberState,
   OffsetMove,
+  OffsetResetRequest,
+  OffsetToCommit,
+  PositionReset,
   TopicChoice,
 } from '#broker';
+import type { TopicPartition } from '#protocol';
+import type { ListAs, WithNulls } from '../schema/contract-types.js';
 import { listOf } from '../schema/dto-schemas.js';
 import { nullable } from '../schema/json-schema.js';
 import {
@@ -103,7 +112,9 @@ export class JoinGroupDto implements JoinRequest {
   @OptionalMember({
     ...COUNT,
     default: 300_000,
-    description: 'Time in which the member must release a partition that moves to another member.',
+    description:
+      'Time in which the member must release a partition that moves to another member, and longest ' +
+      'time in which it may send nothing but heartbeats: after that it is removed.',
   })
   @IsWholeNumber(1, INT32_MAX)
   readonly maxPollIntervalMs?: number;
@@ -136,7 +147,7 @@ function isTopicChoice(value: unknown): boolean {
   return 'pattern' in value && typeof value.pattern === 'string';
 }
 
-export class AssignedPartitionDto {
+export class AssignedPartitionDto implements TopicPartition {
   @Member(TEXT)
   readonly topic!: string;
 
@@ -163,8 +174,36 @@ export class GroupMemberDto implements MemberState {
   readonly revoking!: readonly AssignedPartitionDto[];
 }
 
+/** A position that is moved to records that exist. */
+export class PositionResetDto implements PositionReset {
+  @Member(TEXT)
+  readonly topic!: string;
+
+  @Member(PARTITION)
+  readonly partition!: number;
+
+  @Member(OFFSET)
+  readonly from!: number;
+
+  @Member(OFFSET)
+  readonly to!: number;
+
+  @Member(TEXT)
+  readonly reason!: string;
+}
+
+/** A member as a heartbeat is answered. */
+export class MemberHeartbeatDto extends GroupMemberDto implements MemberHeartbeatState {
+  @Member(
+    listOf(PositionResetDto, {
+      description: 'Positions that the next poll moves, because their records are gone.',
+    }),
+  )
+  readonly resets!: readonly PositionResetDto[];
+}
+
 /** Body of `POST .../heartbeat`. */
-export class HeartbeatDto {
+export class HeartbeatDto implements Partial<Pick<MemberState, 'generation'>> {
   @OptionalMember({
     ...OFFSET,
     description:
@@ -174,8 +213,11 @@ export class HeartbeatDto {
   readonly generation?: number;
 }
 
+type CommitOfMember = Pick<MemberCommit, 'generation'> &
+  ListAs<'offsets', WithNulls<OffsetToCommit>>;
+
 /** Body of `PUT .../members/{memberId}/offsets`. */
-export class CommitAsMemberDto {
+export class CommitAsMemberDto implements CommitOfMember {
   @Member(listOf(OffsetToCommitDto, { minItems: 1 }))
   @IsListOf(() => OffsetToCommitDto, 'must be a list of at least one {topic, partition, offset}')
   readonly offsets!: readonly OffsetToCommitDto[];
@@ -186,7 +228,7 @@ export class CommitAsMemberDto {
 }
 
 /** Query of `GET /v1/groups`. */
-export class ListGroupsQuery {
+export class ListGroupsQuery implements Partial<GroupListRequest> {
   @OptionalMember({ ...ID, description: 'The list begins after this name.' })
   @IsText('must be the name of one group')
   readonly after?: string;
@@ -249,8 +291,24 @@ export class GroupPartitionDto implements GroupPartitionDescription {
   @Member(NULLABLE_OFFSET)
   readonly lag!: number | null;
 
-  @Member({ ...NULLABLE_TEXT, description: 'Id of the member that owns it.' })
+  @Member({
+    ...NULLABLE_TEXT,
+    description: 'Id of the member that owns it; null in a queue, whose members share it.',
+  })
   readonly owner!: string | null;
+
+  @Member({
+    ...NULLABLE_OFFSET,
+    description:
+      'Records of a queue that wait for a member, with those that were not looked at yet; null in stream mode.',
+  })
+  readonly available!: number | null;
+
+  @Member({ ...NULLABLE_OFFSET, description: 'Records of a queue that members have.' })
+  readonly acquired!: number | null;
+
+  @Member({ ...NULLABLE_OFFSET, description: 'Records of a queue that wait for a time.' })
+  readonly delayed!: number | null;
 }
 
 export class GroupDto implements GroupDescription {
@@ -277,6 +335,12 @@ export class GroupDto implements GroupDescription {
 
   @Member({ ...NULLABLE_OFFSET, description: 'Records that the group is behind; null: not known.' })
   readonly lag!: number | null;
+
+  @Member({
+    ...NULLABLE_OFFSET,
+    description: 'Records of a queue in its dead-letter topic; null in stream mode.',
+  })
+  readonly deadLetters!: number | null;
 }
 
 const CONFIG_TEXTS = { type: 'object', additionalProperties: TEXT } as const;
@@ -292,8 +356,10 @@ export class GroupConfigsDto implements GroupConfigsDescription {
   readonly configSources!: Readonly<Record<string, 'group' | 'default'>>;
 }
 
+type ConfigChanges = Readonly<Record<'configs', Parameters<Groups['alterConfigs']>[1]>>;
+
 /** Body of `PATCH /v1/groups/{group}/configs`. */
-export class AlterGroupConfigsDto {
+export class AlterGroupConfigsDto implements ConfigChanges {
   @Member({
     type: 'object',
     additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
@@ -303,8 +369,11 @@ export class AlterGroupConfigsDto {
   readonly configs!: Record<string, unknown>;
 }
 
+type OffsetReset = Pick<OffsetResetRequest, 'topic' | 'partitions'> &
+  Partial<Pick<OffsetResetRequest, 'dryRun'>>;
+
 /** Body of `POST /v1/groups/{group}/offsets/reset`. */
-export class ResetOffsetsDto {
+export class ResetOffsetsDto implements OffsetReset {
   @Member(TEXT)
   @IsText()
   readonly topic!: string;
@@ -356,7 +425,7 @@ function targetSchema(name: string, schema: object): object {
   };
 }
 
-function isPartitions(value: unknown): boolean {
+export function isPartitions(value: unknown): boolean {
   if (!Array.isArray(value) || value.length === 0) return false;
   return value.every((one) => Number.isInteger(one) && one >= 0 && one <= INT32_MAX);
 }
@@ -385,7 +454,7 @@ export class OffsetMoveDto implements OffsetMove {
   readonly to!: number;
 }
 
-export class OffsetMovesDto {
+export class OffsetMovesDto implements ListAs<'offsets', OffsetMove> {
   @Member(listOf(OffsetMoveDto))
   readonly offsets!: readonly OffsetMoveDto[];
 }

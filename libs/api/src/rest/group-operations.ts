@@ -13,7 +13,7 @@ export const GROUP_OPERATIONS = {
     summary: 'Commit offsets: all or none',
     needs: [
       { resource: 'group', operation: 'Read' },
-      { resource: 'topic', operation: 'Read' },
+      { resource: 'topic', operation: 'Read', named: 'data' },
     ],
     body: CommitOffsetsDto,
     answers: { 200: { description: 'The committed list.', body: CommittedListDto } },
@@ -41,7 +41,7 @@ export const GROUP_OPERATIONS = {
     summary: 'Show committed offsets and lag',
     needs: [
       { resource: 'group', operation: 'Describe' },
-      { resource: 'topic', operation: 'Describe' },
+      { resource: 'topic', operation: 'Describe', named: 'answer' },
     ],
     query: CommittedOffsetsQuery,
     answers: {

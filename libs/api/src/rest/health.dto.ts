@@ -1,14 +1,31 @@
 /** Shapes of the health answers, for the OpenAPI document. */
+
 import { listOf, refTo } from '../schema/dto-schemas.js';
-import { Member } from '../schema/members.js';
+import { Member, OptionalMember } from '../schema/members.js';
 import { COUNT, OFFSET } from '../schema/values.js';
+import type {
+  ClockCheck,
+  ClusterCheck,
+  DescriptorCheck,
+  DiskCheck,
+  LostRecords,
+  ReadinessReport,
+  SecurityCheck,
+  StorageCheck,
+} from './readiness-report.js';
+
+type OfflinePartition = StorageCheck['offline'][number];
+type DamagedPartition = StorageCheck['damaged'][number];
+type ReadinessChecks = ReadinessReport['checks'];
+/** The report as callers without a permission see it, too. */
+type ShownReport = Pick<ReadinessReport, 'status'> & Partial<ReadinessReport>;
 
 export class LivenessDto {
   @Member({ type: 'string', enum: ['ok'] })
   readonly status!: 'ok';
 }
 
-class OfflinePartitionDto {
+class OfflinePartitionDto implements OfflinePartition {
   @Member({ type: 'string', description: 'topic-partition' })
   readonly partition!: string;
 
@@ -16,7 +33,7 @@ class OfflinePartitionDto {
   readonly reason!: string;
 }
 
-class DamagedPartitionDto {
+class DamagedPartitionDto implements DamagedPartition {
   @Member({ type: 'string', description: 'topic-partition' })
   readonly partition!: string;
 
@@ -24,7 +41,7 @@ class DamagedPartitionDto {
   readonly ranges!: number;
 }
 
-class PartitionLostRecordsDto {
+class PartitionLostRecordsDto implements LostRecords {
   @Member({ type: 'string', description: 'topic-partition' })
   readonly partition!: string;
 
@@ -35,7 +52,7 @@ class PartitionLostRecordsDto {
   readonly endOffset!: number;
 }
 
-class StorageCheckDto {
+class StorageCheckDto implements StorageCheck {
   @Member({ type: 'string', enum: ['ok', 'degraded'] })
   readonly status!: 'ok' | 'degraded';
 
@@ -65,7 +82,7 @@ class StorageCheckDto {
   readonly damaged!: readonly DamagedPartitionDto[];
 }
 
-class DiskCheckDto {
+class DiskCheckDto implements DiskCheck {
   @Member({ type: 'string', enum: ['ok', 'degraded'] })
   readonly status!: 'ok' | 'degraded';
 
@@ -82,7 +99,7 @@ class DiskCheckDto {
   readonly reserveBytes!: number;
 }
 
-class ClockCheckDto {
+class ClockCheckDto implements ClockCheck {
   @Member({ type: 'string', enum: ['ok', 'degraded'] })
   readonly status!: 'ok' | 'degraded';
 
@@ -100,7 +117,7 @@ class ClockCheckDto {
   readonly aheadMs!: number;
 }
 
-class DescriptorCheckDto {
+class DescriptorCheckDto implements DescriptorCheck {
   @Member({ type: 'string', enum: ['ok', 'degraded'] })
   readonly status!: 'ok' | 'degraded';
 
@@ -120,7 +137,7 @@ class DescriptorCheckDto {
   readonly limit!: number | null;
 }
 
-class ClusterCheckDto {
+class ClusterCheckDto implements ClusterCheck {
   @Member({ type: 'string', enum: ['ok', 'degraded'] })
   readonly status!: 'ok' | 'degraded';
 
@@ -153,7 +170,31 @@ class ClusterCheckDto {
   readonly withoutLeader!: number;
 }
 
-class ChecksDto {
+class SecurityCheckDto implements SecurityCheck {
+  @Member({ type: 'string', enum: ['ok', 'degraded'] })
+  readonly status!: 'ok' | 'degraded';
+
+  @Member({
+    type: ['string', 'null'],
+    description: 'Consequence while nothing can be changed; null while it can.',
+  })
+  readonly reason!: string | null;
+
+  @Member({
+    type: 'boolean',
+    description: 'True while keys, access control rules and quotas can be changed.',
+  })
+  readonly changeable!: boolean;
+
+  @Member({
+    ...COUNT,
+    description:
+      'Milliseconds since this broker last had contact to Redis or to a majority of the brokers; above SLUICE_AUTH_STALE_MS it accepts no API keys.',
+  })
+  readonly staleMs!: number;
+}
+
+class ChecksDto implements ReadinessChecks {
   @Member(refTo(DiskCheckDto))
   readonly disk!: DiskCheckDto;
 
@@ -171,12 +212,21 @@ class ChecksDto {
     description: 'null: this broker is the whole cluster.',
   })
   readonly cluster!: ClusterCheckDto | null;
+
+  @Member({
+    anyOf: [refTo(SecurityCheckDto), { type: 'null' }],
+    description: 'null: authentication is off.',
+  })
+  readonly security!: SecurityCheckDto | null;
 }
 
-export class ReadinessDto {
+export class ReadinessDto implements ShownReport {
   @Member({ type: 'string', enum: ['ok', 'degraded', 'stopping'] })
   readonly status!: 'ok' | 'degraded' | 'stopping';
 
-  @Member(refTo(ChecksDto))
-  readonly checks!: ChecksDto;
+  @OptionalMember({
+    ...refTo(ChecksDto),
+    description: 'For callers with Describe on the cluster, and for all without authentication.',
+  })
+  readonly checks?: ChecksDto;
 }

@@ -13,6 +13,7 @@ import {
   HeartbeatDto,
   JoinGroupDto,
   ListGroupsQuery,
+  MemberHeartbeatDto,
   OffsetMovesDto,
   ResetOffsetsDto,
 } from './group-members.dto.js';
@@ -24,12 +25,12 @@ import {
 } from './limits.js';
 import type { OperationSpecs } from './operation.js';
 
-const READ = [
-  { resource: 'group', operation: 'Read' },
-  { resource: 'topic', operation: 'Read' },
-] as const;
+const READ_GROUP = { resource: 'group', operation: 'Read' } as const;
 
-const COORDINATOR_ERRORS = [
+/** The body names the topics. */
+const READ = [READ_GROUP, { resource: 'topic', operation: 'Read', named: 'data' }] as const;
+
+export const COORDINATOR_ERRORS = [
   'INVALID_REQUEST',
   'GROUP_AUTHORIZATION_FAILED',
   'UNKNOWN_SERVER_ERROR',
@@ -38,7 +39,7 @@ const COORDINATOR_ERRORS = [
   'KAFKA_STORAGE_ERROR',
 ] as const satisfies readonly ErrorCode[];
 
-const BODY_ERRORS = [
+export const BODY_ERRORS = [
   'REQUEST_TOO_LARGE',
   'UNSUPPORTED_MEDIA_TYPE',
 ] as const satisfies readonly ErrorCode[];
@@ -58,7 +59,7 @@ export const MEMBER_OPERATIONS = {
     plane: 'control',
     tag: 'groups',
     summary: 'List groups by name, one page at a time',
-    needs: [{ resource: 'group', operation: 'Describe', onAny: true }],
+    needs: [{ resource: 'group', operation: 'Describe', named: 'answer' }],
     query: ListGroupsQuery,
     answers: { 200: { description: 'A page of the list.', body: GroupListDto } },
     errors: COORDINATOR_ERRORS,
@@ -70,7 +71,10 @@ export const MEMBER_OPERATIONS = {
     plane: 'control',
     tag: 'groups',
     summary: 'Show a group with its members and lags',
-    needs: [{ resource: 'group', operation: 'Describe' }],
+    needs: [
+      { resource: 'group', operation: 'Describe' },
+      { resource: 'topic', operation: 'Describe', named: 'answer' },
+    ],
     answers: { 200: { description: 'The group.', body: GroupDto } },
     errors: [...COORDINATOR_ERRORS, 'GROUP_ID_NOT_FOUND'],
   },
@@ -116,12 +120,12 @@ export const MEMBER_OPERATIONS = {
     description:
       'The cursor of an answer says that its records arrived; send it with the next poll. The same cursor again answers ' +
       'the same records. A poll is a heartbeat.',
-    needs: READ,
+    needs: [READ_GROUP, { resource: 'topic', operation: 'Read', named: 'answer' }],
     query: {
       cursor: {
         schema: { type: 'string', maxLength: 4096 },
         description:
-          'The cursor of the last answer that arrived; none: from the last acknowledged position.',
+          'The cursor of the last answer that arrived; none: from the last acknowledged position. Refused in queue mode, which has none.',
       },
       receiveId: {
         schema: { type: 'string', maxLength: 255 },
@@ -179,10 +183,10 @@ export const MEMBER_OPERATIONS = {
     plane: 'control',
     tag: 'groups',
     summary: 'Renew a member’s session',
-    needs: READ,
+    needs: [READ_GROUP],
     body: HeartbeatDto,
     isBodyOptional: true,
-    answers: { 200: { description: 'The member with its assignment.', body: GroupMemberDto } },
+    answers: { 200: { description: 'The member with its assignment.', body: MemberHeartbeatDto } },
     errors: [...MEMBER_ERRORS, ...BODY_ERRORS],
   },
   commitAsMember: {
@@ -199,6 +203,7 @@ export const MEMBER_OPERATIONS = {
       ...BODY_ERRORS,
       'UNKNOWN_TOPIC_OR_PARTITION',
       'ILLEGAL_GENERATION',
+      'INCONSISTENT_GROUP_PROTOCOL',
       'POLICY_VIOLATION',
       'OFFSET_OUT_OF_RANGE',
     ],
@@ -209,7 +214,7 @@ export const MEMBER_OPERATIONS = {
     plane: 'control',
     tag: 'groups',
     summary: 'Leave a group',
-    needs: READ,
+    needs: [READ_GROUP],
     answers: { 204: { description: 'It is no member, or was none.' } },
     errors: [...COORDINATOR_ERRORS, 'FENCED_MEMBER_EPOCH'],
   },

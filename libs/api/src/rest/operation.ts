@@ -7,7 +7,7 @@ import type { DtoClass } from '../schema/members.js';
 export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
 
 /** The section of the OpenAPI document. */
-type Tag = 'topics' | 'records' | 'groups' | 'cluster';
+type Tag = 'topics' | 'records' | 'groups' | 'cluster' | 'security';
 
 /**
  * The part of the gateway that serves an operation.

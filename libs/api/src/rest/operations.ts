@@ -10,7 +10,9 @@ import { MEMBER_OPERATIONS } from './member-operations.js';
 import type { HttpMethod, OperationSpec, OperationSpecs } from './operation.js';
 import { PAGE_OPERATIONS } from './page-operations.js';
 import { PARTITION_OPERATIONS } from './partition-operations.js';
+import { QUEUE_OPERATIONS } from './queue-operations.js';
 import { RECORD_OPERATIONS } from './record-operations.js';
+import { SECURITY_OPERATIONS } from './security-operations.js';
 import { TOPIC_OPERATIONS } from './topic-operations.js';
 
 export const OPERATIONS = {
@@ -19,7 +21,9 @@ export const OPERATIONS = {
   ...RECORD_OPERATIONS,
   ...GROUP_OPERATIONS,
   ...MEMBER_OPERATIONS,
+  ...QUEUE_OPERATIONS,
   ...CLUSTER_OPERATIONS,
+  ...SECURITY_OPERATIONS,
   ...PAGE_OPERATIONS,
 } as const satisfies OperationSpecs;
 
@@ -43,6 +47,11 @@ export const ALL_OPERATIONS: readonly Operation[] = Object.entries<OperationSpec
   ([id, operation]) => ({ ...operation, id: id as OperationId }),
 );
 
+/** The operations without the pages for people and the documents of the API. */
+export const OPERATIONS_WITHOUT_PAGES: readonly Operation[] = ALL_OPERATIONS.filter(
+  ({ id }) => !(id in PAGE_OPERATIONS),
+);
+
 /** Returns the methods of an operation: the framework and the front answer HEAD like GET. */
 export function methodsOf({ method }: OperationSpec): readonly (HttpMethod | 'HEAD')[] {
   return method === 'GET' ? ['GET', 'HEAD'] : [method];
@@ -59,7 +68,7 @@ export function queryParametersOf(...ids: readonly OperationId[]): readonly stri
 
 /** The checked request of an operation: parameters of the path, `query` and `body`. */
 export type Input<Id extends OperationId> = {
-  readonly [Name in ParameterOf<Operations[Id]['path']>]: Name extends 'partition'
+  readonly [Name in ParameterOf<Operations[Id]['path']>]: Name extends 'partition' | 'offset'
     ? number
     : string;
 } & {

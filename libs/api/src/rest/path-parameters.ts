@@ -1,5 +1,5 @@
 import type { Schema } from '../schema/json-schema.js';
-import { PARTITION } from '../schema/values.js';
+import { OFFSET, PARTITION } from '../schema/values.js';
 
 /** The parameters that paths may have. */
 export const PATH_PARAMETERS: Readonly<
@@ -7,6 +7,7 @@ export const PATH_PARAMETERS: Readonly<
 > = {
   topic: { schema: { type: 'string' } },
   partition: { schema: PARTITION },
+  offset: { schema: OFFSET },
   group: {
     schema: { type: 'string', minLength: 1, maxLength: 255 },
     description: 'Name of the group, percent-encoded. Control characters are refused.',
@@ -14,6 +15,12 @@ export const PATH_PARAMETERS: Readonly<
   memberId: {
     schema: { type: 'string', minLength: 1, maxLength: 255 },
     description: 'Id of the member, percent-encoded.',
+  },
+  id: { schema: { type: 'string' }, description: 'Id of the API key.' },
+  principal: {
+    schema: { type: 'string', minLength: 1, maxLength: 1024 },
+    description:
+      'The principal, percent-encoded, or `default` for all without a quota of their own.',
   },
   file: { schema: { type: 'string' } },
 };

@@ -1,3 +1,4 @@
+import type { OffsetRange } from '#log';
 import {
   FromText,
   IsText,
@@ -30,7 +31,7 @@ export class DeleteRecordsQuery {
 }
 
 /** Query of `DELETE .../lost-records`. */
-export class AcceptDataLossQuery {
+export class AcceptDataLossQuery implements OffsetRange {
   @Member({
     ...OFFSET,
     description: 'The first missing offset, as in /health/ready.',

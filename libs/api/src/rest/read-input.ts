@@ -3,7 +3,7 @@ import type { DtoClass } from '../schema/members.js';
 import { BODY, QUERY, readDto, refuseQuery } from '../schema/read-dto.js';
 import type { OperationSpec } from './operation.js';
 import type { Input, OperationId } from './operations.js';
-import { partitionNumber } from './partition-number.js';
+import { offsetNumber, partitionNumber } from './path-numbers.js';
 
 /** A request as the framework has parsed it. */
 export interface ReceivedRequest {
@@ -24,8 +24,9 @@ export function readInput<Id extends OperationId>(
 ): Input<Id> {
   if (operation.plane === 'control' && !isClass(operation.query)) refuseQuery(Object.keys(query));
   const input: Record<string, unknown> = { ...params };
-  const { partition } = params;
+  const { partition, offset } = params;
   if (partition !== undefined) input['partition'] = partitionNumber(partition);
+  if (offset !== undefined) input['offset'] = offsetNumber(offset);
   if (isClass(operation.query)) input['query'] = readDto(operation.query, query, QUERY);
   if (isClass(operation.body)) {
     if (body === undefined && operation.isBodyOptional !== true) throw bodyMissing();

@@ -1,3 +1,4 @@
+import type { PartitionReplicasDescription } from '#broker';
 import { IsAnsweredOnly, IsBrokerIds, Member } from '../schema/members.js';
 import { BROKER_ID } from '../schema/values.js';
 
@@ -5,7 +6,7 @@ import { BROKER_ID } from '../schema/values.js';
  * Body of `PUT /v1/topics/{topic}/partitions/{partition}/replicas`. It may contain the other
  * members of the answer to `GET` of the same path.
  */
-export class ReassignReplicasDto {
+export class ReassignReplicasDto implements Pick<PartitionReplicasDescription, 'replicas'> {
   @Member({
     type: 'array',
     items: BROKER_ID,

@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '#protocol';
 import { ref, type Schema } from '../schema/json-schema.js';
-import { INT32_MAX, OFFSET, PARTITION, PRODUCER_EPOCH } from '../schema/values.js';
+import { INT32_MAX, OFFSET, PARTITION, PRODUCER_EPOCH, PRODUCER_TOKEN } from '../schema/values.js';
 import {
   EVENT_PARTITIONS_MAX,
   FETCH_BYTES_DEFAULT,
@@ -82,6 +82,11 @@ const PRODUCER_HEADERS = {
     schema: { ...INT32, minimum: 0, maximum: INT32_MAX },
     description:
       'Sequence of the first record in its partition: from 0, plus the number of records sent before.',
+  },
+  'Producer-Token': {
+    schema: PRODUCER_TOKEN,
+    description:
+      'Proof that the id was issued to this caller, from `POST /v1/producers`; required while authentication is on.',
   },
 } as const satisfies Readonly<Record<string, ParameterSpec>>;
 
@@ -369,6 +374,12 @@ export const RECORD_OPERATIONS = {
         schema: { type: 'string', enum: ['latest', 'earliest', 'none'], default: 'none' },
         description:
           'Position to continue at if an offset is no longer in the log; `none` is an error.',
+      },
+      ...FORMAT,
+      ticket: {
+        schema: { type: 'string' },
+        description:
+          'Ticket of `POST /v1/tickets`, in place of a credential; it can be used once, so an EventSource that reconnects needs a new one.',
       },
     },
     headers: {

@@ -1,5 +1,6 @@
 /**
- * Schemas of records and of what is answered about them; http/data reads and writes them by hand.
+ * Schemas of records and of what is answered about them; libs/record-routes reads and writes them
+ * by hand.
  */
 import { ref, type Schema } from '../schema/json-schema.js';
 import { LEADER_EPOCH, OFFSET, PARTITION, TIMESTAMP } from '../schema/values.js';
@@ -154,8 +155,8 @@ export const RECORD_SCHEMAS: Readonly<Record<string, Schema>> = {
   },
   PolledRecords: {
     type: 'object',
-    description: 'In queue mode there are no `cursor`, `revoking` and `resets`.',
-    required: ['records', 'generation', 'assignment'],
+    description: 'In queue mode there is no `cursor`.',
+    required: ['records', 'generation', 'assignment', 'revoking', 'resets'],
     properties: {
       records: { type: 'array', items: ref('FetchedRecord') },
       cursor: {
@@ -172,7 +173,8 @@ export const RECORD_SCHEMAS: Readonly<Record<string, Schema>> = {
       revoking: {
         type: 'array',
         items: ref('PartitionOfMember'),
-        description: 'Partitions that move to another member with the next poll.',
+        description:
+          'Partitions that move to another member with the next poll; none in queue mode.',
       },
       resets: { type: 'array', items: ref('PositionReset') },
     },

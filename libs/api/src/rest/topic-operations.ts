@@ -12,7 +12,7 @@ export const TOPIC_OPERATIONS = {
     plane: 'control',
     tag: 'topics',
     summary: 'Create a topic',
-    needs: [{ resource: 'topic', operation: 'Create' }],
+    needs: [{ resource: 'topic', operation: 'Create', named: 'data', orOnCluster: true }],
     body: CreateTopicDto,
     answers: {
       201: {
@@ -43,7 +43,7 @@ export const TOPIC_OPERATIONS = {
     plane: 'control',
     tag: 'topics',
     summary: 'List the topics',
-    needs: [{ resource: 'topic', operation: 'Describe' }],
+    needs: [{ resource: 'topic', operation: 'Describe', named: 'answer' }],
     query: ListTopicsQuery,
     answers: { 200: { description: 'The topics, in order of their names.', body: TopicListDto } },
     errors: ['INVALID_REQUEST', 'UNKNOWN_SERVER_ERROR', 'BROKER_NOT_AVAILABLE'],
@@ -71,8 +71,8 @@ export const TOPIC_OPERATIONS = {
     tag: 'topics',
     summary: 'Add partitions, set configs',
     needs: [
-      { resource: 'topic', operation: 'Alter' },
-      { resource: 'topic', operation: 'AlterConfigs' },
+      { resource: 'topic', operation: 'Alter', named: 'data' },
+      { resource: 'topic', operation: 'AlterConfigs', named: 'data' },
     ],
     body: AlterTopicDto,
     answers: { 200: { description: 'The topic after the change.', body: TopicDto } },

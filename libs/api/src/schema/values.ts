@@ -36,6 +36,9 @@ export const NULLABLE_LEADER_EPOCH = nullable(LEADER_EPOCH);
 export const COUNT = { type: 'integer', format: 'int32', minimum: 0 } as const;
 
 /** The epoch of a producer. */
+/** Token of an idempotent producer. */
+export const PRODUCER_TOKEN = { type: 'string', minLength: 1, maxLength: 100 } as const;
+
 export const PRODUCER_EPOCH = {
   type: 'integer',
   format: 'int32',

@@ -1,9 +1,20 @@
+import type { OffsetToCommit } from '#broker';
+import type { PartitionPosition } from '#delivery';
+import type { TopicPartition } from '#protocol';
 import { OffsetToCommitDto } from '../rest/commit-offsets.dto.js';
+import type { ListAs, WithNulls } from '../schema/contract-types.js';
 import { listOf } from '../schema/dto-schemas.js';
 import { IsListOf, IsText, IsWholeNumber, Member, OptionalMember } from '../schema/members.js';
-import { INT32_MAX, OFFSET, PARTITION } from '../schema/values.js';
+import { OFFSET } from '../schema/values.js';
 import { IsSubscriptionName, SUBSCRIPTION } from './members.js';
-import { TopicPartitionDto } from './positions.dto.js';
+import { SubscribedPartitionDto, TopicPartitionDto } from './positions.dto.js';
+
+/** Data of `authenticate`. */
+export class AuthenticateDto {
+  @Member({ type: 'string', maxLength: 8192, description: 'An API key or a token.' })
+  @IsText()
+  readonly token!: string;
+}
 
 /** Data of `credit`. */
 export class CreditDto {
@@ -21,7 +32,7 @@ export class CreditDto {
 }
 
 /** Data of `commit`. */
-export class CommitDto {
+export class CommitDto implements ListAs<'offsets', WithNulls<OffsetToCommit>> {
   @Member(SUBSCRIPTION)
   @IsSubscriptionName()
   readonly subscription!: string;
@@ -43,7 +54,7 @@ export class CommitDto {
 }
 
 /** Data of `release`. */
-export class ReleaseDto {
+export class ReleaseDto implements ListAs<'partitions', TopicPartition> {
   @Member(SUBSCRIPTION)
   @IsSubscriptionName()
   readonly subscription!: string;
@@ -54,19 +65,7 @@ export class ReleaseDto {
 }
 
 /** Data of `seek`. */
-export class SeekDto {
-  @Member(SUBSCRIPTION)
-  @IsSubscriptionName()
-  readonly subscription!: string;
-
-  @Member({ type: 'string' })
-  @IsText()
-  readonly topic!: string;
-
-  @Member(PARTITION)
-  @IsWholeNumber(0, INT32_MAX)
-  readonly partition!: number;
-
+export class SeekDto extends SubscribedPartitionDto implements PartitionPosition {
   @Member({ ...OFFSET, description: 'The next offset to be read.' })
   @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
   readonly offset!: number;
@@ -77,29 +76,6 @@ export class UnsubscribeDto {
   @Member(SUBSCRIPTION)
   @IsSubscriptionName()
   readonly subscription!: string;
-}
-
-/** Data of `ack`, `nack`, `extend` and `reject`. */
-export class AcknowledgeDto {
-  @Member(SUBSCRIPTION)
-  @IsSubscriptionName()
-  readonly subscription!: string;
-
-  @Member({ type: 'string' })
-  @IsText()
-  readonly topic!: string;
-
-  @Member(PARTITION)
-  @IsWholeNumber(0, INT32_MAX)
-  readonly partition!: number;
-
-  @Member(OFFSET)
-  @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
-  readonly offset!: number;
-
-  @OptionalMember(OFFSET)
-  @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
-  readonly delayMs?: number;
 }
 
 /** Data of `ping`: none; an empty object may be sent. */

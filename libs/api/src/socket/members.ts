@@ -38,6 +38,15 @@ export function IsListOfPartitions(): PropertyDecorator {
   });
 }
 
+/** A list of at least one offset. */
+export function IsListOfOffsets(): PropertyDecorator {
+  const message =
+    'must be a list of at least one offset (whole numbers from 0), none of them twice';
+  return Accepts(message, (value) => {
+    return isSetOf(value, (offset) => isWholeNumber(offset, Number.MAX_SAFE_INTEGER));
+  });
+}
+
 /** A string or an object; its content is checked where it is used. */
 export function IsStringOrObject(message: string): PropertyDecorator {
   return Accepts(message, (value) => {

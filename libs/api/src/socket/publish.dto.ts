@@ -1,7 +1,7 @@
 import { PRODUCE_TIMEOUT_MS_DEFAULT } from '../rest/limits.js';
 import { ref } from '../schema/json-schema.js';
 import { Member, OptionalMember } from '../schema/members.js';
-import { INT32_MAX, OFFSET, PARTITION, PRODUCER_EPOCH } from '../schema/values.js';
+import { INT32_MAX, OFFSET, PARTITION, PRODUCER_EPOCH, PRODUCER_TOKEN } from '../schema/values.js';
 
 /**
  * Data of `publish`, for the AsyncAPI document: `PublishReader` reads it from the received bytes,
@@ -56,4 +56,11 @@ export class PublishDto {
     description: 'Sequence of the first record in its partition.',
   })
   readonly producerSequence?: number;
+
+  @OptionalMember({
+    ...PRODUCER_TOKEN,
+    description:
+      'Proof that the id was issued to this caller, from `POST /v1/producers`; required while authentication is on.',
+  })
+  readonly producerToken?: string;
 }

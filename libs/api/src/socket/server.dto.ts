@@ -1,15 +1,21 @@
 /** Messages of the gateway, for the AsyncAPI document; the broker's own types are sent. */
 
+import type { OffsetToCommit } from '#broker';
+import type { ExpiringRecords, PartitionPosition } from '#delivery';
+import type { TopicPartition } from '#protocol';
+import type { Caller } from '#security';
+import type { Problem } from '../problem/problem.js';
 import { OffsetToCommitDto } from '../rest/commit-offsets.dto.js';
+import type { ListAs, WithNulls, WithTimes } from '../schema/contract-types.js';
 import { listOf } from '../schema/dto-schemas.js';
-import { ref } from '../schema/json-schema.js';
+import { nullable, ref } from '../schema/json-schema.js';
 import { Member, OptionalMember } from '../schema/members.js';
-import { COUNT, OFFSET, PARTITION } from '../schema/values.js';
+import { COUNT, OFFSET, PARTITION, TIMESTAMP } from '../schema/values.js';
 import { SUBSCRIPTION } from './members.js';
-import { PositionDto, TopicPartitionDto } from './positions.dto.js';
+import { PositionDto, SubscribedPartitionDto, TopicPartitionDto } from './positions.dto.js';
 
 /** Data of `subscribed`. */
-export class SubscribedDto {
+export class SubscribedDto implements ListAs<'positions', PartitionPosition> {
   @Member(SUBSCRIPTION)
   readonly subscription!: string;
 
@@ -22,7 +28,7 @@ export class SubscribedDto {
 }
 
 /** Data of `committed`. */
-export class CommittedDto {
+export class CommittedDto implements ListAs<'offsets', WithNulls<OffsetToCommit>> {
   @Member(SUBSCRIPTION)
   readonly subscription!: string;
 
@@ -31,6 +37,17 @@ export class CommittedDto {
 
   @Member(listOf(OffsetToCommitDto))
   readonly offsets!: readonly OffsetToCommitDto[];
+}
+
+/** Data of `acked`. */
+export class AckedDto extends SubscribedPartitionDto implements TopicPartition {
+  @Member({
+    type: 'array',
+    items: OFFSET,
+    minItems: 1,
+    description: 'The records for which the message has taken effect, durably.',
+  })
+  readonly offsets!: readonly number[];
 }
 
 /** Data of `published`. */
@@ -51,12 +68,23 @@ export class UnsubscribedDto {
   readonly subscription!: string;
 }
 
+type CallerOfSocket = WithTimes<Pick<Caller, 'principal' | 'expiresAtMs'>>;
+
+/** Data of `authenticated`. */
+export class AuthenticatedDto implements CallerOfSocket {
+  @Member({ type: 'string', description: 'The principal of the caller.' })
+  readonly principal!: string;
+
+  @Member({ ...nullable(TIMESTAMP), description: 'Time at which the credential expires.' })
+  readonly expiresAt!: number | null;
+}
+
 /** Data of `pong`: an empty object. */
 // oxlint-disable-next-line typescript/no-extraneous-class -- the data has no members
 export class PongDto {}
 
 /** Data of `records`. */
-export class RecordsDto {
+export class RecordsDto implements TopicPartition {
   @Member(SUBSCRIPTION)
   readonly subscription!: string;
 
@@ -70,7 +98,9 @@ export class RecordsDto {
     type: 'array',
     minItems: 1,
     items: ref('FetchedRecord'),
-    description: 'Consecutive records of the partition, in the order of their offsets.',
+    description:
+      'Consecutive records of the partition, in the order of their offsets. In queue mode: records ' +
+      'that the member has under lock, with `deliveryCount`; other records may lie between them.',
   })
   readonly records!: readonly object[];
 
@@ -82,7 +112,7 @@ export class RecordsDto {
 }
 
 /** Data of `assigned`. */
-export class AssignedDto {
+export class AssignedDto implements ListAs<'partitions', TopicPartition> {
   @Member(SUBSCRIPTION)
   readonly subscription!: string;
 
@@ -97,7 +127,7 @@ export class AssignedDto {
 }
 
 /** Data of `revoked`. */
-export class RevokedDto {
+export class RevokedDto implements ListAs<'partitions', TopicPartition> {
   @Member(SUBSCRIPTION)
   readonly subscription!: string;
 
@@ -117,8 +147,27 @@ export class RevokedDto {
   readonly deadlineMs?: number;
 }
 
+/** Data of `expiring`. */
+export class ExpiringDto extends SubscribedPartitionDto implements ExpiringRecords {
+  @Member({
+    type: 'array',
+    items: OFFSET,
+    minItems: 1,
+    description: 'Records that are not acknowledged: `extend` renews their locks.',
+  })
+  readonly offsets!: readonly number[];
+
+  @Member({ ...COUNT, description: 'Milliseconds until the first of the locks ends.' })
+  readonly deadlineMs!: number;
+}
+
+/** The named members of a problem document; others carry what an error is about. */
+type ProblemMembers = {
+  readonly [Name in keyof Problem as string extends Name ? never : Name]: Problem[Name];
+};
+
 /** An error: the problem document of HTTP (RFC 9457), and its subscription. */
-class SocketProblemDto {
+class SocketProblemDto implements ProblemMembers {
   @OptionalMember(SUBSCRIPTION)
   readonly subscription?: string;
 
@@ -141,7 +190,7 @@ class SocketProblemDto {
   readonly instance!: string;
 
   @Member({ type: 'string', description: "Kafka's error name." })
-  readonly code!: string;
+  readonly code!: Problem['code'];
 
   @Member({ type: 'boolean', description: 'The same message may succeed later.' })
   readonly retriable!: boolean;
@@ -151,14 +200,14 @@ class SocketProblemDto {
     enum: ['failed', 'unknown', 'applied'],
     description: 'Effect of a message that writes.',
   })
-  readonly outcome?: string;
+  readonly outcome?: NonNullable<Problem['outcome']>;
 
   @OptionalMember({
     type: 'array',
     description: 'Each fault with its location in the message.',
     items: ref('Fault'),
   })
-  readonly errors?: readonly object[];
+  readonly errors?: NonNullable<Problem['errors']>;
 
   @OptionalMember({ type: 'string', description: 'Topic of an error about one partition.' })
   readonly topic?: string;
@@ -174,13 +223,16 @@ class SocketProblemDto {
 }
 
 /** Data of `error`. */
-export class SocketErrorDto extends SocketProblemDto {}
+export class SocketErrorDto extends SocketProblemDto implements ProblemMembers {
+  @OptionalMember({ ...OFFSET, description: 'Record that an acknowledgement was refused for.' })
+  readonly offset?: number;
+}
 
 /**
  * Data of `reset`: a position was no longer in the log, with the reason; reading continues at
  * `offset`.
  */
-export class ResetDto extends SocketProblemDto {
+export class ResetDto extends SocketProblemDto implements ProblemMembers {
   @Member({ ...OFFSET, description: 'The next offset that is delivered.' })
   readonly offset!: number;
 }

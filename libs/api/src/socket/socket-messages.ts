@@ -7,8 +7,9 @@
  */
 import type { Permission } from '../permission.js';
 import type { DtoClass } from '../schema/members.js';
+import { AcknowledgeDto, NackDto, RejectDto } from './acknowledge.dto.js';
 import {
-  AcknowledgeDto,
+  AuthenticateDto,
   CommitDto,
   CreditDto,
   PingDto,
@@ -18,8 +19,11 @@ import {
 } from './control.dto.js';
 import { PublishDto } from './publish.dto.js';
 import {
+  AckedDto,
   AssignedDto,
+  AuthenticatedDto,
   CommittedDto,
+  ExpiringDto,
   PongDto,
   PublishedDto,
   RecordsDto,
@@ -42,8 +46,8 @@ interface ClientMessage extends SocketMessage {
   readonly answer: ServerEvent | null;
   /** All permissions that the client needs. */
   readonly needs: readonly [Permission, ...Permission[]];
-  /** `queue`: a subscription in stream mode refuses the message. */
-  readonly mode?: 'queue';
+  /** True: without an `id` the message has no answer but errors. */
+  readonly isAnsweredWithIdOnly?: true;
 }
 
 const READ_TOPIC = { resource: 'topic', operation: 'Read' } as const;
@@ -53,6 +57,13 @@ const SUBSCRIBED = { resource: 'none' } as const;
 
 /** Messages of clients, by event. */
 export const CLIENT_MESSAGES = {
+  authenticate: {
+    data: AuthenticateDto,
+    answer: 'authenticated',
+    needs: [{ resource: 'none' }],
+    summary:
+      'Present an API key or a token, if the request for the WebSocket had none, or a newer one of the same principal.',
+  },
   subscribe: {
     data: SubscribeDto,
     answer: 'subscribed',
@@ -98,31 +109,31 @@ export const CLIENT_MESSAGES = {
   },
   ack: {
     data: AcknowledgeDto,
-    answer: null,
+    answer: 'acked',
+    isAnsweredWithIdOnly: true,
     needs: [READ_GROUP, READ_TOPIC],
-    mode: 'queue',
-    summary: 'Acknowledge a processed record (queue mode).',
+    summary: 'Acknowledge processed records of a queue: they do not come back.',
   },
   nack: {
-    data: AcknowledgeDto,
-    answer: null,
+    data: NackDto,
+    answer: 'acked',
+    isAnsweredWithIdOnly: true,
     needs: [READ_GROUP, READ_TOPIC],
-    mode: 'queue',
-    summary: 'Request redelivery of a record (queue mode).',
+    summary: 'Give records of a queue back, to be delivered again.',
   },
   extend: {
     data: AcknowledgeDto,
-    answer: null,
+    answer: 'acked',
+    isAnsweredWithIdOnly: true,
     needs: [READ_GROUP, READ_TOPIC],
-    mode: 'queue',
-    summary: 'Extend the time to process a record (queue mode).',
+    summary: 'Renew the locks of records of a queue.',
   },
   reject: {
-    data: AcknowledgeDto,
-    answer: null,
+    data: RejectDto,
+    answer: 'acked',
+    isAnsweredWithIdOnly: true,
     needs: [READ_GROUP, READ_TOPIC],
-    mode: 'queue',
-    summary: 'Reject a record that cannot be processed (queue mode).',
+    summary: 'Send records of a queue to its dead letters.',
   },
   ping: {
     data: PingDto,
@@ -136,8 +147,13 @@ export type ClientEvent = keyof typeof CLIENT_MESSAGES;
 
 /** Messages of the gateway, by event. */
 export const SERVER_MESSAGES = {
+  authenticated: { data: AuthenticatedDto, summary: 'The credential is accepted.' },
   subscribed: { data: SubscribedDto, summary: 'The subscription has begun; its positions.' },
   committed: { data: CommittedDto, summary: 'The offsets are committed.' },
+  acked: {
+    data: AckedDto,
+    summary: 'The records are acknowledged, given back, extended or rejected.',
+  },
   published: { data: PublishedDto, summary: 'The records are written.' },
   unsubscribed: { data: UnsubscribedDto, summary: 'The subscription has ended.' },
   pong: { data: PongDto, summary: 'The answer to `ping`.' },
@@ -149,17 +165,14 @@ export const SERVER_MESSAGES = {
     summary:
       'A position was no longer in the log: reading continues according to `autoOffsetReset`.',
   },
+  expiring: {
+    data: ExpiringDto,
+    summary: 'Locks of records end soon (queue mode, subscriptions with `expiring`).',
+  },
   error: { data: SocketErrorDto, summary: 'The error of a message or a subscription.' },
 } as const satisfies Record<string, SocketMessage>;
 
 export type ServerEvent = keyof typeof SERVER_MESSAGES;
-
-/** The events of clients that the gateway handles on their own: all but those of queue mode. */
-export type HandledEvent = {
-  [Event in ClientEvent]: (typeof CLIENT_MESSAGES)[Event] extends { readonly mode: 'queue' }
-    ? never
-    : Event;
-}[ClientEvent];
 
 /** The data of the answer to a client's message; undefined if there is no answer. */
 export type AnswerData<Event extends ClientEvent> =

@@ -1,3 +1,4 @@
+import type { JoinRequest } from '#broker';
 import { MAX_POLL_INTERVAL_MS_DEFAULT } from '../rest/limits.js';
 import { refTo } from '../schema/dto-schemas.js';
 import {
@@ -28,8 +29,11 @@ const OFFSET_BY_PARTITION = {
   additionalProperties: OFFSET,
 };
 
+/** The members that a subscription of a group has in common with a join. */
+type SubscriptionOfMember = Partial<Omit<JoinRequest, 'memberId' | 'clientId'>>;
+
 /** Data of `subscribe`. */
-export class SubscribeDto {
+export class SubscribeDto implements SubscriptionOfMember {
   @Member(SUBSCRIPTION)
   @IsSubscriptionName()
   readonly subscription!: string;
@@ -112,12 +116,22 @@ export class SubscribeDto {
 
   @OptionalMember({
     ...OFFSET,
-    description: 'Records to deliver before `credit` grants more. Default: any number.',
+    description:
+      'Records to deliver before `credit` grants more. Default: any number. In queue mode each ' +
+      'finished record gives its credit back.',
   })
   @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
   readonly credit?: number;
 
-  @OptionalMember({ type: 'string', enum: ['stream'], default: 'stream' })
+  @OptionalMember({
+    type: 'string',
+    enum: ['stream', 'queue'],
+    default: 'stream',
+    description:
+      'For members of a group. `queue`: members share partitions; each record is locked for one of ' +
+      'them until it is acknowledged, given back or rejected. `credit` is then the number of ' +
+      'records that the member may have without having done that.',
+  })
   @IsOneOf(['stream', 'queue'], 'must be "stream" or "queue"')
   readonly mode?: 'stream' | 'queue';
 
@@ -163,7 +177,11 @@ export class SubscribeDto {
   @OptionalMember({
     ...COUNT,
     default: MAX_POLL_INTERVAL_MS_DEFAULT,
-    description: 'For members of a group with `revokeAck`: time to release revoked partitions.',
+    description:
+      'For members of a group: time in which a client that has records to acknowledge ' +
+      '(`autoCommit`), or has used up its credit, must send something about the subscription. ' +
+      'Then the member leaves its group. With `revokeAck` also the time to release revoked ' +
+      'partitions.',
   })
   @IsWholeNumber(1, INT32_MAX)
   readonly maxPollIntervalMs?: number;
@@ -185,4 +203,23 @@ export class SubscribeDto {
   })
   @IsOneOf(['sticky', 'range', 'roundrobin'], 'must be "sticky", "range" or "roundrobin"')
   readonly assignor?: 'sticky' | 'range' | 'roundrobin';
+
+  @OptionalMember({
+    type: 'boolean',
+    default: false,
+    description:
+      'For members of a queue: `expiring` is sent for records whose locks have lasted for two thirds ' +
+      'of their time.',
+  })
+  @IsTrueOrFalse()
+  readonly expiring?: boolean;
+
+  @OptionalMember({
+    type: 'string',
+    enum: ['auto', 'json', 'string', 'base64'],
+    default: 'auto',
+    description: 'Representation of keys and values, as in fetch.',
+  })
+  @IsOneOf(['auto', 'json', 'string', 'base64'], 'must be "auto", "json", "string" or "base64"')
+  readonly format?: 'auto' | 'json' | 'string' | 'base64';
 }

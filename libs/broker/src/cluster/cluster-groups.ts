@@ -7,7 +7,6 @@
  * Overlap: calls may overlap. Commits of one group are ordered by its coordinator's offset store.
  */
 import {
-  assertCommits,
   assertGroupName,
   type GroupCoordinators,
   partitionForGroup,
@@ -23,6 +22,7 @@ import type { Peers, ReplicaManager } from '#replication';
 import type { Clock } from '#runtime';
 import type { CommittedOffset, OffsetToCommit } from '../broker.js';
 import type { GroupOffsets } from '../log-broker.js';
+import type { Requester } from '../requester.js';
 import type { LeaderCall, LeaderCalls } from './leader-calls.js';
 import type { LeaderStatuses } from './leader-statuses.js';
 
@@ -38,8 +38,8 @@ interface ClusterGroupsOptions {
   readonly peers: Peers;
   readonly clock: Clock;
   readonly leaderWaitMs: number;
-  /** UTF-8 bytes of one offset's metadata. */
-  readonly offsetMetadataBytesMax: number;
+  /** See `assertCommitsAtLeaders`. */
+  readonly assertCommits: (offsets: readonly OffsetToCommit[]) => Promise<void>;
 }
 
 export class ClusterGroups implements GroupOffsets {
@@ -49,27 +49,30 @@ export class ClusterGroups implements GroupOffsets {
     this.#options = options;
   }
 
-  async commit(group: string, offsets: readonly OffsetToCommit[]): Promise<void> {
-    const { topics, statuses, offsets: keptOffsets, peers, offsetMetadataBytesMax } = this.#options;
+  async commit(
+    group: string,
+    offsets: readonly OffsetToCommit[],
+    requester?: Requester,
+  ): Promise<void> {
+    const { topics, assertCommits, offsets: keptOffsets, peers } = this.#options;
     assertGroupName(group);
-    const statusOf = await statuses.of(offsets);
-    assertCommits(offsets, {
-      topics,
-      boundsOf: (target) => statusOf.get(topicPartitionName(target)),
-      offsetMetadataBytesMax,
-    });
+    await assertCommits(offsets);
     if (offsets.length === 0) return;
     await topics.ensureOffsetsTopic();
     await this.#atCoordinator(group, {
       here: () => keptOffsets.commit(group, offsets),
       there: async (brokerId, timeoutMs) => {
-        const message = { body: { group, offsets }, blobs: [] };
+        const message = { body: { group, offsets, caller: requester }, blobs: [] };
         await peers.call(brokerId, 'commit-offsets', message, { timeoutMs });
       },
     });
   }
 
-  async committed(group: string, topic?: string): Promise<CommittedOffset[]> {
+  async committed(
+    group: string,
+    topic?: string,
+    requester?: Requester,
+  ): Promise<CommittedOffset[]> {
     const { topics, statuses, offsets: keptOffsets, peers } = this.#options;
     assertGroupName(group);
     if (topics.topic(CONSUMER_OFFSETS_TOPIC) === undefined) {
@@ -78,7 +81,7 @@ export class ClusterGroups implements GroupOffsets {
     const committed = await this.#atCoordinator(group, {
       here: () => keptOffsets.committed(group, topic),
       there: async (brokerId, timeoutMs) => {
-        const message = { body: { group, topic }, blobs: [] };
+        const message = { body: { group, topic, caller: requester }, blobs: [] };
         const answer = await peers.call(brokerId, 'committed-offsets', message, { timeoutMs });
         return (answer.body as { readonly offsets: CommittedOffset[] }).offsets;
       },

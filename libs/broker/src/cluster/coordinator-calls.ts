@@ -6,6 +6,7 @@
  *
  * Overlap: calls may overlap; requests of one group are ordered by its coordinator.
  */
+import type { CoordinationStore } from '#coordination';
 import {
   assertGroupName,
   type GroupCalls,
@@ -17,9 +18,12 @@ import {
 import { CONSUMER_OFFSETS_TOPIC, ProtocolError, type TopicPartition } from '#protocol';
 import type { PeerMethod, Peers, ReplicaManager } from '#replication';
 import type { Clock } from '#runtime';
+import type { Requester } from '../requester.js';
+import { assertAllSupportGroups } from './group-support.js';
 import type { LeaderCalls } from './leader-calls.js';
 
 export interface CoordinatorCallsOptions {
+  readonly store: Pick<CoordinationStore, 'state'>;
   readonly coordinators: GroupCoordinators;
   readonly topics: TopicDirectory;
   readonly replicas: ReplicaManager;
@@ -28,6 +32,8 @@ export interface CoordinatorCallsOptions {
   readonly clock: Clock;
   readonly brokerId: number;
   readonly leaderWaitMs: number;
+  /** Requester of the calls; undefined while authentication is off. */
+  readonly requester?: Requester;
 }
 
 /** The peer method of each call. */
@@ -37,7 +43,14 @@ export const GROUP_METHODS = {
   poll: 'group-poll',
   waitingView: 'group-waiting-view',
   queuePoll: 'queue-poll',
+  queueDelivery: 'queue-delivery',
   acknowledge: 'queue-acks',
+  queueRecords: 'queue-records',
+  purgeQueue: 'queue-purge',
+  resetQueue: 'queue-reset',
+  cancelRecord: 'queue-cancel',
+  redrive: 'queue-redrive',
+  queueFloors: 'queue-floors',
   commitAsMember: 'group-member-commit',
   leave: 'group-leave',
   describe: 'group-describe',
@@ -56,16 +69,25 @@ export class CoordinatorCalls {
     this.#options = options;
   }
 
+  /** The calls of another requester. */
+  as(requester: Requester): CoordinatorCalls {
+    return new CoordinatorCalls({ ...this.#options, requester });
+  }
+
   /**
    * Calls the coordinator of a group.
-   * @throws ProtocolError as the coordinator; COORDINATOR_NOT_AVAILABLE when there is none in time
+   * @throws ProtocolError as the coordinator; COORDINATOR_NOT_AVAILABLE when there is none in time,
+   *   or a broker of an earlier version might be the coordinator
    */
   async call<M extends keyof GroupCalls>(
     method: M,
-    request: GroupRequest<M>,
+    asked: GroupRequest<M>,
   ): Promise<GroupAnswer<M>> {
-    const { coordinators, replicas, leaders, peers, clock, leaderWaitMs, topics } = this.#options;
+    const { requester, coordinators, replicas, leaders, peers, clock, leaderWaitMs, topics } =
+      this.#options;
+    const request = requester === undefined ? asked : { caller: requester, ...asked };
     assertGroupName(request.group);
+    assertAllSupportGroups(this.#options.store.state);
     const callHere = coordinators[method] as (request: GroupRequest<M>) => Promise<GroupAnswer<M>>;
     const here = (): Promise<GroupAnswer<M>> => callHere.call(coordinators, request);
     // Without the topic there are no groups: every coordinator answers the same.
@@ -101,6 +123,7 @@ export class CoordinatorCalls {
    */
   async list(after: string, limit: number): Promise<GroupListing[]> {
     const { coordinators, leaders, peers, brokerId, leaderWaitMs, topics } = this.#options;
+    assertAllSupportGroups(this.#options.store.state);
     const count = topics.topic(CONSUMER_OFFSETS_TOPIC)?.partitionCount ?? 0;
     const brokers = new Set<number>();
     for (let partition = 0; partition < count; partition += 1) {

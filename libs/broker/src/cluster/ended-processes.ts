@@ -1,4 +1,4 @@
-import type { CoordinationStore } from '#coordination';
+import type { ClusterState, CoordinationStore } from '#coordination';
 
 /** Calls back with the broker epoch of each process that has ended or whose lease has expired. */
 export function onProcessEnded(
@@ -13,6 +13,18 @@ export function onProcessEnded(
     alive = now;
     for (const brokerEpoch of before) if (!now.has(brokerEpoch)) ended(brokerEpoch);
   });
+}
+
+/**
+ * True when the process of a broker epoch has ended, or its lease has. One that registered after
+ * the newest known change is taken for alive.
+ */
+export function hasProcessEnded({ version, brokers }: ClusterState, brokerEpoch: number): boolean {
+  if (brokerEpoch > version) return false;
+  for (const broker of brokers.values()) {
+    if (broker.alive && broker.brokerEpoch === brokerEpoch) return false;
+  }
+  return true;
 }
 
 function aliveEpochs({ state }: Pick<CoordinationStore, 'state'>): ReadonlySet<number> {

@@ -4,20 +4,20 @@
  * Overlap: calls may overlap; each sends requests of its own.
  */
 import type { CoordinationStore } from '#coordination';
-import type { TopicPartition } from '#protocol';
 import type { Peers, ReplicaManager } from '#replication';
 import {
   byPartition,
   type LeaderStatus,
-  ledStatuses,
   type StatusOptions,
+  type StatusTarget,
+  statusesOfLedPartitions,
 } from '../leader-status.js';
 
 /** A leader that does not answer in this time is left out: its values are null. */
 const ANSWER_MS = 1000;
 
 interface LeaderStatusesOptions {
-  readonly store: CoordinationStore;
+  readonly store: Pick<CoordinationStore, 'state'>;
   readonly replicas: ReplicaManager;
   readonly peers: Peers;
   readonly brokerId: number;
@@ -35,11 +35,11 @@ export class LeaderStatuses {
    * answer.
    */
   async of(
-    partitions: readonly TopicPartition[],
+    partitions: readonly StatusTarget[],
     options: StatusOptions = {},
   ): Promise<ReadonlyMap<string, LeaderStatus>> {
     const { store, brokerId, replicas } = this.#options;
-    const byLeader = new Map<number, TopicPartition[]>();
+    const byLeader = new Map<number, StatusTarget[]>();
     for (const target of partitions) {
       const topic = store.state.topics.get(target.topic);
       const leader = topic?.partitions[target.partition]?.leader ?? null;
@@ -51,7 +51,7 @@ export class LeaderStatuses {
     const answers = await Promise.all(
       Array.from(byLeader, async ([leader, targetsOfLeader]) =>
         leader === brokerId
-          ? ledStatuses(replicas, targetsOfLeader, options)
+          ? statusesOfLedPartitions(replicas, targetsOfLeader, options)
           : this.#ask(leader, targetsOfLeader, options),
       ),
     );
@@ -60,7 +60,7 @@ export class LeaderStatuses {
 
   async #ask(
     leader: number,
-    partitions: readonly TopicPartition[],
+    partitions: readonly StatusTarget[],
     options: StatusOptions,
   ): Promise<LeaderStatus[]> {
     const message = { body: { partitions, ...options }, blobs: [] };

@@ -2,6 +2,7 @@
 import type { AppendResult } from '#log';
 import type { ProtocolError, TopicPartition } from '#protocol';
 import type { Acks } from '../broker.js';
+import type { Requester } from '../requester.js';
 import type { LeaderCallLimits, LeaderCalls } from './leader-calls.js';
 
 export interface LeaderAppend extends TopicPartition {
@@ -9,6 +10,8 @@ export interface LeaderAppend extends TopicPartition {
   readonly acks: Acks;
   /** Batches that all have a producer id, in the order of their sequences, or all have none. */
   readonly batches: readonly Buffer[];
+  /** All who have a record in the batches; absent while authentication is off. */
+  readonly callers?: readonly Requester[];
 }
 
 /** The outcome of one batch. */

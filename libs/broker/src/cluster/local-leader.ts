@@ -6,7 +6,7 @@ import { RecordBatch } from '#log';
 import { ProtocolError } from '#protocol';
 import { NotLeaderError, type Partition, type PartitionTable } from '#replication';
 import type { Acks } from '../broker.js';
-import { notEnoughReplicas } from '../not-enough-replicas.js';
+import { notEnoughReplicasError } from '../not-enough-replicas.js';
 import type { BatchAppended, LeaderAppend, LeaderTransport } from './leader-transport.js';
 
 const OUT_OF_ORDER = 'OUT_OF_ORDER_SEQUENCE_NUMBER';
@@ -38,7 +38,7 @@ export class LocalLeader implements LeaderTransport {
     try {
       partition = this.#leader(append);
       const isRefused = append.acks === 'all' && !partition.hasEnoughReplicas();
-      if (isRefused) throw notEnoughReplicas(partition);
+      if (isRefused) throw notEnoughReplicasError(partition);
     } catch (error) {
       return Promise.reject(error);
     }

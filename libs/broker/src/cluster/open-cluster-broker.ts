@@ -6,7 +6,14 @@
  * brokers, watch them. Stop: write the buffered records, hand leaderships over, close the logs
  * cleanly.
  */
-import { type CoordinationStore, ProducerIds } from '#coordination';
+import {
+  type ClusterSecurity,
+  type CoordinationStore,
+  FEATURE_LEVEL,
+  ProducerIds,
+  type Registrant,
+  type RevocationPeers,
+} from '#coordination';
 import { LogManager } from '#log';
 import {
   Controller,
@@ -16,20 +23,28 @@ import {
   type PeerHandlers,
   type Peers,
   ReplicaManager,
+  type ReplicationCluster,
 } from '#replication';
+import type { DiskReserve } from '#runtime';
+import type { BrokerSecurity, TicketPeers } from '#security';
 import { type AssembledBroker, assembleBroker } from '../assemble-broker.js';
+import { DelayedRecords } from '../delayed-records.js';
 import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from '../local-broker-options.js';
 import { PartitionWriter } from '../partition-writer.js';
-import { assembleGroups } from './assemble-groups.js';
+import { assembleGroups, type GroupPartsSettings } from './assemble-groups.js';
 import { type ClusterStatusParts, clusterStatusOf } from './cluster-status.js';
+import { permittedPeerHandlers } from './forwarded-requests.js';
 import { groupHandlers } from './group-handlers.js';
 import { LeaderCalls } from './leader-calls.js';
 import { LeaderStatuses } from './leader-statuses.js';
 import { appendAtLeader } from './leader-transport.js';
+import { LeadershipCheck } from './leadership-check.js';
 import { LocalLeader } from './local-leader.js';
 import { PartitionAccess } from './partition-access.js';
 import { leaderHandlers } from './peer-handlers.js';
 import { ProduceSender } from './produce-sender.js';
+import { revocationHandlers, revocationPeers } from './revocation-calls.js';
+import { ticketHandlers, ticketPeers } from './ticket-calls.js';
 
 /** Settings of a broker's part in the cluster. Times in ms, sizes in bytes. */
 export interface ClusterBrokerSettings extends LocalBrokerSettings {
@@ -52,14 +67,29 @@ export interface ClusterBrokerSettings extends LocalBrokerSettings {
   readonly replicaFetchers: number;
 }
 
+/** The other brokers, as the security of this one calls them. */
+export type SecurityPeers = RevocationPeers & TicketPeers;
+
 /** The outside world of a broker of a cluster. */
 export interface ClusterBrokerPorts extends LocalBrokerPorts {
   /** Opens the coordination store, once the data directory is this process's. */
   readonly openStore: (logManager: LogManager) => Promise<CoordinationStore>;
+  /**
+   * Opens the keys, rules and revocations of this broker, which the caller closes before it closes
+   * the broker; absent while authentication is off.
+   */
+  readonly openSecurity?: (
+    store: CoordinationStore,
+    peers: SecurityPeers,
+    reserve: DiskReserve,
+  ) => Promise<BrokerSecurity<ClusterSecurity>>;
   readonly network: ClusterNetwork;
   /** Called when another process has this broker id: this one must end. */
   readonly onFenced: () => void;
 }
+
+/** The security of a registration. */
+type RegistrationSecurity = Required<Pick<Registrant, 'security' | 'securityFault'>>;
 
 /** The private side of a broker: how it calls others and is called. */
 export interface ClusterNetwork {
@@ -68,6 +98,8 @@ export interface ClusterNetwork {
   /** Begins to serve, and to call the brokers that the store names. */
   connect(store: CoordinationStore): Peers;
   serve(clusterUuid: string, handlers: PeerHandlers): void;
+  /** Returns the proofs of this broker, and the check of others; absent without a secret. */
+  security?(clusterUuid: string, dataDirUuid: string): RegistrationSecurity;
   /** Answers the calls in progress and ends all connections. */
   close(): Promise<void>;
 }
@@ -99,43 +131,50 @@ async function openOn(
   settings: ClusterBrokerSettings,
   ports: ClusterBrokerPorts,
 ): Promise<OpenBroker> {
-  const { brokerId, leaderWaitMs } = settings;
-  const { network, clock } = ports;
+  const { brokerId, leaderWaitMs, dataDir } = settings;
+  const { network, clock, fileSystem, logger, random, scheduler } = ports;
+  const loop = { clock, scheduler, random };
   const peers = checkedPeers(network.connect(store), ports);
-  const producerIds = await ProducerIds.open({ ...settings, ...ports });
-  const delayedFetchesMax = settings.longPollsMax;
-  const replicas = new ReplicaManager({
-    ...settings,
-    ...ports,
-    logManager,
-    delayedFetchesMax,
-    cluster: { store, peers, brokerEpoch: () => membership.brokerEpoch },
-  });
-  const leaders = new LeaderCalls({ ...settings, ...ports, store });
+  const producerIds = await ProducerIds.open({ fileSystem, clock, dataDir, brokerId });
+  const brokerEpoch = (): number => membership.brokerEpoch;
+  const cluster = { store, peers, brokerEpoch };
+  const replicas = replicaManagerOf(logManager, cluster, settings, ports);
+  const delayed = new DelayedRecords({ fileSystem, logger, replicas, settings });
+  const leaders = new LeaderCalls({ ...loop, store, brokerId });
   const isLeaseValid = (): boolean => membership.isLeaseValid;
   const localLeader = new LocalLeader({ replicas: replicas.table, isLeaseValid });
-  const sender = new ProduceSender({ ...settings, ...ports, peers });
+  const sender = new ProduceSender({ ...settings, peers, scheduler });
   const statuses = new LeaderStatuses({ store, replicas, peers, brokerId });
-  const access = { store, replicas, peers, leaders, clock, brokerId, leaderWaitMs };
+  const leadership = new LeadershipCheck({ store, replicas, brokerId, brokerEpoch });
+  const leading = { store, replicas, leaders, leadership, peers };
+  const { unpacker } = logManager;
+  const access = { ...leading, unpacker, delayed, clock, brokerId, leaderWaitMs };
   const partitions = new PartitionAccess(access);
   const transports = { leaders, local: localLeader, peer: (id: number) => sender.to(id) };
   const writer = new PartitionWriter({
-    ...settings,
     clock,
+    batchSizeBytes: settings.batchSizeBytes,
     nextProducerId: () => producerIds.next(),
     localLeader,
     appendAtLeader: (append, limits) => appendAtLeader(transports, append, limits),
     partitions,
   });
-  const leaderAccess = { replicas, leaders, statuses, partitions, peers };
-  const brokerEpoch = (): number => membership.brokerEpoch;
-  const groupOptions = { ...settings, ...ports, ...leaderAccess, brokerEpoch };
+  const groupOptions = {
+    ...leading,
+    ...loop,
+    ...groupSettingsOf(settings),
+    statuses,
+    partitions,
+    logger,
+    brokerEpoch,
+  };
   const assembled = assembleBroker(
     {
       logManager,
       store,
       producerIds,
       replicas,
+      delayed,
       writer,
       partitions,
       statusesOf: (targets, statusOptions) => statuses.of(targets, statusOptions),
@@ -144,26 +183,89 @@ async function openOn(
     settings,
     ports,
   );
+  const asked = securityPeers(peers, store, brokerId);
+  const security = await ports.openSecurity?.(store, asked, logManager.reserve);
   const membership = await joinCluster(logManager, store, settings, ports);
-  const { coordinators } = assembled;
-  const handlers = {
-    ...replicas.replication.handlers(),
-    ...leaderHandlers({ replicas, leader: localLeader, groups: coordinators }),
-    ...groupHandlers({ coordinators, replicas, store, scheduler: ports.scheduler }),
-  };
+  const served = { replicas, store, scheduler, leader: localLeader, leadership, delayed };
+  const handlers = handlersOf(served, assembled.coordinators, security);
   network.serve(store.clusterUuid, checkedPeerHandlers(handlers));
   await assembled.registry.open();
-  const controller = new Controller({ ...settings, ...ports, store });
+  if (security !== undefined) assembled.open.followSecurity(security.metadata);
+  const controller = controllerOf(store, settings, ports);
   const parts = { store, replicas, brokerId, membership, controller, leaders };
-  return memberOf(parts, assembled, settings, network);
+  return memberOf(parts, assembled, ports);
+}
+
+function securityPeers(peers: Peers, store: CoordinationStore, brokerId: number): SecurityPeers {
+  return { ...revocationPeers(peers, store, brokerId), ...ticketPeers(peers) };
+}
+
+function replicaManagerOf(
+  logManager: LogManager,
+  cluster: ReplicationCluster,
+  settings: ClusterBrokerSettings,
+  { clock, scheduler, random, logger }: ClusterBrokerPorts,
+): ReplicaManager {
+  return new ReplicaManager({
+    clock,
+    scheduler,
+    random,
+    logger,
+    logManager,
+    cluster,
+    brokerId: settings.brokerId,
+    delayedFetchesMax: settings.longPollsMax,
+    diskReadsMax: settings.diskReadsMax,
+    replicaLagTimeMaxMs: settings.replicaLagTimeMaxMs,
+    replicaFetchWaitMaxMs: settings.replicaFetchWaitMaxMs,
+    replicaFetchMaxBytes: settings.replicaFetchMaxBytes,
+    replicaFetchResponseMaxBytes: settings.replicaFetchResponseMaxBytes,
+    reassignmentBytesPerSecond: settings.reassignmentBytesPerSecond ?? 0,
+  });
+}
+
+/** Returns the settings that the parts for groups use. */
+function groupSettingsOf(settings: ClusterBrokerSettings): GroupPartsSettings {
+  return {
+    brokerId: settings.brokerId,
+    leaderWaitMs: settings.leaderWaitMs,
+    longPollsMax: settings.longPollsMax,
+    queueGroupsMax: settings.queueGroupsMax,
+    offsetMetadataBytesMax: settings.offsetMetadataBytesMax,
+  };
+}
+
+function controllerOf(
+  store: CoordinationStore,
+  { brokerId, leaseMs, preferredLeaderIntervalMs }: ClusterBrokerSettings,
+  { clock, scheduler, random, logger }: ClusterBrokerPorts,
+): Controller {
+  const loop = { clock, scheduler, random };
+  return new Controller({ ...loop, logger, store, brokerId, leaseMs, preferredLeaderIntervalMs });
+}
+
+/** Returns what this broker does for the other ones. */
+function handlersOf(
+  parts: Omit<Parameters<typeof leaderHandlers>[0], 'groups' | 'callers'>,
+  coordinators: AssembledBroker['coordinators'],
+  security: BrokerSecurity<ClusterSecurity> | undefined,
+): PeerHandlers {
+  const callers = security?.callers;
+  const handlers = {
+    ...parts.replicas.replication.handlers(),
+    ...leaderHandlers({ ...parts, callers, groups: coordinators }),
+    ...groupHandlers({ ...parts, coordinators }),
+    ...revocationHandlers(security?.metadata),
+    ...ticketHandlers(security?.tickets),
+  };
+  return permittedPeerHandlers(handlers, callers);
 }
 
 /** Returns the broker as a member of its cluster: with its status there, and its withdrawal. */
 function memberOf(
   parts: ClusterStatusParts,
   { open, close }: AssembledBroker,
-  settings: ClusterBrokerSettings,
-  network: ClusterNetwork,
+  ports: ClusterBrokerPorts,
 ): OpenBroker {
   const { store, membership, controller, leaders } = parts;
   const clusterStatus = () => (store.isShared ? clusterStatusOf(parts) : undefined);
@@ -172,7 +274,7 @@ function memberOf(
     status: () => ({ ...open.status(), cluster: clusterStatus() }),
     statusInSlices: async () => ({ ...(await open.statusInSlices()), cluster: clusterStatus() }),
     announce: async () => {
-      const url = settings.url();
+      const url = ports.url();
       if (url !== null) await membership.announce(url);
     },
     close: () =>
@@ -180,7 +282,7 @@ function memberOf(
         await controller.stop();
         await membership.withdraw();
         leaders.close();
-        await network.close();
+        await ports.network.close();
       }),
   };
 }
@@ -200,10 +302,12 @@ function joinCluster(
     leaseMs,
     registrant: () => ({
       id: brokerId,
-      url: settings.url(),
+      url: ports.url(),
       clusterUrl: ports.network.clusterUrl,
-      rack: settings.rack,
+      rack: settings.rack ?? null,
       dataDirUuid: store.dataDirUuid,
+      featureLevel: FEATURE_LEVEL,
+      ...ports.network.security?.(store.clusterUuid, store.dataDirUuid),
       mayLackRecords: settings.durability === 'os' && !logManager.wasClosedCleanly,
     }),
   });

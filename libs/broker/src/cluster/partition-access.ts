@@ -4,27 +4,39 @@
  * replica while it is in sync, up to the high watermark known here.
  */
 import type { CoordinationStore } from '#coordination';
-import type { OffsetRange } from '#log';
+import type { DueAnswer, DueQuestion } from '#groups';
+import type { BatchUnpacker, OffsetRange } from '#log';
 import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
 import type { PeerMessage, PeerMethod, Peers, ReplicaManager } from '#replication';
 import type { Clock } from '#runtime';
 import type { FetchRequest, FetchResult, ListedOffset, OffsetSpec } from '../broker.js';
+import type { DelayedRecords } from '../delayed-records.js';
+import type { Requester } from '../requester.js';
 import type { LeaderCalls } from './leader-calls.js';
 import { fetchAtLeader } from './leader-fetch.js';
+import type { LeadershipCheck } from './leadership-check.js';
 import { fetchedOf, fetchMessage } from './peer-messages.js';
 
 interface PartitionAccessOptions {
   readonly store: CoordinationStore;
   readonly replicas: ReplicaManager;
+  readonly delayed: DelayedRecords;
   readonly peers: Peers;
   readonly leaders: LeaderCalls;
+  readonly leadership: LeadershipCheck;
   readonly clock: Clock;
   readonly brokerId: number;
+  /** Unpacks the batches that other brokers answer. */
+  readonly unpacker: BatchUnpacker;
   /** Time that a client waits for a leader, in ms, in addition to its wait for records. */
   readonly leaderWaitMs: number;
 }
 
-/** Requests for one partition other than writes. See `Broker`. */
+/**
+ * Requests for one partition other than writes. See `Broker`.
+ *
+ * A request that is sent to the leader names its requester, about whom the leader decides again.
+ */
 export class PartitionAccess {
   readonly #options: PartitionAccessOptions;
 
@@ -32,20 +44,25 @@ export class PartitionAccess {
     this.#options = options;
   }
 
-  fetch(request: FetchRequest): Promise<FetchResult> {
-    if (!this.#isAnsweredHere(request)) return this.#fetchFromLeader(request);
+  fetch(request: FetchRequest, requester?: Requester): Promise<FetchResult> {
+    if (!this.#isAnsweredHere(request)) return this.#fetchFromLeader(request, requester);
     return this.#options.replicas.fetch(request, request).catch((error: unknown) => {
-      // The leader has the records that this replica cannot read, such as damaged ones.
-      if (!isUnavailable(error)) throw error;
-      return this.#fetchFromLeader(request);
+      // The leader has the records that this replica cannot read, such as damaged ones, and it
+      // confirms that a position does not exist.
+      if (!isAnsweredByLeader(error)) throw error;
+      return this.#fetchFromLeader(request, requester);
     });
   }
 
-  listOffset(target: TopicPartition, spec: OffsetSpec): Promise<ListedOffset> {
+  listOffset(
+    target: TopicPartition,
+    spec: OffsetSpec,
+    requester?: Requester,
+  ): Promise<ListedOffset> {
     const { replicas } = this.#options;
     return this.#call(target, {
       method: 'list-offset',
-      message: () => ({ body: { ...target, at: spec }, blobs: [] }),
+      message: () => ({ body: { ...target, at: spec, caller: requester }, blobs: [] }),
       here: () => {
         replicas.table.leaderOrThrow(target);
         return replicas.listOffset(target, spec);
@@ -54,24 +71,36 @@ export class PartitionAccess {
     });
   }
 
-  deleteRecords(target: TopicPartition, beforeOffset: Offset): Promise<Offset> {
-    const { replicas } = this.#options;
+  /** Lists delayed records that are due; see `DelayedIndex.list`. */
+  listDelayed(target: TopicPartition, question: DueQuestion): Promise<DueAnswer> {
+    const { delayed } = this.#options;
+    return this.#call(target, {
+      method: 'list-delayed',
+      message: () => ({ body: { ...target, question }, blobs: [] }),
+      here: () => delayed.list(target, question),
+      there: ({ body }) => body as DueAnswer,
+    });
+  }
+
+  deleteRecords(
+    target: TopicPartition,
+    beforeOffset: Offset,
+    requester?: Requester,
+  ): Promise<Offset> {
+    const { replicas, leadership } = this.#options;
     return this.#call(target, {
       method: 'delete-records',
-      message: () => ({ body: { ...target, beforeOffset }, blobs: [] }),
-      here: () => {
-        replicas.table.leaderOrThrow(target);
-        return replicas.deleteRecords(target, beforeOffset);
-      },
+      message: () => ({ body: { ...target, beforeOffset, caller: requester }, blobs: [] }),
+      here: () => leadership.atLeader(target, () => replicas.deleteRecords(target, beforeOffset)),
       there: ({ body }) => (body as { readonly logStartOffset: Offset }).logStartOffset,
     });
   }
 
-  acceptDataLoss(target: TopicPartition, lost: OffsetRange): Promise<void> {
+  acceptDataLoss(target: TopicPartition, lost: OffsetRange, requester?: Requester): Promise<void> {
     const { replicas } = this.#options;
     return this.#call(target, {
       method: 'give-up-lost-records',
-      message: () => ({ body: { ...target, lost }, blobs: [] }),
+      message: () => ({ body: { ...target, lost, caller: requester }, blobs: [] }),
       here: () => {
         replicas.table.leaderOrThrow(target);
         return replicas.acceptDataLoss(target, lost);
@@ -80,14 +109,14 @@ export class PartitionAccess {
     });
   }
 
-  #fetchFromLeader(request: FetchRequest): Promise<FetchResult> {
-    const { replicas } = this.#options;
+  #fetchFromLeader(request: FetchRequest, requester: Requester | undefined): Promise<FetchResult> {
+    const { replicas, leadership, unpacker } = this.#options;
     const { signal } = request;
     return this.#call(request, {
       method: 'fetch',
-      message: () => fetchMessage(request),
-      here: () => fetchAtLeader(replicas, request),
-      there: fetchedOf,
+      message: () => fetchMessage(request, requester),
+      here: () => fetchAtLeader(replicas, leadership, request),
+      there: (message) => fetchedOf(message, unpacker),
       waitMs: request.waitMs,
       ...(signal === undefined ? {} : { signal }),
     });
@@ -131,8 +160,9 @@ export class PartitionAccess {
   }
 }
 
-function isUnavailable(error: unknown): boolean {
-  return error instanceof ProtocolError && error.code === 'LEADER_NOT_AVAILABLE';
+function isAnsweredByLeader(error: unknown): boolean {
+  if (!(error instanceof ProtocolError)) return false;
+  return error.code === 'LEADER_NOT_AVAILABLE' || error.code === 'OFFSET_OUT_OF_RANGE';
 }
 
 /** A request that is done here or sent to the leader. */

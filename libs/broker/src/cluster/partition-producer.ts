@@ -9,9 +9,7 @@
  * Overlap: one send is unresolved at a time, so `next` must not overlap with itself.
  */
 import type { BatchProducer } from '#log';
-
-/** Sequences are int32 and continue at 0 after the last one. */
-const SEQUENCES = 2 ** 31;
+import { sequenceAfter } from '#producer';
 
 export class PartitionProducer {
   readonly #nextProducerId: () => Promise<number>;
@@ -35,7 +33,7 @@ export class PartitionProducer {
 
   /** Advances the sequence past records that are in the log. */
   advance(records: number): void {
-    this.#nextSequence = (this.#nextSequence + records) % SEQUENCES;
+    this.#nextSequence = sequenceAfter(this.#nextSequence, records);
   }
 
   /** Continues under a new producer id: batches of the old one may or may not be in the log. */

@@ -1,12 +1,46 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { BatchUnpacker, RECORD_BATCH_HEADER_BYTES } from '#log';
 import { ProtocolError } from '#protocol';
-import { NotLeaderError, type PeerMessage } from '#replication';
+import { MalformedPeerMessageError, NotLeaderError, type PeerMessage } from '#replication';
+import type { Requester } from '../requester.js';
 import {
   type AppendAnswer,
   appendAnswersMessage,
   appendAnswersOf,
   fetchedOf,
+  produceMessage,
+  produceOf,
 } from './peer-messages.js';
+
+describe('a produce call', () => {
+  const append = { topic: 'orders', topicId: 'id', partition: 0, acks: 'all' } as const;
+
+  it('brings the callers of each append, and each caller once', () => {
+    const credential = { kind: 'token' } as const;
+    const [ada, eve] = ['user:ada', 'user:eve'].map((principal): Requester => {
+      return { principal, groups: [], isSuperUser: false, credential, expiresAtMs: null };
+    }) as [Requester, Requester];
+    const appends = [[ada], [eve, ada], ['broker' as const]].map((callers, index) => {
+      return { ...append, batches: [Buffer.from([index])], callers };
+    });
+    const message = overTheWire(produceMessage(appends));
+    expect((message.body as { readonly callers: object[] }).callers).toEqual([ada, eve, 'broker']);
+    expect(produceOf(message)).toEqual(appends);
+  });
+
+  it('without authentication names nobody', () => {
+    const appends = [{ ...append, batches: [Buffer.from('batch')] }];
+    const message = overTheWire(produceMessage(appends));
+    expect(Object.keys(message.body as object)).toEqual(['appends']);
+    expect(produceOf(message)).toEqual(appends);
+  });
+
+  it('with a place outside of its list of callers is malformed', () => {
+    const body = { appends: [{ ...append, batches: 0, callers: [0] }] };
+    expect(() => produceOf({ body, blobs: [] })).toThrow(MalformedPeerMessageError);
+  });
+});
 
 describe('the answer to a produce call', () => {
   it('brings results, refusals and the fault of a broker that does not lead', () => {
@@ -63,13 +97,26 @@ it('bytes that are no whole record batch are refused as a fetch result', () => {
   const longerThanItSays = Buffer.alloc(100);
   // The length that a batch of 99 bytes declares, at its place.
   longerThanItSays.writeInt32BE(99 - 12, 8);
-  const refused = (bytes: Buffer) => () => fetchedOf({ body, blobs: [bytes] });
+  const refused = (bytes: Buffer) => () => fetchedOf({ body, blobs: [bytes] }, new BatchUnpacker());
   const error = { code: 'CORRUPT_MESSAGE' };
   expect(refused(Buffer.alloc(100))).toThrow(expect.objectContaining(error));
   const message = 'Another broker sent bytes that are not a record batch.';
   for (const bytes of [longerThanItSays, Buffer.alloc(3)]) {
     expect(refused(bytes)).toThrow(expect.objectContaining({ ...error, message }));
   }
+});
+
+it('batches of a fetch result unpack within the bound of the broker that asked', async () => {
+  const body = { highWatermark: 1, logStartOffset: 0, logEndOffset: 1, leaderEpoch: 0 };
+  const filler = Buffer.alloc(5000);
+  const packed = Buffer.concat([Buffer.alloc(RECORD_BATCH_HEADER_BYTES), gzipSync(filler)]);
+  packed.writeInt32BE(packed.length - 12, 8);
+  // Magic 2, and the attribute of gzip.
+  packed.writeUInt8(2, 16);
+  packed.writeInt16BE(1, 21);
+  const [batch] = fetchedOf({ body, blobs: [packed] }, new BatchUnpacker(4000)).batches;
+  const bound = 'SLUICE_UNPACKED_BATCH_BYTES_MAX';
+  await expect(batch?.recordsPiecesOnThread()).rejects.toMatchObject({ bound });
 });
 
 /** The answers as the caller reads them, after a way through JSON. */
@@ -81,4 +128,8 @@ function sent(answers: readonly AppendAnswer[]): AppendAnswer[] {
 
 function errorOf(answer: AppendAnswer | undefined): unknown {
   return answer?.appended === undefined ? answer?.error : undefined;
+}
+
+function overTheWire({ body, blobs }: PeerMessage): PeerMessage {
+  return { body: JSON.parse(JSON.stringify(body)) as unknown, blobs };
 }

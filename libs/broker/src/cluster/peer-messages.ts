@@ -2,30 +2,61 @@
  * The bodies of the peer methods by which brokers forward what clients ask. The listener has
  * checked who calls, and PEER_CALLS of libs/replication that a request has the shape of its call.
  */
-import { type AppendResult, batchSizeAt, RecordBatch } from '#log';
+import { type AppendResult, type BatchUnpacker, batchSizeAt, RecordBatch } from '#log';
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
-import { NotLeaderError, type PeerMessage } from '#replication';
+import { MalformedPeerMessageError, NotLeaderError, type PeerMessage } from '#replication';
 import type { FetchRequest, FetchResult } from '../broker.js';
+import type { Requester } from '../requester.js';
 import type { BatchAppended, LeaderAppend } from './leader-transport.js';
 
 /** An append as JSON: its batches are the next `batches` blobs. */
-interface AppendBody extends Omit<LeaderAppend, 'batches'> {
+interface AppendBody extends Omit<LeaderAppend, 'batches' | 'callers'> {
   readonly batches: number;
+  /** Places of its callers in the list of the call. */
+  readonly callers?: readonly number[];
+}
+
+/** The body of a produce call. */
+interface ProduceBody {
+  readonly appends: readonly AppendBody[];
+  /** The callers of all appends, each once; absent while authentication is off. */
+  readonly callers?: readonly Requester[];
 }
 
 export function produceMessage(appends: readonly LeaderAppend[]): PeerMessage {
-  const bodies = appends.map(({ topic, topicId, partition, acks, batches }): AppendBody => {
-    return { topic, topicId, partition, acks, batches: batches.length };
+  const places = new Map<Requester, number>();
+  const placeOf = (caller: Requester): number => {
+    const place = places.get(caller) ?? places.size;
+    places.set(caller, place);
+    return place;
+  };
+  const bodies = appends.map((append): AppendBody => {
+    const { topic, topicId, partition, acks, batches, callers } = append;
+    const body = { topic, topicId, partition, acks, batches: batches.length };
+    return callers === undefined ? body : { ...body, callers: callers.map(placeOf) };
   });
-  return { body: { appends: bodies }, blobs: appends.flatMap(({ batches }) => batches) };
+  const blobs = appends.flatMap(({ batches }) => batches);
+  if (places.size === 0) return { body: { appends: bodies }, blobs };
+  return { body: { appends: bodies, callers: [...places.keys()] }, blobs };
 }
 
 export function produceOf({ body, blobs }: PeerMessage): LeaderAppend[] {
   let position = 0;
-  return (body as { readonly appends: readonly AppendBody[] }).appends.map((append) => {
+  const { appends, callers = [] } = body as ProduceBody;
+  return appends.map(({ callers: places, ...append }) => {
     const batches = blobs.slice(position, position + append.batches);
     position += append.batches;
-    return { ...append, batches };
+    if (places === undefined) return { ...append, batches };
+    return { ...append, batches, callers: callersAt(places, callers) };
+  });
+}
+
+/** @throws MalformedPeerMessageError for a place outside of the list */
+function callersAt(places: readonly number[], callers: readonly Requester[]): Requester[] {
+  return places.map((place) => {
+    const caller = callers[place];
+    if (caller !== undefined) return caller;
+    throw new MalformedPeerMessageError('an append of a produce call names no caller of its list');
   });
 }
 
@@ -124,11 +155,12 @@ type FetchBody = Pick<
   | 'mayBeBehind'
 >;
 
-export function fetchMessage(request: FetchRequest): PeerMessage {
+/** @param requester undefined while authentication is off */
+export function fetchMessage(request: FetchRequest, requester?: Requester): PeerMessage {
   const { topic, partition, offset, maxBytes, minBytes, waitMs } = request;
   const { leaderEpoch, isFeed, mayBeBehind } = request;
   const position = { topic, partition, offset, leaderEpoch };
-  const body = { ...position, maxBytes, minBytes, waitMs, isFeed, mayBeBehind };
+  const body = { ...position, maxBytes, minBytes, waitMs, isFeed, mayBeBehind, caller: requester };
   return { body, blobs: [] };
 }
 
@@ -147,11 +179,14 @@ export function fetchedMessage({ batches, ...body }: FetchResult): PeerMessage {
   return { body, blobs: batches.map(({ bytes }) => bytes) };
 }
 
-/** @throws ProtocolError CORRUPT_MESSAGE on bytes that are not a whole batch */
-export function fetchedOf({ body, blobs }: PeerMessage): FetchResult {
+/**
+ * @param unpacker unpacks the batches
+ * @throws ProtocolError CORRUPT_MESSAGE on bytes that are not a whole batch
+ */
+export function fetchedOf({ body, blobs }: PeerMessage, unpacker: BatchUnpacker): FetchResult {
   const { highWatermark, logStartOffset, logEndOffset, leaderEpoch } = body as FetchedBody;
   const batches = blobs.map((bytes) => {
-    if (batchSizeAt(bytes, 0) === bytes.length) return new RecordBatch(bytes);
+    if (batchSizeAt(bytes, 0) === bytes.length) return new RecordBatch(bytes, unpacker);
     throw new ProtocolError(
       'CORRUPT_MESSAGE',
       'Another broker sent bytes that are not a record batch.',

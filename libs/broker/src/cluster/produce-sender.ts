@@ -7,6 +7,7 @@
  * of one partition must not overlap; the caller waits for each. Appends that share a call are
  * answered together, when the slowest is done.
  */
+import { BrokerLanes, type LaneWaiter } from '#producer';
 import type { Peers } from '#replication';
 import type { Scheduler } from '#runtime';
 import type { BatchAppended, LeaderAppend, LeaderTransport } from './leader-transport.js';
@@ -30,20 +31,22 @@ interface QueuedAppend {
   readonly reject: (error: unknown) => void;
 }
 
-interface Lane {
+/** Appends to one broker that wait for a call. */
+interface BrokerQueue extends LaneWaiter {
   readonly brokerId: number;
   queued: QueuedAppend[];
-  inFlight: number;
   /** True from when a flush is asked for until it begins. */
   isFlushDue: boolean;
 }
 
 export class ProduceSender {
   readonly #options: ProduceSenderOptions;
-  readonly #lanes = new Map<number, Lane>();
+  readonly #lanes: BrokerLanes;
+  readonly #queues = new Map<number, BrokerQueue>();
 
   constructor(options: ProduceSenderOptions) {
     this.#options = options;
+    this.#lanes = new BrokerLanes(options.forwardsInFlightMax);
   }
 
   /** Another broker as a leader: rejects as `LocalLeader.append` does there. */
@@ -59,37 +62,43 @@ export class ProduceSender {
     return new Promise((resolve, reject) => {
       let sizeBytes = 0;
       for (const batch of append.batches) sizeBytes += batch.length;
-      const lane = this.#laneOf(brokerId);
-      lane.queued.push({ append, sizeBytes, timeoutMs, resolve, reject });
-      this.#flushSoon(lane);
+      const queue = this.#queueOf(brokerId);
+      queue.queued.push({ append, sizeBytes, timeoutMs, resolve, reject });
+      this.#flushSoon(queue);
     });
   }
 
-  #laneOf(brokerId: number): Lane {
-    const existing = this.#lanes.get(brokerId);
+  #queueOf(brokerId: number): BrokerQueue {
+    const existing = this.#queues.get(brokerId);
     if (existing !== undefined) return existing;
-    const lane = { brokerId, queued: [], inFlight: 0, isFlushDue: false };
-    this.#lanes.set(brokerId, lane);
-    return lane;
+    const queue: BrokerQueue = {
+      brokerId,
+      queued: [],
+      isFlushDue: false,
+      pump: () => {
+        if (queue.queued.length > 0) this.#flushSoon(queue);
+      },
+    };
+    this.#queues.set(brokerId, queue);
+    return queue;
   }
 
-  #flushSoon(lane: Lane): void {
-    const { scheduler, forwardsInFlightMax } = this.#options;
-    if (lane.isFlushDue || lane.inFlight >= forwardsInFlightMax) return;
-    lane.isFlushDue = true;
-    scheduler.soon(() => {
-      lane.isFlushDue = false;
-      if (lane.queued.length > 0) void this.#send(lane, takeCall(lane));
-      if (lane.queued.length > 0) this.#flushSoon(lane);
+  #flushSoon(queue: BrokerQueue): void {
+    if (queue.isFlushDue || !this.#lanes.hasRoom(queue.brokerId, queue)) return;
+    queue.isFlushDue = true;
+    this.#options.scheduler.soon(() => {
+      queue.isFlushDue = false;
+      if (queue.queued.length > 0) void this.#send(queue, takeCall(queue));
+      if (queue.queued.length > 0) this.#flushSoon(queue);
     });
   }
 
-  async #send(lane: Lane, call: readonly QueuedAppend[]): Promise<void> {
-    lane.inFlight += 1;
+  async #send({ brokerId }: BrokerQueue, call: readonly QueuedAppend[]): Promise<void> {
+    this.#lanes.begin(brokerId);
     try {
       const message = produceMessage(call.map(({ append }) => append));
       const timeoutMs = Math.max(...call.map((part) => part.timeoutMs));
-      const answer = await this.#options.peers.call(lane.brokerId, 'produce', message, {
+      const answer = await this.#options.peers.call(brokerId, 'produce', message, {
         timeoutMs,
       });
       for (const [index, result] of appendAnswersOf(answer, call.length).entries()) {
@@ -99,20 +108,19 @@ export class ProduceSender {
     } catch (error) {
       for (const part of call) part.reject(error);
     } finally {
-      lane.inFlight -= 1;
-      if (lane.queued.length > 0) this.#flushSoon(lane);
+      this.#lanes.end(brokerId);
     }
   }
 }
 
 /** Takes from the front of the queue what fits into one call. */
-function takeCall(lane: Lane): QueuedAppend[] {
+function takeCall(queue: BrokerQueue): QueuedAppend[] {
   let sizeBytes = 0;
   let count = 0;
-  for (const queued of lane.queued) {
+  for (const queued of queue.queued) {
     if (count > 0 && sizeBytes + queued.sizeBytes > CALL_BYTES_MAX) break;
     sizeBytes += queued.sizeBytes;
     count += 1;
   }
-  return lane.queued.splice(0, count);
+  return queue.queued.splice(0, count);
 }

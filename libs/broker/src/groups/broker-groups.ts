@@ -4,25 +4,35 @@
  *
  * Overlap: calls may overlap; requests of one group are ordered by its coordinator.
  */
-import type { GroupConfigEntry, GroupSnapshot, MemberCommit } from '#groups';
-import { assertCommits, type TopicDirectory } from '#groups';
+import type {
+  GroupConfigEntry,
+  GroupSnapshot,
+  MemberCommit,
+  OffsetCommit,
+  PartitionSnapshot,
+  TopicDirectory,
+} from '#groups';
 import { ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
 import type { Random, Scheduler } from '#runtime';
 import type { ListedOffset, OffsetSpec } from '../broker.js';
 import type { CoordinatorCalls } from '../cluster/coordinator-calls.js';
 import type { GroupHeartbeats } from '../cluster/group-heartbeats.js';
 import type { GroupWatcher } from '../cluster/group-watcher.js';
-import type { LeaderStatus } from '../leader-status.js';
+import type { LeaderStatus, StatusTarget } from '../leader-status.js';
 import type { GroupOffsets } from '../log-broker.js';
+import type { Requester } from '../requester.js';
+import type { BrokerQueues } from './broker-queues.js';
 import { ConnectedMembers } from './connected-members.js';
-import { offsetMove, resetPartitions } from './group-offset-reset.js';
+import { chosenPartitions, offsetMoves } from './group-offset-reset.js';
 import type {
   GroupConfigsDescription,
   GroupDescription,
   GroupList,
   GroupListRequest,
+  GroupPartitionDescription,
   Groups,
   JoinRequest,
+  MemberHeartbeatState,
   MemberPollRequest,
   MemberRecords,
   MemberState,
@@ -33,40 +43,65 @@ import type {
   QueueRecords,
 } from './groups.js';
 import { type MemberPolls, memberState } from './member-polls.js';
+import { resetsOfNextPoll } from './position-resets.js';
 import { acknowledge } from './queue-acks.js';
+import type { QueueFeeds } from './queue-feeds.js';
 import type { QueuePolls } from './queue-polls.js';
-
-/** Names of queue groups that are remembered. */
-const QUEUE_GROUPS_MAX = 10_000;
+import type { Queues } from './queues.js';
 
 interface BrokerGroupsOptions {
   readonly calls: CoordinatorCalls;
   readonly offsets: GroupOffsets;
   readonly polls: MemberPolls;
   readonly queuePolls: QueuePolls;
+  readonly queues: BrokerQueues;
+  readonly queueFeeds: QueueFeeds;
   readonly heartbeats: GroupHeartbeats;
   readonly watcher: GroupWatcher;
   readonly scheduler: Scheduler;
   readonly brokerEpoch: () => number;
   readonly topics: TopicDirectory;
   readonly statusesOf: (
-    partitions: readonly TopicPartition[],
+    partitions: readonly StatusTarget[],
   ) => Promise<ReadonlyMap<string, LeaderStatus>>;
-  readonly listOffset: (target: TopicPartition, at: OffsetSpec) => Promise<ListedOffset>;
+  readonly listOffset: (
+    target: TopicPartition,
+    at: OffsetSpec,
+    requester: Requester | undefined,
+  ) => Promise<ListedOffset>;
   readonly random: Random;
-  /** UTF-8 bytes of one offset's metadata. */
-  readonly offsetMetadataBytesMax: number;
+  /** See `assertCommitsAtLeaders`. */
+  readonly assertCommits: (offsets: readonly OffsetCommit[]) => Promise<void>;
+  /** Names of queue groups that are remembered; 10,000 by default. */
+  readonly queueGroupsMax?: number | undefined;
+  /** Requester of all requests; undefined while authentication is off. */
+  readonly requester?: Requester;
 }
 
 export class BrokerGroups implements Groups {
   readonly members: ConnectedMembers;
+  readonly queues: Queues;
   readonly #options: BrokerGroupsOptions;
   /** Groups that were in queue mode when they were last asked for. */
-  readonly #queueGroups = new Set<string>();
+  readonly #queueGroups: Set<string>;
 
-  constructor(options: BrokerGroupsOptions) {
+  /** @param queueGroups shared by the views of all requesters */
+  constructor(options: BrokerGroupsOptions, queueGroups = new Set<string>()) {
     this.#options = options;
+    this.#queueGroups = queueGroups;
+    this.queues = options.queues;
     this.members = new ConnectedMembers({ ...options, groups: this });
+  }
+
+  /** Number of groups that are remembered to be in queue mode. */
+  get queueGroupCount(): number {
+    return this.#queueGroups.size;
+  }
+
+  as(requester: Requester): BrokerGroups {
+    const { calls, queues } = this.#options;
+    const own = { calls: calls.as(requester), queues: queues.as(requester), requester };
+    return new BrokerGroups({ ...this.#options, ...own }, this.#queueGroups);
   }
 
   async join(group: string, request: JoinRequest): Promise<MemberState> {
@@ -77,17 +112,25 @@ export class BrokerGroups implements Groups {
     return memberState(await calls.call('join', { group, request: { ...request, memberId } }));
   }
 
-  async heartbeat(group: string, memberId: string, generation?: number): Promise<MemberState> {
+  async heartbeat(
+    group: string,
+    memberId: string,
+    generation?: number,
+  ): Promise<MemberHeartbeatState> {
+    const { calls, statusesOf } = this.#options;
     const request = { group, memberId, generation: generation ?? null };
-    return memberState(await this.#options.calls.call('heartbeat', request));
+    const view = await calls.call('heartbeat', request);
+    const resets = resetsOfNextPoll(view, await statusesOf(view.assignment));
+    return { ...memberState(view), resets };
   }
 
   async poll(
     group: string,
     memberId: string,
-    request: MemberPollRequest,
+    asked: MemberPollRequest,
   ): Promise<MemberRecords | QueueRecords> {
-    const { polls, queuePolls } = this.#options;
+    const { polls, queuePolls, requester } = this.#options;
+    const request = { ...asked, requester };
     if (this.#queueGroups.has(group)) {
       try {
         return await queuePolls.poll(group, memberId, request);
@@ -117,20 +160,16 @@ export class BrokerGroups implements Groups {
   /** The oldest name is forgotten first; a forgotten group costs one call more. */
   #rememberQueue(group: string): void {
     this.#queueGroups.add(group);
+    const { queueGroupsMax = 10_000 } = this.#options;
     for (const oldest of this.#queueGroups) {
-      if (this.#queueGroups.size <= QUEUE_GROUPS_MAX) break;
+      if (this.#queueGroups.size <= queueGroupsMax) break;
       this.#queueGroups.delete(oldest);
     }
   }
 
   async commitAsMember(commit: MemberCommit): Promise<void> {
-    const { calls, topics, statusesOf, offsetMetadataBytesMax } = this.#options;
-    const known = await statusesOf(commit.offsets);
-    assertCommits(commit.offsets, {
-      topics,
-      boundsOf: (target) => known.get(topicPartitionName(target)),
-      offsetMetadataBytesMax,
-    });
+    const { calls, assertCommits } = this.#options;
+    await assertCommits(commit.offsets);
     await calls.call('commitAsMember', commit);
   }
 
@@ -171,45 +210,30 @@ export class BrokerGroups implements Groups {
   }
 
   async resetOffsets(group: string, request: OffsetResetRequest): Promise<OffsetMove[]> {
-    const { offsets: kept, topics } = this.#options;
+    const { offsets: kept, topics, statusesOf, requester } = this.#options;
     const { topic, dryRun } = request;
-    const partitions = resetPartitions(request, topics.topic(topic)?.partitionCount);
-    const committed = await kept.committed(group, topic);
+    const partitions = chosenPartitions(request, topics.topic(topic)?.partitionCount, 'reset');
+    const committed = await kept.committed(group, topic, requester);
     const known = new Map(committed.map(({ partition, offset }) => [partition, offset]));
     const targets = partitions.map((partition) => ({ topic, partition }));
-    const moves = await this.#moves(request, targets, known);
+    const moves = await offsetMoves(request, targets, known, {
+      statusesOf,
+      listOffset: (target, at) => this.#options.listOffset(target, at, requester),
+    });
     if (dryRun) {
       await this.#assertNoMembers(group);
       return moves;
     }
     const offsets = moves.map(({ partition, to }) => ({ topic, partition, offset: to }));
-    await kept.commit(group, offsets);
+    try {
+      await kept.commit(group, offsets, requester);
+    } catch (error) {
+      if (!isOfOtherMode(error)) throw error;
+      const topicId = topics.topic(topic)?.id ?? '';
+      const targets = offsets.map((one) => ({ ...one, topicId }));
+      await this.#options.calls.call('resetQueue', { group, targets });
+    }
     return moves;
-  }
-
-  async #moves(
-    { topic, to }: OffsetResetRequest,
-    targets: readonly TopicPartition[],
-    committed: ReadonlyMap<number, number | null>,
-  ): Promise<OffsetMove[]> {
-    const { statusesOf, listOffset } = this.#options;
-    const statuses = await statusesOf(targets);
-    return Promise.all(
-      targets.map(async (target) => {
-        const status = statuses.get(topicPartitionName(target));
-        if (status === undefined) throw noLeader(target);
-        const { logStartOffset, highWatermark } = status;
-        const isByTime = typeof to === 'object' && 'timestampMs' in to;
-        const listed = isByTime ? await listOffset(target, to) : undefined;
-        return offsetMove(topic, to, {
-          partition: target.partition,
-          committed: committed.get(target.partition) ?? null,
-          logStartOffset,
-          highWatermark,
-          ...(listed === undefined ? {} : { atTimestamp: listed.offset }),
-        });
-      }),
-    );
   }
 
   /** @throws ProtocolError NON_EMPTY_GROUP */
@@ -240,21 +264,45 @@ function configsOf(entries: readonly GroupConfigEntry[]): GroupConfigsDescriptio
   };
 }
 
+/** Records that a group is not done with; null while that is not known. */
+function lagOf(
+  { offset, queue }: PartitionSnapshot,
+  highWatermark: number | undefined,
+): number | null {
+  if (offset === null || highWatermark === undefined) return null;
+  if (queue === null) return Math.max(0, highWatermark - offset);
+  const { available, acquired, delayed, archiving, scanOffset } = queue;
+  return available + acquired + delayed + archiving + Math.max(0, highWatermark - scanOffset);
+}
+
+/** Numbers of records of a queue; null for other groups, and while they are not known. */
+function queueCounts(
+  { queue }: PartitionSnapshot,
+  highWatermark: number | undefined,
+): Pick<GroupPartitionDescription, 'available' | 'acquired' | 'delayed'> {
+  if (queue === null) return { available: null, acquired: null, delayed: null };
+  const { available, acquired, delayed, scanOffset } = queue;
+  // Records that were not looked at yet wait for a member, too.
+  const isKnown = highWatermark !== undefined;
+  const behind = isKnown ? available + Math.max(0, highWatermark - scanOffset) : null;
+  return { available: behind, acquired, delayed };
+}
+
 function describe(
   snapshot: GroupSnapshot,
   statuses: ReadonlyMap<string, LeaderStatus>,
   coordinator: number | null,
 ): GroupDescription {
   const lags = new Map<string, number | null>();
-  const partitions = snapshot.partitions.map(({ topic, partition, offset, owner }) => {
+  const partitions = snapshot.partitions.map((one) => {
+    const { topic, partition, offset, owner } = one;
     const name = topicPartitionName({ topic, partition });
     const highWatermark = statuses.get(name)?.highWatermark;
-    const isKnown = offset !== null && highWatermark !== undefined;
-    const lag = isKnown ? Math.max(0, highWatermark - offset) : null;
+    const lag = lagOf(one, highWatermark);
     lags.set(name, lag);
-    return { topic, partition, offset, lag, owner };
+    return { topic, partition, offset, lag, owner, ...queueCounts(one, highWatermark) };
   });
-  const lagOf = (targets: readonly TopicPartition[]): number | null =>
+  const sumOf = (targets: readonly TopicPartition[]): number | null =>
     sum(targets.map((target) => lags.get(topicPartitionName(target)) ?? null));
   const { group, mode, state, generation } = snapshot;
   return {
@@ -263,9 +311,10 @@ function describe(
     state,
     coordinator,
     generation,
-    members: snapshot.members.map((member) => ({ ...member, lag: lagOf(member.assignment) })),
+    members: snapshot.members.map((member) => ({ ...member, lag: sumOf(member.assignment) })),
     partitions,
-    lag: lagOf(partitions),
+    lag: sumOf(partitions),
+    deadLetters: snapshot.deadLetters,
   };
 }
 
@@ -277,12 +326,4 @@ function sum(numbers: readonly (number | null)[]): number | null {
     total += number;
   }
   return total;
-}
-
-function noLeader({ topic, partition }: TopicPartition): ProtocolError {
-  return new ProtocolError(
-    'LEADER_NOT_AVAILABLE',
-    `Nothing was reset: partition ${partition} of topic "${topic}" has no leader at present.`,
-    { retryAfterMs: 1000 },
-  );
 }

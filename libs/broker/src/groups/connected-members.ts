@@ -3,30 +3,26 @@ import type { Scheduler } from '#runtime';
 import type { CoordinatorCalls } from '../cluster/coordinator-calls.js';
 import type { GroupHeartbeats } from '../cluster/group-heartbeats.js';
 import type { GroupWatcher } from '../cluster/group-watcher.js';
+import type { Requester } from '../requester.js';
+import { followGroup } from './followed-watch.js';
 import type { GroupMembers, MemberHeartbeat, MemberJoin } from './group-members.js';
 import type { Groups } from './groups.js';
+import type { QueueFeeds } from './queue-feeds.js';
+import type { QueueDelivering, QueueReceiver } from './queue-receiver.js';
 
 interface ConnectedMembersOptions {
   readonly calls: CoordinatorCalls;
   readonly heartbeats: GroupHeartbeats;
   readonly watcher: GroupWatcher;
-  readonly groups: Pick<Groups, 'commitAsMember' | 'leave'>;
+  readonly groups: Pick<Groups, 'commitAsMember'>;
+  readonly queueFeeds: QueueFeeds;
   readonly topics: TopicDirectory;
   /** Epoch of this process, whose end is the end of its connections. */
   readonly brokerEpoch: () => number;
   readonly scheduler: Scheduler;
+  /** Undefined while authentication is off: members belong to everybody then. */
+  readonly requester?: Requester;
 }
-
-/** A watch that follows the coordinator of its group. */
-interface FollowedWatch {
-  readonly group: string;
-  readonly onChange: () => void;
-  coordinator: number | null;
-  end: () => void;
-}
-
-/** Time after which a group without a coordinator is looked at again, in ms. */
-const RETRY_MS = 100;
 
 /**
  * The members whose connections this broker has, at whichever broker their groups are coordinated.
@@ -40,16 +36,19 @@ export class ConnectedMembers implements GroupMembers {
     this.#options = options;
   }
 
-  async join(group: string, request: MemberJoin): Promise<MemberView> {
-    const { calls, topics, brokerEpoch } = this.#options;
+  async join(group: string, join: MemberJoin): Promise<MemberView> {
+    const { calls, topics, brokerEpoch, requester } = this.#options;
+    const { caller, ...request } = join;
     await topics.ensureOffsetsTopic();
-    return calls.call('join', { group, request, brokerEpoch: brokerEpoch() });
+    const call = { group, request, brokerEpoch: brokerEpoch() };
+    const isOwned = caller !== undefined && requester !== undefined;
+    return calls.call('join', isOwned ? { ...call, caller } : call);
   }
 
   heartbeats(heartbeats: readonly MemberHeartbeat[]): readonly Promise<MemberView>[] {
     const brokerEpoch = this.#options.brokerEpoch();
     return this.#options.heartbeats.send(
-      heartbeats.map((heartbeat) => ({ ...heartbeat, brokerEpoch })),
+      heartbeats.map((heartbeat) => ({ ...heartbeat, brokerEpoch, caller: 'broker' })),
     );
   }
 
@@ -57,30 +56,15 @@ export class ConnectedMembers implements GroupMembers {
     return this.#options.groups.commitAsMember(commit);
   }
 
-  leave(group: string, memberId: string): Promise<void> {
-    return this.#options.groups.leave(group, memberId);
+  async leave(group: string, memberId: string, isBroken = false): Promise<void> {
+    await this.#options.calls.call('leave', { group, memberId, isBroken });
   }
 
   watch(group: string, onChange: () => void): () => void {
-    let isEnded = false;
-    const watch: FollowedWatch = { group, onChange, coordinator: null, end: () => undefined };
-    const follow = (): void => {
-      if (isEnded) return;
-      const coordinator = this.#options.calls.coordinatorOf(group);
-      if (coordinator === null) this.#options.scheduler.after(RETRY_MS, changed);
-      if (coordinator === watch.coordinator) return;
-      watch.end();
-      watch.coordinator = coordinator;
-      watch.end = this.#options.watcher.watch(group, changed);
-    };
-    const changed = (): void => {
-      follow();
-      if (!isEnded) onChange();
-    };
-    follow();
-    return () => {
-      isEnded = true;
-      watch.end();
-    };
+    return followGroup(this.#options, group, onChange);
+  }
+
+  receiveQueue(group: string, receiver: QueueReceiver): QueueDelivering {
+    return this.#options.queueFeeds.open(group, receiver);
   }
 }

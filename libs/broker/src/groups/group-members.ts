@@ -2,7 +2,10 @@
  * The part of the `Broker` port for members whose connections this broker has: a transport sends
  * their heartbeats for as long as their connections are open.
  */
+
 import type { JoinRequest, MemberCommit, MemberView } from '#groups';
+import type { Caller } from '#security';
+import type { QueueDelivering, QueueReceiver } from './queue-receiver.js';
 
 export type {
   MemberCommit,
@@ -19,7 +22,11 @@ export interface MemberHeartbeat {
 }
 
 /** A join with the id that the transport gave the member. */
-export type MemberJoin = JoinRequest & { readonly memberId: string };
+export type MemberJoin = JoinRequest & {
+  readonly memberId: string;
+  /** The client, to whose principal the member belongs; not used while authentication is off. */
+  readonly caller?: Caller;
+};
 
 export interface GroupMembers {
   /** See `Groups.join`. Repeating a join changes nothing. */
@@ -31,8 +38,13 @@ export interface GroupMembers {
   heartbeats(heartbeats: readonly MemberHeartbeat[]): readonly Promise<MemberView>[];
   /** See `Groups.commitAsMember`. */
   commitAsMember(commit: MemberCommit): Promise<void>;
-  /** See `Groups.leave`. */
-  leave(group: string, memberId: string): Promise<void>;
+  /**
+   * See `Groups.leave`.
+   * @param isBroken true when the member's connection broke: deliveries of a queue to it count
+   */
+  leave(group: string, memberId: string, isBroken?: boolean): Promise<void>;
+  /** Begins to deliver records of a queue to a member that has joined. */
+  receiveQueue(group: string, receiver: QueueReceiver): QueueDelivering;
   /**
    * Calls back when the assignment of a group may have changed, or its coordinator moved.
    * @returns a function that ends the watch

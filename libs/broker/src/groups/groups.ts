@@ -4,14 +4,22 @@
  */
 import type { JoinRequest, MemberCommit } from '#groups';
 import type { RecordBatch } from '#log';
-import type { Offset, ProtocolError, TopicPartition } from '#protocol';
+import type { LeaderEpoch, Offset, ProtocolError, TopicPartition } from '#protocol';
+import type { Requester } from '../requester.js';
 import type { GroupMembers } from './group-members.js';
+import type { QueueRead } from './queue-receiver.js';
+import type { Queues } from './queues.js';
 
 export type { JoinRequest, TopicChoice } from '#groups';
+export type { QueueRead } from './queue-receiver.js';
 
 export interface Groups {
+  /** The same groups for the requests of one requester; see `Broker.as`. */
+  as(requester: Requester): Groups;
   /** Members whose connections this broker has. */
   readonly members: GroupMembers;
+  /** Operations on queue groups. */
+  readonly queues: Queues;
   /**
    * Adds a member and answers its assignment once the positions of its partitions are committed. A
    * join with the same `memberId` may be repeated.
@@ -25,7 +33,7 @@ export interface Groups {
    *   answer named as revoked
    * @throws ProtocolError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, COORDINATOR_NOT_AVAILABLE
    */
-  heartbeat(group: string, memberId: string, generation?: number): Promise<MemberState>;
+  heartbeat(group: string, memberId: string, generation?: number): Promise<MemberHeartbeatState>;
   /**
    * Reads records of the member's partitions; in a queue group, gets records under locks.
    * @throws ProtocolError as heartbeat; INVALID_REQUEST for a cursor of another origin
@@ -69,6 +77,12 @@ export interface MemberState {
   readonly revoking: readonly TopicPartition[];
 }
 
+/** A member as a heartbeat answers it. */
+export interface MemberHeartbeatState extends MemberState {
+  /** Positions that the next poll moves, because their records are gone. */
+  readonly resets: readonly PositionReset[];
+}
+
 export interface MemberPollRequest {
   /** Cursor of the last answer that arrived; it acknowledges the records of that answer. */
   readonly cursor?: string;
@@ -87,19 +101,17 @@ export interface MemberPollRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A poll and its requester, who is undefined while authentication is off. */
+export type RequestedPoll = MemberPollRequest & { readonly requester?: Requester | undefined };
+
 /** Records that a member of a queue group has got. */
 export interface QueueRecords {
   readonly generation: number;
   readonly assignment: readonly TopicPartition[];
+  /** Partitions whose next records were deleted before the group looked at them. */
+  readonly resets: readonly PositionReset[];
   /** Reads in the order in which their records are answered. */
   readonly reads: readonly QueueRead[];
-}
-
-/** Records of one partition, as batches that the transport renders. */
-export interface QueueRead extends TopicPartition {
-  readonly batches: readonly RecordBatch[];
-  /** The records to answer, by offset; the batches have others, too. */
-  readonly records: readonly { readonly offset: Offset; readonly deliveryCount: number }[];
 }
 
 export interface QueueAck extends TopicPartition {
@@ -135,6 +147,8 @@ export interface MemberRecords extends MemberState {
 export interface PartitionRead extends TopicPartition {
   /** Offset of the first record to answer; the first batch may begin below it. */
   readonly offset: Offset;
+  /** Epoch of the leader that answered. */
+  readonly leaderEpoch: LeaderEpoch;
   readonly batches: readonly RecordBatch[];
 }
 
@@ -175,6 +189,8 @@ export interface GroupDescription {
   readonly partitions: readonly GroupPartitionDescription[];
   /** Sum of the lags; null when one is not known. */
   readonly lag: number | null;
+  /** Number of dead letters; null for a group that is no queue. */
+  readonly deadLetters: number | null;
 }
 
 export interface GroupMemberDescription {
@@ -188,8 +204,14 @@ export interface GroupMemberDescription {
 export interface GroupPartitionDescription extends TopicPartition {
   readonly offset: Offset | null;
   readonly lag: number | null;
-  /** Member that owns the partition. */
+  /** Member that owns the partition; null in a queue, whose members share it. */
   readonly owner: string | null;
+  /** Records of a queue that wait for a member; null for other groups and while unknown. */
+  readonly available: number | null;
+  /** Records that members of a queue have. */
+  readonly acquired: number | null;
+  /** Records of a queue that wait for a time. */
+  readonly delayed: number | null;
 }
 
 export interface GroupConfigsDescription {

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { Broker } from '../broker.js';
+import type { MemberView } from '#groups';
+import { FakeClock, FakeScheduler, SeededRandom } from '#runtime/testing';
+import type { Broker, FetchResult } from '../broker.js';
 import { produceOf } from '../testing/records.js';
 import { TestBroker } from '../testing/test-broker.js';
 import type { Groups, MemberRecords } from './groups.js';
+import { MemberPolls } from './member-polls.js';
+import { MemberReads } from './member-reads.js';
 
 const POLL = { limit: 100, maxBytes: 1024 * 1024, waitMs: 0 };
 
@@ -58,6 +62,30 @@ describe('a poll', () => {
     ]);
   });
 
+  it('reads a partition that its member got again from the committed offset', async () => {
+    const { broker } = await brokerWith(1, 5);
+    const { groups } = broker;
+    const join = { ...EARLIEST, memberId: 'm' };
+    await groups.join('g', join);
+    const cursor = (await streamPoll(broker, 'g', 'm', POLL)).cursorAfter([2]);
+    await groups.leave('g', 'm');
+    await broker.commitOffsets('g', [{ topic: 'events', partition: 0, offset: 4 }]);
+    await groups.join('g', join);
+    const polled = await streamPoll(broker, 'g', 'm', { ...POLL, cursor });
+    expect(polled.reads).toMatchObject([{ offset: 4 }]);
+  });
+
+  it('that comes while the broker stops is answered at once, in a queue group, too', async () => {
+    const test = await brokerWith(1, 0);
+    const { groups } = test.broker;
+    const { memberId } = await groups.join('g', EARLIEST);
+    const { memberId: worker } = await groups.join('q', { ...EARLIEST, mode: 'queue' });
+    test.opened.endWaits();
+    const request = { ...POLL, waitMs: 60_000 };
+    expect((await groups.poll('g', memberId, request)).reads).toEqual([]);
+    expect((await groups.poll('q', worker, request)).reads).toEqual([]);
+  });
+
   it('that waits keeps the session alive, and ends at its time', async () => {
     const test = await brokerWith(1, 0);
     const { broker, scheduler } = test;
@@ -75,6 +103,65 @@ describe('a poll', () => {
     await scheduler.settle();
     opened.endWaits();
     expect((await waiting).reads).toEqual([]);
+  });
+
+  it('that waits is answered when its assignment changed before it could be watched', async () => {
+    const scheduler = new FakeScheduler(new FakeClock());
+    const ends = { highWatermark: 0, logStartOffset: 0, logEndOffset: 0 };
+    let view = viewOf(1, [0]);
+    const fetch = async (): Promise<FetchResult> => {
+      view = viewOf(2, [0, 1]);
+      return { batches: [], leaderEpoch: 1, ...ends };
+    };
+    const polls = new MemberPolls({
+      coordinator: {
+        poll: async () => view,
+        waitingView: async () => view,
+        watch: () => () => undefined,
+      },
+      reads: new MemberReads({ fetch, scheduler }),
+      clock: new FakeClock(),
+      scheduler,
+      random: new SeededRandom(1),
+      longPollsMax: 1,
+    });
+    const { generation, assignment } = await polls.poll('g', 'm', { ...POLL, waitMs: 60_000 });
+    expect({ generation, partitions: assignment.length }).toEqual({ generation: 2, partitions: 2 });
+  });
+
+  it('tells at once of a change between the join and the first poll', async () => {
+    const { broker, scheduler } = await brokerWith(2, 0);
+    const { groups } = broker;
+    expect((await groups.join('g', { ...EARLIEST, memberId: 'a' })).assignment).toHaveLength(2);
+    await groups.join('g', { ...EARLIEST, memberId: 'b' });
+    const request = { ...POLL, waitMs: 60_000 };
+    const first = await streamPoll(broker, 'g', 'a', request);
+    expect(first).toMatchObject({ reads: [], assignment: [{ partition: 0 }] });
+    // The member was told: a second poll waits, with a cursor and without one.
+    for (const cursor of [undefined, first.cursorAfter([])]) {
+      const waiting = streamPoll(broker, 'g', 'a', {
+        ...request,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      await scheduler.settle();
+      await broker.produce(produceOf('events', [{ value: 'v', partition: 0 }]));
+      expect((await waiting).reads).toHaveLength(1);
+    }
+  });
+
+  it('tells at once of a change after the answer whose cursor it has', async () => {
+    const { broker } = await brokerWith(2, 0);
+    const { groups } = broker;
+    await groups.join('g', { ...EARLIEST, memberId: 'a' });
+    const cursor = (await streamPoll(broker, 'g', 'a', POLL)).cursorAfter([]);
+    await groups.join('g', { ...EARLIEST, memberId: 'b' });
+    const request = { ...POLL, waitMs: 60_000, cursor };
+    for (const why of ['the change', 'the answer was lost']) {
+      const { assignment } = await streamPoll(broker, 'g', 'a', request);
+      expect(assignment, why).toHaveLength(1);
+    }
+    const other = await streamPoll(broker, 'g', 'b', { ...POLL, waitMs: 60_000 });
+    expect(other.assignment).toMatchObject([{ partition: 1 }]);
   });
 
   it('is refused while too many wait', async () => {
@@ -120,4 +207,18 @@ async function streamPoll(
   const polled = await broker.groups.poll(...call);
   if (!('cursorAfter' in polled)) throw new Error('the group is a queue');
   return polled;
+}
+
+function viewOf(generation: number, partitions: readonly number[]): MemberView {
+  return {
+    memberId: 'm',
+    generation,
+    autoCommit: true,
+    autoOffsetReset: 'latest',
+    sessionTimeoutMs: 45_000,
+    assignment: partitions.map((partition) => {
+      return { topic: 'events', partition, offset: 0, since: generation };
+    }),
+    revoking: [],
+  };
 }

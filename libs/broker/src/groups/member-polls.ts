@@ -4,17 +4,18 @@
  *
  * Overlap: calls may overlap. A newer poll of a member ends an older one that waits.
  */
-import type { MemberView } from '#groups';
+import type { MemberView, PollView } from '#groups';
 import { ProtocolError, type TopicPartition } from '#protocol';
 import type { Clock, Random, Scheduler } from '#runtime';
-import type { MemberPollRequest, MemberRecords, MemberState } from './groups.js';
+import type { Requester } from '../requester.js';
+import type { MemberRecords, MemberState, RequestedPoll } from './groups.js';
 import type { MemberReads, ReadRecords } from './member-reads.js';
 import {
   type CursorPosition,
   decodeCursor,
   encodeCursor,
-  fitsCursor,
   type PollCursor,
+  positionsThatFit,
 } from './poll-cursor.js';
 
 /** Partitions of one poll; further ones come in the next polls. */
@@ -29,12 +30,14 @@ interface PollCoordinator {
     readonly memberId: string;
     readonly pollId: string;
     readonly acknowledged: PollCursor | null;
-  }): Promise<MemberView>;
+    readonly caller?: Requester;
+  }): Promise<PollView>;
   /** Null when a newer poll of the member has begun. */
   waitingView(request: {
     readonly group: string;
     readonly memberId: string;
     readonly pollId: string;
+    readonly caller?: Requester;
   }): Promise<MemberView | null>;
   /** Calls back when the assignment of a group may have changed. @returns ends the watch */
   watch(group: string, onChange: () => void): () => void;
@@ -72,6 +75,7 @@ export class MemberPolls {
   /** Ends the poll that waits for a member. */
   readonly #waiting = new Map<string, AbortController>();
   #refusedTotal = 0;
+  #isEnding = false;
 
   constructor(options: MemberPollsOptions) {
     this.#options = options;
@@ -87,17 +91,20 @@ export class MemberPolls {
     return this.#refusedTotal;
   }
 
-  /** Answers all polls that wait with what is there: the start of a stop. */
+  /** Answers all polls that wait with what is there, and later ones, too: the start of a stop. */
   endWaits(): void {
+    this.#isEnding = true;
     for (const ended of this.#waiting.values()) ended.abort();
   }
 
   /** See `Groups.poll`. */
-  async poll(group: string, memberId: string, request: MemberPollRequest): Promise<MemberRecords> {
+  async poll(group: string, memberId: string, request: RequestedPoll): Promise<MemberRecords> {
     const cursor = request.cursor === undefined ? null : decodeCursor(request.cursor);
     const pollId = this.#options.random.uuid();
     this.#waiting.get(keyOf(group, memberId))?.abort();
-    const call = { group, memberId, pollId, acknowledged: cursor };
+    const { requester } = request;
+    const caller = requester === undefined ? undefined : { caller: requester };
+    const call = { group, memberId, pollId, acknowledged: cursor, ...caller };
     const { coordinator, reads } = this.#options;
     // The cursor names positions, so the records are read while its commit is written.
     const ahead = reads.read(cursor?.positions ?? [], request, 'none').catch(() => undefined);
@@ -105,15 +112,16 @@ export class MemberPolls {
     const planned = planOf(view, cursor);
     const isUsable = isStillRight(planned, cursor, readAhead);
     const { plan, found } = await this.#read(planned, request, isUsable ? readAhead : undefined);
-    if (hasSomething(found) || request.waitMs <= 0) return answerOf(plan, found);
-    return this.#wait({ group, memberId, pollId }, plan, request);
+    const mayWait = request.waitMs > 0 && !this.#isEnding && view.isNewAssignment !== true;
+    if (hasSomething(found) || !mayWait) return answerOf(plan, found);
+    return this.#wait({ group, memberId, pollId, ...caller }, plan, request);
   }
 
   /**
    * Reads the plan and, until something is found, the partitions that follow it.
    * @param readAhead records of the plan that were read already
    */
-  async #read(plan: PollPlan, request: MemberPollRequest, readAhead?: ReadRecords): Promise<Found> {
+  async #read(plan: PollPlan, request: RequestedPoll, readAhead?: ReadRecords): Promise<Found> {
     const { assigned, view } = plan;
     const read = ({ positions }: PollPlan): Promise<ReadRecords> =>
       this.#options.reads.read(positions, request, view.autoOffsetReset);
@@ -129,11 +137,7 @@ export class MemberPolls {
   }
 
   /** Waits for records, for a change of the assignment, or for the end of the time. */
-  async #wait(
-    poll: { readonly group: string; readonly memberId: string; readonly pollId: string },
-    plan: PollPlan,
-    request: MemberPollRequest,
-  ): Promise<MemberRecords> {
+  async #wait(poll: WaitingPoll, plan: PollPlan, request: RequestedPoll): Promise<MemberRecords> {
     this.#assertRoom();
     const { coordinator, clock } = this.#options;
     const ended = new AbortController();
@@ -161,11 +165,13 @@ export class MemberPolls {
     const { poll, request, ended, woken } = wait;
     const { coordinator, clock } = this.#options;
     const { plan } = wait;
-    for (;;) {
+    // The assignment may have changed between its view and the watch.
+    for (let isLooked = false; ; isLooked = true) {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0 || ended.signal.aborted) return answerOf(plan, NOTHING);
       const heartbeatMs = Math.max(HEARTBEAT_MIN_MS, plan.view.sessionTimeoutMs / 3);
-      const wake = await this.#wake(plan, Math.min(leftMs, heartbeatMs), wait);
+      const waitMs = Math.min(leftMs, heartbeatMs);
+      const wake = isLooked ? await this.#wake(plan, waitMs, wait) : 'other';
       if (ended.signal.aborted) return answerOf(plan, NOTHING);
       if (wake === 'records') {
         const read = await this.#read(plan, request);
@@ -216,11 +222,19 @@ export class MemberPolls {
   }
 }
 
+/** A poll that waits, as the coordinator knows it. */
+interface WaitingPoll {
+  readonly group: string;
+  readonly memberId: string;
+  readonly pollId: string;
+  readonly caller?: Requester;
+}
+
 /** The state of a poll that waits. */
 interface Wait {
-  readonly poll: { readonly group: string; readonly memberId: string; readonly pollId: string };
+  readonly poll: WaitingPoll;
   readonly plan: PollPlan;
-  readonly request: MemberPollRequest;
+  readonly request: RequestedPoll;
   readonly ended: AbortController;
   readonly woken: Signal;
 }
@@ -249,12 +263,12 @@ function planOf(view: MemberView, cursor: PollCursor | null): PollPlan {
   const start = assignment.length === 0 ? 0 : (cursor?.next ?? 0) % assignment.length;
   const inOrder = [...assignment.slice(start), ...assignment.slice(0, start)];
   const known = new Map(
-    cursor?.positions.map(({ topic, partition, offset }) => [`${topic} ${partition}`, offset]),
+    cursor?.positions.map((position) => [`${position.topic} ${position.partition}`, position]),
   );
-  const assigned = inOrder.map(({ topic, partition, offset, since }) => {
+  const assigned = inOrder.map(({ since, ...position }): CursorPosition => {
     const isKnown = cursor !== null && since <= cursor.generation;
-    const own = isKnown ? known.get(`${topic} ${partition}`) : undefined;
-    return { topic, partition, offset: own ?? offset };
+    const own = isKnown ? known.get(`${position.topic} ${position.partition}`) : undefined;
+    return own ?? position;
   });
   return { view, assigned, positions: positionsOf(assigned), start };
 }
@@ -274,7 +288,7 @@ function planAfter({ view, assigned, positions, start }: PollPlan): PollPlan {
 /** The positions of one read: as many of the first ones as fit into a cursor. */
 function positionsOf(assigned: readonly CursorPosition[]): readonly CursorPosition[] {
   const first = assigned.slice(0, PARTITIONS_PER_POLL);
-  return first.slice(0, fitsCursor(first));
+  return first.slice(0, positionsThatFit(first));
 }
 
 /** True when the records read ahead are those that the member gets now. */
@@ -308,14 +322,17 @@ function answerOf({ view, positions, start }: PollPlan, found: ReadRecords): Mem
     reads,
     resets,
     cursorAfter: (nextOffsets) => {
-      const after = new Map(positions.map((one) => [`${one.topic} ${one.partition}`, one]));
+      const after = new Map<string, CursorPosition>(
+        positions.map((one) => [`${one.topic} ${one.partition}`, one]),
+      );
       let last: TopicPartition | undefined;
       for (const { topic, partition, to } of resets) {
         after.set(`${topic} ${partition}`, { topic, partition, offset: to });
       }
-      for (const [at, { topic, partition, offset }] of reads.entries()) {
+      for (const [at, { topic, partition, offset, leaderEpoch }] of reads.entries()) {
         const nextOffset = nextOffsets[at] ?? offset;
-        after.set(`${topic} ${partition}`, { topic, partition, offset: nextOffset });
+        const position = { topic, partition, offset: nextOffset, leaderEpoch };
+        if (nextOffset > offset) after.set(`${topic} ${partition}`, position);
         if (nextOffset > offset) last = { topic, partition };
       }
       const lastAt = assignment.findIndex(

@@ -4,23 +4,30 @@
  *
  * Overlap: calls may overlap; each has reads of its own.
  */
+import { setMaxListeners } from 'node:events';
 import type { RecordBatch } from '#log';
 import { type Offset, ProtocolError } from '#protocol';
 import type { Scheduler } from '#runtime';
 import type { FetchRequest, FetchResult } from '../broker.js';
+import type { Requester } from '../requester.js';
 import type { PartitionRead, PositionReset } from './groups.js';
 import type { CursorPosition } from './poll-cursor.js';
+import { LOG_WAS_TRUNCATED, positionReset } from './position-resets.js';
 
 /** Partitions read at the same time once the first ones had few records. */
 const READ_AT_ONCE = 8;
 const PARTITION_BYTES_MIN = 16 * 1024;
 /** Time after which a poll goes on without a partition whose leader does not answer, in ms. */
 const LEADER_WAIT_MS = 1000;
+/** Pause after an answer without records that came before its time, in ms. */
+const EARLY_ANSWER_MS = 50;
 
 /** Bounds of one poll. */
 export interface ReadBounds {
   readonly limit: number;
   readonly maxBytes: number;
+  /** Requester of the reads; undefined while authentication is off. */
+  readonly requester?: Requester | undefined;
 }
 
 /** Records of a poll, and positions that were moved to records that exist. */
@@ -29,10 +36,15 @@ export interface ReadRecords {
   readonly resets: PositionReset[];
 }
 
+/** Records that are found for a requester. */
+interface Finding extends ReadRecords {
+  readonly requester: Requester | undefined;
+}
+
 export type ResetPolicy = 'latest' | 'earliest' | 'none';
 
 interface MemberReadsOptions {
-  readonly fetch: (request: FetchRequest) => Promise<FetchResult>;
+  readonly fetch: (request: FetchRequest, requester: Requester | undefined) => Promise<FetchResult>;
   readonly scheduler: Scheduler;
 }
 
@@ -52,7 +64,7 @@ export class MemberReads {
     bounds: ReadBounds,
     policy: ResetPolicy,
   ): Promise<ReadRecords> {
-    const found: ReadRecords = { reads: [], resets: [] };
+    const found: Finding = { reads: [], resets: [], requester: bounds.requester };
     let { limit, maxBytes } = bounds;
     for (let at = 0; at < positions.length && limit > 0 && maxBytes > 0; ) {
       // Most members are behind in the first partition already, and need no other one.
@@ -69,22 +81,30 @@ export class MemberReads {
         maxBytes -= bytesOf(read.batches);
       }
     }
-    return found;
+    return { reads: found.reads, resets: found.resets };
   }
 
-  /** Resolves when one of the partitions may have a record at its position, or at the signal. */
+  /**
+   * Resolves when one of the partitions may have a record at its position, or at the signal.
+   * @param unreadableWaitMs time after which a partition that cannot be read counts as such
+   */
   async waitForRecords(
     positions: readonly CursorPosition[],
     waitMs: number,
     signal: AbortSignal,
+    unreadableWaitMs = waitMs,
   ): Promise<void> {
     const ended = new AbortController();
+    // One listener per partition is no leak, of which Node warns from eleven on.
+    setMaxListeners(0, ended.signal);
     const end = (): void => ended.abort();
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
     try {
       await Promise.race(
-        positions.map((position) => this.#waitForOne(position, waitMs, ended.signal)),
+        positions.map((position) =>
+          this.#waitForOne(position, { waitMs, unreadableWaitMs }, ended.signal),
+        ),
       );
     } finally {
       signal.removeEventListener('abort', end);
@@ -93,16 +113,21 @@ export class MemberReads {
   }
 
   async #waitForOne(
-    { topic, partition, offset }: CursorPosition,
-    waitMs: number,
+    position: CursorPosition,
+    { waitMs, unreadableWaitMs }: { readonly waitMs: number; readonly unreadableWaitMs: number },
     signal: AbortSignal,
   ): Promise<void> {
-    const request = { topic, partition, offset, maxBytes: 1, minBytes: 1, waitMs, signal };
+    // The rest of a time may be a fraction, which no leader takes.
+    const wholeMs = Math.ceil(waitMs);
+    const bounds = { maxBytes: 1, minBytes: 1, waitMs: wholeMs, signal };
+    const how = { isFeed: true, mayBeBehind: true };
     try {
-      await this.#options.fetch({ ...request, isFeed: true, mayBeBehind: true });
+      const { batches } = await this.#options.fetch({ ...position, ...bounds, ...how }, 'broker');
+      // A leader that stops answers at once: to ask it again and again would keep it from stopping.
+      if (batches.length === 0) await this.#delay(Math.min(wholeMs, EARLY_ANSWER_MS), signal);
     } catch (error) {
       // The next read of this partition says what is wrong; until then the others are waited for.
-      if (!isOutOfRange(error)) await this.#delay(waitMs, signal);
+      if (!isOutOfRange(error)) await this.#delay(unreadableWaitMs, signal);
     }
   }
 
@@ -111,28 +136,37 @@ export class MemberReads {
     position: CursorPosition,
     maxBytes: number,
     policy: ResetPolicy,
-    found: ReadRecords,
+    found: Finding,
   ): Promise<PartitionRead | undefined> {
     const { topic, partition, offset } = position;
     try {
-      const result = await this.#fetch(position, maxBytes);
-      const batches = result?.batches ?? [];
-      return batches.length > 0 ? { topic, partition, offset, batches } : undefined;
+      const result = await this.#fetch(position, maxBytes, found.requester);
+      if (result === undefined || result.batches.length === 0) return undefined;
+      const { batches, leaderEpoch } = result;
+      return { topic, partition, offset, leaderEpoch, batches };
     } catch (error) {
+      if (isRefusal(error)) throw error;
       if (!isOutOfRange(error)) return undefined;
       if (policy === 'none') throw error;
-      const to = resetOffset(error, policy);
-      if (to === undefined || to === offset) return undefined;
-      const reason = 'The records at the position are gone.';
-      found.resets.push({ topic, partition, from: offset, to, reason });
-      return this.#readReset({ topic, partition, offset: to }, maxBytes);
+      const diverging = divergingOffset(error);
+      const to = diverging ?? resetOffset(error, policy);
+      if (to === undefined || (to === offset && diverging === undefined)) return undefined;
+      const reason = diverging === undefined ? undefined : LOG_WAS_TRUNCATED;
+      if (to !== offset) found.resets.push(positionReset(position, offset, to, reason));
+      return this.#readReset({ topic, partition, offset: to }, maxBytes, found.requester);
     }
   }
 
-  async #readReset(position: CursorPosition, maxBytes: number): Promise<PartitionRead | undefined> {
+  async #readReset(
+    position: CursorPosition,
+    maxBytes: number,
+    requester: Requester | undefined,
+  ): Promise<PartitionRead | undefined> {
     try {
-      const result = await this.#fetch(position, maxBytes);
-      return result === undefined ? undefined : { ...position, batches: result.batches };
+      const result = await this.#fetch(position, maxBytes, requester);
+      if (result === undefined) return undefined;
+      const { batches, leaderEpoch } = result;
+      return { ...position, leaderEpoch, batches };
     } catch {
       // Moved again meanwhile: the next poll resets it once more.
       return undefined;
@@ -140,11 +174,15 @@ export class MemberReads {
   }
 
   /** Undefined when the leader does not answer in time. */
-  async #fetch(position: CursorPosition, maxBytes: number): Promise<FetchResult | undefined> {
+  async #fetch(
+    position: CursorPosition,
+    maxBytes: number,
+    requester: Requester | undefined,
+  ): Promise<FetchResult | undefined> {
     const ended = new AbortController();
     const request = { ...position, maxBytes, minBytes: 1, waitMs: 0, signal: ended.signal };
     const late = this.#delay(LEADER_WAIT_MS, ended.signal);
-    const fetched = this.#options.fetch(request);
+    const fetched = this.#options.fetch(request, requester);
     try {
       return await Promise.race([fetched, late]);
     } finally {
@@ -167,8 +205,20 @@ export class MemberReads {
   }
 }
 
+/** True if the leader refuses the requester, which may know newer rules than this broker. */
+export function isRefusal(error: unknown): boolean {
+  if (!(error instanceof ProtocolError)) return false;
+  return error.code === 'TOPIC_AUTHORIZATION_FAILED' || error.code === 'SASL_AUTHENTICATION_FAILED';
+}
+
 function isOutOfRange(error: unknown): error is ProtocolError {
   return error instanceof ProtocolError && error.code === 'OFFSET_OUT_OF_RANGE';
+}
+
+/** End of what a reader has in common with a log that was truncated; undefined for any other. */
+function divergingOffset({ members }: ProtocolError): Offset | undefined {
+  const { divergingOffset: offset } = members;
+  return typeof offset === 'number' ? offset : undefined;
 }
 
 /** The position that replaces one whose records are gone. */

@@ -1,15 +1,22 @@
 /**
- * The cursor of a poll: the generation of its answer, the next offsets of the answer's partitions,
- * and the place at which the next poll begins. It is opaque to clients: JSON as base64url, at most
- * 4 KiB.
+ * The cursor of a poll: the generation of its answer, the next offsets of the answer's partitions
+ * with the leader epochs in which they were read, and the place at which the next poll begins. It
+ * is opaque to clients: JSON as base64url, at most 4 KiB.
  */
 import type { Acknowledgement } from '#groups';
-import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
+import { type LeaderEpoch, type Offset, ProtocolError, type TopicPartition } from '#protocol';
 
 const CURSOR_LENGTH_MAX = 4096;
 /** Bytes of JSON of which base64url makes that many characters. */
 const TEXT_BYTES_MAX = (CURSOR_LENGTH_MAX * 3) / 4;
-const VERSION = 1;
+const VERSION = 2;
+/** Numbers of a position in each version: before 2 there was no epoch. */
+const NUMBERS = new Map<unknown, number>([
+  [1, 2],
+  [VERSION, 3],
+]);
+const NO_EPOCH = -1;
+const INT32_MAX = 2 ** 31 - 1;
 
 export interface PollCursor extends Acknowledgement {
   /** Index of the assigned partition at which the next poll begins to read. */
@@ -19,6 +26,8 @@ export interface PollCursor extends Acknowledgement {
 /** A position in a cursor. */
 export interface CursorPosition extends TopicPartition {
   readonly offset: Offset;
+  /** Epoch of the leader from which the records before it were read; reveals a truncation. */
+  readonly leaderEpoch?: LeaderEpoch;
 }
 
 /**
@@ -31,12 +40,14 @@ export function encodeCursor(
 ): string {
   const byTopic = new Map<string, number[]>();
   let bytes = JSON.stringify([VERSION, generation, next, []]).length;
-  for (const { topic, partition, offset } of positions) {
+  for (const { topic, partition, offset, leaderEpoch = NO_EPOCH } of positions) {
     const present = byTopic.get(topic);
-    bytes += `${partition},${offset},`.length + (present === undefined ? topic.length + 8 : 0);
+    bytes +=
+      `${partition},${offset},${leaderEpoch},`.length +
+      (present === undefined ? topic.length + 8 : 0);
     if (bytes > TEXT_BYTES_MAX) break;
-    if (present === undefined) byTopic.set(topic, [partition, offset]);
-    else present.push(partition, offset);
+    if (present === undefined) byTopic.set(topic, [partition, offset, leaderEpoch]);
+    else present.push(partition, offset, leaderEpoch);
   }
   return Buffer.from(JSON.stringify([VERSION, generation, next, [...byTopic]])).toString(
     'base64url',
@@ -44,7 +55,7 @@ export function encodeCursor(
 }
 
 /** Number of positions with records that an answer may have so that all of them fit. */
-export function fitsCursor(positions: readonly TopicPartition[]): number {
+export function positionsThatFit(positions: readonly TopicPartition[]): number {
   let bytes = JSON.stringify([
     VERSION,
     Number.MAX_SAFE_INTEGER,
@@ -53,7 +64,7 @@ export function fitsCursor(positions: readonly TopicPartition[]): number {
   ]).length;
   const topics = new Set<string>();
   for (const [at, { topic, partition }] of positions.entries()) {
-    bytes += `${partition},${Number.MAX_SAFE_INTEGER},`.length;
+    bytes += `${partition},${Number.MAX_SAFE_INTEGER},${INT32_MAX},`.length;
     if (!topics.has(topic)) bytes += topic.length + 8;
     topics.add(topic);
     // A name has at most 249 characters, so the first position always fits.
@@ -84,20 +95,24 @@ function parsed(text: string): unknown {
 }
 
 function cursorOf(value: unknown): PollCursor | undefined {
-  if (!Array.isArray(value) || value.length !== 4 || value[0] !== VERSION) return undefined;
+  if (!Array.isArray(value) || value.length !== 4) return undefined;
+  const count = NUMBERS.get(value[0]);
+  if (count === undefined) return undefined;
   const [, generation, next, topics] = value as unknown[];
   if (!isCount(generation) || !isCount(next) || !Array.isArray(topics)) return undefined;
   const positions: CursorPosition[] = [];
   for (const entry of topics as unknown[]) {
     if (!Array.isArray(entry)) return undefined;
     const [topic, numbers] = entry as unknown[];
-    if (typeof topic !== 'string' || !Array.isArray(numbers) || numbers.length % 2 > 0) {
+    if (typeof topic !== 'string' || !Array.isArray(numbers) || numbers.length % count > 0) {
       return undefined;
     }
-    for (let at = 0; at < numbers.length; at += 2) {
-      const [partition, offset] = (numbers as unknown[]).slice(at, at + 2);
+    for (let at = 0; at < numbers.length; at += count) {
+      const [partition, offset, epoch = NO_EPOCH] = (numbers as unknown[]).slice(at, at + count);
       if (!isCount(partition) || !isCount(offset)) return undefined;
-      positions.push({ topic, partition, offset });
+      if (epoch !== NO_EPOCH && !isCount(epoch)) return undefined;
+      const read = epoch === NO_EPOCH ? {} : { leaderEpoch: epoch };
+      positions.push({ topic, partition, offset, ...read });
     }
   }
   return { generation, next, positions };

@@ -50,7 +50,7 @@ function assertAcks(acks: readonly QueueAck[]): void {
       faults.add(`/acks/${at}/delayMs`, `a record is delayed by at most ${DELAY_MS_MAX} ms`);
     }
     if (delayMs > 0 && type !== 'nack') {
-      faults.add(`/acks/${at}/delayMs`, 'only a nack has a delay');
+      faults.add(`/acks/${at}/delayMs`, 'only a nack has "delayMs"');
     }
     if (reason.length > REASON_LENGTH_MAX) {
       faults.add(`/acks/${at}/reason`, `a reason has at most ${REASON_LENGTH_MAX} characters`);

@@ -6,11 +6,11 @@
  * coordinator takes the first offer.
  */
 import type { PartitionOffer, QueueAcks, QueuePoll, QueuePollAnswer } from '#groups';
-import { ProtocolError } from '#protocol';
-import type { Clock, Scheduler } from '#runtime';
-import type { MemberPollRequest, QueueRecords } from './groups.js';
+import { FaultList, ProtocolError, topicPartitionName } from '#protocol';
+import type { Clock, Scheduler, Timer } from '#runtime';
+import type { PositionReset, QueueRecords, RequestedPoll } from './groups.js';
 import type { MemberReads } from './member-reads.js';
-import type { QueueReads } from './queue-reads.js';
+import { type QueueReads, scanPosition } from './queue-reads.js';
 
 /** Shortest interval of heartbeats while a poll waits, in ms. */
 const HEARTBEAT_MIN_MS = 50;
@@ -36,6 +36,7 @@ export class QueuePolls {
   readonly #options: QueuePollsOptions;
   readonly #waiting = new Set<AbortController>();
   #refusedTotal = 0;
+  #isEnding = false;
 
   constructor(options: QueuePollsOptions) {
     this.#options = options;
@@ -51,29 +52,41 @@ export class QueuePolls {
     return this.#refusedTotal;
   }
 
-  /** Answers all polls that wait with what is there: the start of a stop. */
+  /** Answers all polls that wait with what is there, and later ones, too: the start of a stop. */
   endWaits(): void {
+    this.#isEnding = true;
     for (const ended of this.#waiting) ended.abort();
   }
 
   /** See `Groups.poll`. */
-  async poll(group: string, memberId: string, request: MemberPollRequest): Promise<QueueRecords> {
-    const { coordinator, clock, reads } = this.#options;
-    const { receiveId = null, limit: recordsMax } = request;
-    const call = { group, memberId, receiveId, recordsMax };
+  async poll(group: string, memberId: string, request: RequestedPoll): Promise<QueueRecords> {
+    const { coordinator, clock } = this.#options;
+    if (request.cursor !== undefined) throw cursorRefused();
+    const { receiveId = null, limit: recordsMax, requester } = request;
+    const caller = requester === undefined ? undefined : { caller: requester };
+    const call = { group, memberId, receiveId, recordsMax, ...caller };
     const wait = new PollWait(this.#options, group, clock.monotonicMs() + request.waitMs, request);
     try {
       let offers: readonly PartitionOffer[] = [];
+      const look = new Look(this.#options.reads, group, request);
       for (let tries = 0; ; tries += 1) {
         const answer = await coordinator.poll({ ...call, offers });
-        if (answer.acquired.length > 0) return await this.#read(call, answer, request);
-        const found = await reads.find(group, answer, request);
+        if (answer.acquired.length > 0) {
+          const records = await this.#read(call, answer, request);
+          return { ...records, resets: look.resets };
+        }
+        const found = await look.find(answer);
         ({ offers } = found);
         if (offers.length > 0 && tries < OFFERS_MAX) continue;
         offers = [];
-        if (!wait.mayWait) return recordsOf(answer, []);
+        if (!wait.mayWait || this.#isEnding) {
+          return { ...recordsOf(answer, []), resets: look.resets };
+        }
         if (!wait.isWatching) this.#begin(wait);
-        else await wait.forChange(answer, found.nextAtMs);
+        else if ((await wait.forChange(answer, found.nextAtMs)) === 'records') {
+          // The next call offers what came, so that one call is enough for it.
+          ({ offers } = await look.find(answer));
+        }
         tries = 0;
       }
     } finally {
@@ -100,14 +113,35 @@ export class QueuePolls {
 
   /** Reads what the member got. Records that cannot be answered go back at once. */
   async #read(
-    { group, memberId }: { readonly group: string; readonly memberId: string },
+    { group, memberId, caller }: Omit<QueueAcks, 'acks'>,
     answer: QueuePollAnswer,
-    { maxBytes }: MemberPollRequest,
+    bounds: RequestedPoll,
   ): Promise<QueueRecords> {
     const { coordinator, reads } = this.#options;
-    const { found, acks } = await reads.read(answer.acquired, maxBytes);
-    if (acks.length > 0) await coordinator.acknowledge({ group, memberId, acks });
+    const { found, acks } = await reads.read(answer.acquired, bounds);
+    if (acks.length > 0) await coordinator.acknowledge({ group, memberId, caller, acks });
     return recordsOf(answer, found);
+  }
+}
+
+/** The looks of one poll for records, and the moves that they make. */
+class Look {
+  readonly #resets = new Map<string, PositionReset>();
+
+  constructor(
+    readonly reads: QueueReads,
+    readonly group: string,
+    readonly request: RequestedPoll,
+  ) {}
+
+  get resets(): PositionReset[] {
+    return [...this.#resets.values()];
+  }
+
+  async find(answer: QueuePollAnswer): Promise<Awaited<ReturnType<QueueReads['find']>>> {
+    const found = await this.reads.find(this.group, answer, this.request);
+    for (const reset of found.resets) this.#resets.set(topicPartitionName(reset), reset);
+    return found;
   }
 }
 
@@ -126,7 +160,7 @@ class PollWait {
     options: QueuePollsOptions,
     group: string,
     deadlineMs: number,
-    { signal }: MemberPollRequest,
+    { signal }: RequestedPoll,
   ) {
     this.#options = options;
     this.#group = group;
@@ -150,29 +184,38 @@ class PollWait {
     this.ended.signal.addEventListener('abort', () => this.#change(), { once: true });
   }
 
-  /** Resolves when there may be records, or when the member's session has to be renewed. */
-  async forChange(answer: QueuePollAnswer, nextAtMs: number | null): Promise<void> {
+  /**
+   * Resolves with `changed` when the group may have changed, and with `records` when there may be
+   * records, or when the member's session has to be renewed.
+   */
+  async forChange(
+    answer: QueuePollAnswer,
+    nextAtMs: number | null,
+  ): Promise<'changed' | 'records'> {
     const { clock, scheduler, waits } = this.#options;
     const heartbeatMs = Math.max(HEARTBEAT_MIN_MS, answer.sessionTimeoutMs / 3);
     const dueMs = nextAtMs === null ? Infinity : Math.max(1, nextAtMs - clock.nowMs());
     const leftMs = this.#deadlineMs - clock.monotonicMs();
     const waitMs = Math.ceil(Math.max(0, Math.min(leftMs, heartbeatMs, dueMs)));
     const waited = new AbortController();
-    const changed = new Promise<void>((resolve) => {
-      this.#onChange = resolve;
-      if (this.#isChanged) resolve();
+    const changed = new Promise<'changed'>((resolve) => {
+      this.#onChange = () => resolve('changed');
+      if (this.#isChanged) resolve('changed');
     });
-    const timer = scheduler.after(waitMs, () => this.#onChange());
-    const positions = answer.reads
-      .filter(({ room }) => room > 0)
-      .map(({ topic, partition, scanOffset: offset }) => ({ topic, partition, offset }));
+    let timer: Timer | undefined;
+    const timeIsOver = new Promise<'records'>((resolve) => {
+      timer = scheduler.after(waitMs, () => resolve('records'));
+    });
+    const positions = answer.reads.filter(({ room }) => room > 0).map(scanPosition);
     const records =
-      positions.length === 0 ? changed : waits.waitForRecords(positions, waitMs, waited.signal);
+      positions.length === 0
+        ? timeIsOver
+        : waits.waitForRecords(positions, waitMs, waited.signal).then((): 'records' => 'records');
     try {
-      await Promise.race([changed, records]);
+      return await Promise.race([changed, records, timeIsOver]);
     } finally {
       this.#isChanged = false;
-      timer.cancel();
+      timer?.cancel();
       waited.abort();
     }
   }
@@ -190,10 +233,21 @@ class PollWait {
   }
 }
 
+/** A queue has no positions that a cursor could name. */
+function cursorRefused(): ProtocolError {
+  const faults = new FaultList();
+  faults.add(
+    '?cursor',
+    'has no meaning in queue mode: acknowledge the records with POST .../acks, and name a poll ' +
+      'that may be repeated with receiveId',
+  );
+  return new ProtocolError('INVALID_REQUEST', `${faults.sentence}.`, faults.asOptions);
+}
+
 function recordsOf(
   { generation, assignment }: QueuePollAnswer,
   reads: QueueRecords['reads'],
 ): QueueRecords {
   const partitions = assignment.map(({ topic, partition }) => ({ topic, partition }));
-  return { generation, assignment: partitions, reads };
+  return { generation, assignment: partitions, reads, resets: [] };
 }

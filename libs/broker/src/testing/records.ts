@@ -1,5 +1,5 @@
 import { RecordCursor } from '#log';
-import { RECORD_STRIDE, type RecordSet } from '#protocol';
+import { DELIVER_AT_HEADER, RECORD_STRIDE, type RecordSet } from '#protocol';
 import type { FetchResult, ProduceRequest } from '../broker.js';
 
 /** A record as a test writes it down. */
@@ -8,10 +8,12 @@ export interface PlainRecord {
   readonly key?: string;
   readonly partition?: number;
   readonly timestamp?: number;
+  /** Time of delivery, ms. */
+  readonly deliverAtMs?: number;
 }
 
 /** A record set of these records, or of these values. */
-function recordsOf(records: readonly (PlainRecord | string)[]): RecordSet {
+export function recordsOf(records: readonly (PlainRecord | string)[]): RecordSet {
   const chunks: Buffer[] = [];
   const fields: number[] = [];
   let position = 0;
@@ -26,11 +28,21 @@ function recordsOf(records: readonly (PlainRecord | string)[]): RecordSet {
     const record = typeof one === 'string' ? { value: one } : one;
     const partition = record.partition ?? -1;
     const timestamp = record.timestamp ?? -1;
-    fields.push(...add(record.value), ...add(record.key), -1, -1, 0, 0, partition, timestamp);
+    const { deliverAtMs } = record;
+    const [start, end] = add(deliverAtMs === undefined ? '' : delayHeader(deliverAtMs));
+    const headers = deliverAtMs === undefined ? 0 : 1;
+    const parts = [...add(record.value), ...add(record.key), start, end];
+    fields.push(...parts, headers, 0, partition, timestamp);
   }
   if (fields.length !== records.length * RECORD_STRIDE) throw new Error('the stride has changed');
   const decoded = new Uint8Array(0);
   return { source: Buffer.concat(chunks), decoded, count: records.length, fields };
+}
+
+/** The header of a delayed record in its form in a batch. */
+function delayHeader(deliverAtMs: number): string {
+  const sized = (text: string): string => String.fromCharCode(2 * text.length) + text;
+  return sized(DELIVER_AT_HEADER) + sized(String(deliverAtMs));
 }
 
 /** A produce request with the defaults of the contract. */

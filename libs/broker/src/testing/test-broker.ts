@@ -45,7 +45,15 @@ export class TestBroker {
     const { fileSystem = this.disk.mount(), ...settings } = { ...this.#options, ...options };
     this.#open = await openLocalBroker(
       { ...DEFAULTS, ...settings },
-      { fileSystem, clock, scheduler, random, logger: silentLogger, observer: silentLogObserver },
+      {
+        fileSystem,
+        clock,
+        scheduler,
+        random,
+        logger: silentLogger,
+        observer: silentLogObserver,
+        url: () => 'http://127.0.0.1:8080',
+      },
     );
   }
 
@@ -66,8 +74,6 @@ const DEFAULTS: LocalBrokerSettings = {
   dataDir: DATA_DIR,
   clusterId: 'sluice',
   brokerId: 0,
-  rack: null,
-  url: () => 'http://127.0.0.1:8080',
   durability: 'fsync',
   diskReserveBytes: 0,
   syncsInFlightMax: 8,

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { brokerOf, clusterOf, decided } from '../testing/cluster-fixture.js';
+import { brokerOf, clusterOf, stateAfter } from '../testing/cluster-fixture.js';
 import { asController, electController } from './controller.js';
-import { inOrder } from './partition-changes.js';
+import { decideInSequence } from './partition-changes.js';
 import { removeBroker } from './registration.js';
 
 const BEFORE = clusterOf([brokerOf(0), brokerOf(1), brokerOf(2, { alive: false })]);
 
 describe('electController', () => {
   it('raises the epoch with every election, also when the same broker is elected', () => {
-    const first = decided(BEFORE, (now) => electController(now, 0, null));
-    const second = decided(first, (now) => electController(now, 0, first.controller));
+    const first = stateAfter(BEFORE, (now) => electController(now, 0, null));
+    const second = stateAfter(first, (now) => electController(now, 0, first.controller));
     expect([first.controller, second.controller]).toEqual([
       { id: 0, epoch: 1 },
       { id: 0, epoch: 2 },
@@ -17,7 +17,7 @@ describe('electController', () => {
   });
 
   it('changes nothing when another broker was elected first, or the broker is dead', () => {
-    const taken = decided(BEFORE, (now) => electController(now, 0, null));
+    const taken = stateAfter(BEFORE, (now) => electController(now, 0, null));
     expect(electController(taken, 1, null)).toEqual([]);
     expect(electController(BEFORE, 2, null)).toEqual([]);
   });
@@ -26,18 +26,18 @@ describe('electController', () => {
 describe('asController', () => {
   it('accepts decisions of a controller only while it is the current one', () => {
     const remove = asController({ id: 0, epoch: 1 }, (state) => removeBroker(state, 2));
-    const first = decided(BEFORE, (now) => electController(now, 0, null));
+    const first = stateAfter(BEFORE, (now) => electController(now, 0, null));
     expect(remove(first)).toHaveLength(1);
-    const second = decided(first, (now) => electController(now, 1, first.controller));
+    const second = stateAfter(first, (now) => electController(now, 1, first.controller));
     expect(remove(second)).toEqual([]);
-    const again = decided(second, (now) => electController(now, 0, second.controller));
+    const again = stateAfter(second, (now) => electController(now, 0, second.controller));
     expect(remove(again)).toEqual([]);
   });
 });
 
 describe('inOrder', () => {
   it('applies each decision to the result of the previous one, in one commit', () => {
-    const decide = inOrder(
+    const decide = decideInSequence(
       (state) => removeBroker(state, 2),
       (state) => removeBroker(state, 2),
       (state) => electController(state, 0, state.controller),

@@ -5,7 +5,13 @@ import { SeededRandom } from '#runtime/testing';
 import type { ClusterState } from '../cluster-state.js';
 import type { Decision } from '../coordination-store.js';
 import type { PartitionMetadata } from '../metadata.js';
-import { brokerOf, clusterOf, decided, partitionOf, topicOf } from '../testing/cluster-fixture.js';
+import {
+  brokerOf,
+  clusterOf,
+  partitionOf,
+  stateAfter,
+  topicOf,
+} from '../testing/cluster-fixture.js';
 import {
   brokerDied,
   controlledShutdown,
@@ -44,7 +50,7 @@ describe('any history of decisions', () => {
         );
         for (const [number, one] of steps.entries()) {
           const before = state;
-          state = decided(state, decisionOf(one, before, number, random));
+          state = stateAfter(state, decisionOf(one, before, number, random));
           assertBrokerEpochs(before, state);
           for (const [partition, after] of partitionsOf(state).entries()) {
             const earlier = partitionsOf(before)[partition];

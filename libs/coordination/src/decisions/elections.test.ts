@@ -5,9 +5,9 @@ import type { PartitionMetadata } from '../metadata.js';
 import {
   brokerOf,
   clusterOf,
-  decided,
   partitionIn,
   partitionOf,
+  stateAfter,
   topicOf,
 } from '../testing/cluster-fixture.js';
 import {
@@ -33,7 +33,7 @@ function clusterWith(
 function afterDeathOf(id: number, state: ClusterState): PartitionMetadata {
   const process = { id, brokerEpoch: id + 1 };
   return partitionIn(
-    decided(state, (now) => brokerDied(now, process, random)),
+    stateAfter(state, (now) => brokerDied(now, process, random)),
     'events',
   );
 }
@@ -72,7 +72,7 @@ describe('brokerDied', () => {
 
   it('marks it dead once, and never another process with the same id', () => {
     const before = clusterWith({});
-    const after = decided(before, (now) => brokerDied(now, { id: 1, brokerEpoch: 2 }, random));
+    const after = stateAfter(before, (now) => brokerDied(now, { id: 1, brokerEpoch: 2 }, random));
     expect(after.brokers.get(1)?.alive).toBe(false);
     expect(brokerDied(after, { id: 1, brokerEpoch: 2 }, random)).toEqual([]);
     expect(brokerDied(before, { id: 1, brokerEpoch: 1 }, random)).toEqual([]);
@@ -88,7 +88,7 @@ describe('controlledShutdown', () => {
         topicOf('alone', [partitionOf({ replicas: [0] })]),
       ],
     );
-    const after = decided(before, (now) =>
+    const after = stateAfter(before, (now) =>
       controlledShutdown(now, { id: 0, brokerEpoch: 1 }, random),
     );
     expect(after.version).toBe(before.version + 1);
@@ -102,7 +102,7 @@ describe('controlledShutdown', () => {
 describe('electLeaders', () => {
   it('elects a leader where there is none and an in-sync replica is alive again', () => {
     const before = clusterWith({ leader: null, isr: [1] });
-    const after = decided(before, (now) => electLeaders(now, random));
+    const after = stateAfter(before, (now) => electLeaders(now, random));
     expect(partitionIn(after, 'events')).toMatchObject({ leader: 1, leaderEpoch: 6, isr: [1] });
   });
 
@@ -128,7 +128,7 @@ describe('electPreferredLeaders', () => {
   );
 
   it('makes preferred leaders lead that are alive and in sync', () => {
-    const after = decided(before, (now) => electPreferredLeaders(now, undefined, random));
+    const after = stateAfter(before, (now) => electPreferredLeaders(now, undefined, random));
     const leaders = after.topics.get('events')?.partitions.map((one) => one.leader);
     expect(leaders).toEqual([0, 1, 1, 0]);
     expect(partitionIn(after, 'events', 0)).toMatchObject({ leaderEpoch: 6, isr: [0, 1, 2] });
@@ -136,7 +136,7 @@ describe('electPreferredLeaders', () => {
 
   it('changes only the given partitions', () => {
     const targets = [{ topic: 'events', partition: 3 }];
-    const after = decided(before, (now) => electPreferredLeaders(now, targets, random));
+    const after = stateAfter(before, (now) => electPreferredLeaders(now, targets, random));
     expect(after.topics.get('events')?.partitions.map((one) => one.leader)).toEqual([1, 1, 1, 0]);
   });
 });
@@ -146,19 +146,21 @@ describe('electUncleanly', () => {
 
   it('elects the first live replica, alone in the ISR', () => {
     const before = clusterWith({ leader: null, isr: [0] }, { dead: [0] });
-    const after = decided(before, (now) => electUncleanly(now, target, random));
+    const after = stateAfter(before, (now) => electUncleanly(now, target, random));
     expect(partitionIn(after, 'events')).toMatchObject({ leader: 1, leaderEpoch: 6, isr: [1] });
   });
 
   it('elects the replica that the operator names', () => {
     const before = clusterWith({ leader: null, isr: [0] }, { dead: [0] });
-    const after = decided(before, (now) => electUncleanly(now, { ...target, replica: 2 }, random));
+    const after = stateAfter(before, (now) =>
+      electUncleanly(now, { ...target, replica: 2 }, random),
+    );
     expect(partitionIn(after, 'events')).toMatchObject({ leader: 2, isr: [2] });
   });
 
   it('prefers a live in-sync replica, and changes nothing where there is a leader', () => {
     const before = clusterWith({ leader: null, isr: [1, 2] });
-    const after = decided(before, (now) => electUncleanly(now, target, random));
+    const after = stateAfter(before, (now) => electUncleanly(now, target, random));
     expect(partitionIn(after, 'events')).toMatchObject({ leader: 1, isr: [1, 2] });
     expect(electUncleanly(after, target, random)).toEqual([]);
   });

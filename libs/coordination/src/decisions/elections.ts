@@ -3,7 +3,13 @@ import { ProtocolError, type TopicPartition } from '#protocol';
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type { MetadataChange, PartitionMetadata, TopicMetadata } from '../metadata.js';
-import { aliveIn, changePartitions, elected, isrWithout, settled } from './partition-changes.js';
+import {
+  changePartitions,
+  inNewLeaderEpoch,
+  isAliveIn,
+  isrWithout,
+  withIsrAndLeader,
+} from './partition-changes.js';
 
 /** One process of a broker: a later one with the same id has a higher epoch. */
 export interface BrokerProcess {
@@ -40,11 +46,16 @@ export function controlledShutdown(
 
 /** Elects leaders where there is none and an in-sync replica is alive again. */
 export function electLeaders(state: ClusterState, random: Random): MetadataChange[] {
-  const isAlive = aliveIn(state);
+  const isAlive = isAliveIn(state);
   return changePartitions(state, (partition, topic) => {
     if (partition.leader !== null) return partition;
     const live = partition.replicas.filter(isAlive);
-    return settled(partition, topic, { isr: partition.isr, live, mayKeepLeader: true }, random);
+    return withIsrAndLeader(
+      partition,
+      topic,
+      { isr: partition.isr, live, mayKeepLeader: true },
+      random,
+    );
   });
 }
 
@@ -57,14 +68,14 @@ export function electPreferredLeaders(
   targets: readonly TopicPartition[] | undefined,
   random: Random,
 ): MetadataChange[] {
-  const isAlive = aliveIn(state);
+  const isAlive = isAliveIn(state);
   const isTarget = targetFilter(targets);
   return changePartitions(state, (partition, topic, number) => {
     const [preferred] = partition.replicas;
     if (preferred === undefined || preferred === partition.leader) return partition;
     if (!isTarget(topic, number)) return partition;
     if (!isAlive(preferred) || !partition.isr.includes(preferred)) return partition;
-    return elected(partition, preferred, random);
+    return inNewLeaderEpoch(partition, preferred, random);
   });
 }
 
@@ -97,14 +108,17 @@ export function electUncleanly(
     throw new ProtocolError('INVALID_REQUEST', detail);
   }
   if (partition.leader !== null) return [];
-  const live = partition.replicas.filter(aliveIn(state));
+  const live = partition.replicas.filter(isAliveIn(state));
   const leader = replica ?? live.find((id) => partition.isr.includes(id)) ?? live[0];
   if (leader === undefined || !live.includes(leader)) {
     const detail = `No replica that could lead partition ${number} of topic "${name}" is alive.`;
     throw new ProtocolError('BROKER_NOT_AVAILABLE', detail);
   }
   const isr = partition.isr.includes(leader) ? partition.isr : [leader];
-  const change = { partition: number, state: elected({ ...partition, isr }, leader, random) };
+  const change = {
+    partition: number,
+    state: inNewLeaderEpoch({ ...partition, isr }, leader, random),
+  };
   return [{ kind: 'partitions', topic: name, topicId: topic.id, partitions: [change] }];
 }
 
@@ -115,12 +129,12 @@ function withdrawn(
 ): MetadataChange[] {
   const broker = state.brokers.get(id);
   if (broker?.brokerEpoch !== brokerEpoch || !broker.alive) return [];
-  const isAlive = aliveIn(state);
+  const isAlive = isAliveIn(state);
   const withdraw = (partition: PartitionMetadata, topic: TopicMetadata): PartitionMetadata => {
     if (!partition.isr.includes(id)) return partition;
     const isr = isrWithout(partition.isr, id);
     const live = partition.replicas.filter((other) => other !== id && isAlive(other));
-    return settled(partition, topic, { isr, live, mayKeepLeader: true }, random);
+    return withIsrAndLeader(partition, topic, { isr, live, mayKeepLeader: true }, random);
   };
   return [
     { kind: 'broker', broker: { ...broker, alive: false } },

@@ -3,9 +3,9 @@ import { SeededRandom } from '#runtime/testing';
 import {
   brokerOf,
   clusterOf,
-  decided,
   partitionIn,
   partitionOf,
+  stateAfter,
   topicOf,
 } from '../testing/cluster-fixture.js';
 import { type IsrMember, type IsrProposal, leaveIsrs, proposeIsr } from './isr.js';
@@ -35,13 +35,13 @@ function proposalOf(fields: Partial<IsrProposal> = {}): IsrProposal {
 
 describe('proposeIsr', () => {
   it('accepts a joiner whose process is the one that was seen in sync', () => {
-    const state = decided(BEFORE, (now) => proposeIsr(now, 0, [proposalOf()]));
+    const state = stateAfter(BEFORE, (now) => proposeIsr(now, 0, [proposalOf()]));
     expect(partitionIn(state, 'events')).toEqual(partitionOf({ partitionEpoch: 11 }));
   });
 
   it('shrinks without checking the members that leave', () => {
     const isr = [{ id: 0, brokerEpoch: null }];
-    const state = decided(BEFORE, (now) => proposeIsr(now, 0, [proposalOf({ isr })]));
+    const state = stateAfter(BEFORE, (now) => proposeIsr(now, 0, [proposalOf({ isr })]));
     expect(partitionIn(state, 'events')).toMatchObject({ isr: [0], leader: 0, leaderEpoch: 5 });
   });
 
@@ -51,7 +51,7 @@ describe('proposeIsr', () => {
       proposalOf({ partition: 1 }),
       proposalOf({ topic: 'others', topicId: 'id-of-others', isr: MEMBERS }),
     ];
-    const state = decided(BEFORE, (now) => proposeIsr(now, 0, proposals));
+    const state = stateAfter(BEFORE, (now) => proposeIsr(now, 0, proposals));
     expect(partitionIn(state, 'events', 0).isr).toEqual([0, 1]);
     expect(partitionIn(state, 'events', 1).isr).toEqual([0, 1, 2]);
     expect(partitionIn(state, 'others', 0).isr).toEqual([0, 1]);
@@ -85,7 +85,7 @@ describe('proposeIsr', () => {
 
   it('accepts the first of two proposals for one partition', () => {
     const both = [proposalOf({ isr: MEMBERS.slice(0, 1) }), proposalOf()];
-    const state = decided(BEFORE, (now) => proposeIsr(now, 0, both));
+    const state = stateAfter(BEFORE, (now) => proposeIsr(now, 0, both));
     expect(partitionIn(state, 'events')).toMatchObject({ isr: [0], partitionEpoch: 11 });
   });
 });
@@ -94,12 +94,12 @@ describe('leaveIsrs', () => {
   const lacking = [{ topic: 'events', topicId: 'id-of-events', partition: 0 }];
 
   it('removes a replica and elects another leader for its partitions', () => {
-    const state = decided(BEFORE, (now) =>
+    const state = stateAfter(BEFORE, (now) =>
       leaveIsrs(now, { id: 0, brokerEpoch: 1 }, lacking, random),
     );
     expect(partitionIn(state, 'events')).toMatchObject({ leader: 1, leaderEpoch: 6, isr: [1] });
     expect(partitionIn(state, 'events', 1)).toBe(partitionIn(BEFORE, 'events', 1));
-    const follower = decided(BEFORE, (now) =>
+    const follower = stateAfter(BEFORE, (now) =>
       leaveIsrs(now, { id: 1, brokerEpoch: 2 }, lacking, random),
     );
     expect(partitionIn(follower, 'events')).toMatchObject({ leader: 0, leaderEpoch: 5, isr: [0] });

@@ -4,7 +4,7 @@
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type { MetadataChange, PartitionChange, PartitionMetadata } from '../metadata.js';
-import { aliveIn, isrWithout, settled } from './partition-changes.js';
+import { isAliveIn, isrWithout, withIsrAndLeader } from './partition-changes.js';
 
 /** An ISR as the leader of a partition proposes it. */
 export interface IsrProposal {
@@ -63,7 +63,7 @@ export function proposeIsr(
 }
 
 /** A partition whose log on a replica is known to lack records. */
-export interface LackingPartition {
+export interface IncompletePartition {
   readonly topic: string;
   readonly topicId: string;
   readonly partition: number;
@@ -76,11 +76,11 @@ export interface LackingPartition {
 export function leaveIsrs(
   state: ClusterState,
   broker: { readonly id: number; readonly brokerEpoch: number },
-  lacking: readonly LackingPartition[],
+  lacking: readonly IncompletePartition[],
   random: Random,
 ): MetadataChange[] {
   if (state.brokers.get(broker.id)?.brokerEpoch !== broker.brokerEpoch) return [];
-  const isAlive = aliveIn(state);
+  const isAlive = isAliveIn(state);
   const changes: MetadataChange[] = [];
   for (const { topic: name, topicId, partition } of lacking) {
     const topic = state.topics.get(name);
@@ -89,7 +89,7 @@ export function leaveIsrs(
     const isr = isrWithout(before.isr, broker.id);
     if (isr === before.isr) continue;
     const live = before.replicas.filter((id) => id !== broker.id && isAlive(id));
-    const after = settled(before, topic, { isr, live, mayKeepLeader: true }, random);
+    const after = withIsrAndLeader(before, topic, { isr, live, mayKeepLeader: true }, random);
     const change = { partition, state: after };
     changes.push({ kind: 'partitions', topic: name, topicId, partitions: [change] });
   }
@@ -101,7 +101,7 @@ function isValid(state: ClusterState, leaderId: number, proposal: IsrProposal): 
   const partition = topic?.partitions[proposal.partition];
   if (partition === undefined || topic?.id !== proposal.topicId) return false;
   const { leader, leaderEpoch, partitionEpoch, replicas } = partition;
-  if (leader !== leaderId || !aliveIn(state)(leaderId)) return false;
+  if (leader !== leaderId || !isAliveIn(state)(leaderId)) return false;
   if (leaderEpoch !== proposal.leaderEpoch) return false;
   if (partitionEpoch !== proposal.partitionEpoch) return false;
   const ids = new Set(proposal.isr.map((member) => member.id));

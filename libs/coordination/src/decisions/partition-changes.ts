@@ -35,7 +35,7 @@ export function changePartitions(state: ClusterState, decide: PartitionDecision)
 }
 
 /** Runs decisions one after the other, each on the result of the previous one, in one commit. */
-export function inOrder(...decisions: readonly Decision[]): Decision {
+export function decideInSequence(...decisions: readonly Decision[]): Decision {
   return (state) => {
     const changes: MetadataChange[] = [];
     let draft = state;
@@ -49,7 +49,7 @@ export function inOrder(...decisions: readonly Decision[]): Decision {
 }
 
 /** The partition in a new leader epoch. */
-export function elected(
+export function inNewLeaderEpoch(
   partition: PartitionMetadata,
   leader: number | null,
   random: Random,
@@ -64,7 +64,7 @@ export function elected(
 }
 
 /** Input of `settled`: the ISR and the candidates for leadership. */
-export interface Settlement {
+export interface IsrAndCandidates {
   readonly isr: readonly number[];
   /** Live replicas, in the order in which they are preferred as leaders. */
   readonly live: readonly number[];
@@ -77,10 +77,10 @@ export interface Settlement {
  * Without one, the first live replica leads if the topic allows an unclean election, and records of
  * other replicas are lost; otherwise there is no leader.
  */
-export function settled(
+export function withIsrAndLeader(
   partition: PartitionMetadata,
   topic: TopicMetadata,
-  settlement: Settlement,
+  settlement: IsrAndCandidates,
   random: Random,
 ): PartitionMetadata {
   const { isr, live, mayKeepLeader } = settlement;
@@ -88,12 +88,12 @@ export function settled(
   const inSync = live.filter((id) => isr.includes(id));
   if (!mayKeepLeader || leader === null || !inSync.includes(leader)) {
     const [next] = inSync;
-    if (next !== undefined) return elected({ ...partition, isr }, next, random);
+    if (next !== undefined) return inNewLeaderEpoch({ ...partition, isr }, next, random);
     const [outOfSync] = live;
     if (outOfSync !== undefined && allowsUncleanElection(topic)) {
-      return elected({ ...partition, isr: [outOfSync] }, outOfSync, random);
+      return inNewLeaderEpoch({ ...partition, isr: [outOfSync] }, outOfSync, random);
     }
-    if (leader !== null) return elected({ ...partition, isr }, null, random);
+    if (leader !== null) return inNewLeaderEpoch({ ...partition, isr }, null, random);
   }
   // ISRs only lose members here: one of the same length is the same ISR.
   if (isr.length === partition.isr.length) return partition;
@@ -106,7 +106,7 @@ export function isrWithout(isr: readonly number[], id: number): readonly number[
   return others.length === 0 ? isr : others;
 }
 
-export function aliveIn(state: ClusterState): (id: number) => boolean {
+export function isAliveIn(state: ClusterState): (id: number) => boolean {
   return (id) => state.brokers.get(id)?.alive === true;
 }
 

@@ -3,21 +3,22 @@ import { SeededRandom } from '#runtime/testing';
 import type { ClusterState } from '../cluster-state.js';
 import type { Decision } from '../coordination-store.js';
 import type { PartitionMetadata } from '../metadata.js';
+import { VERSIONS_PER_REBUILD } from '../registry/rebuild.js';
 import {
   brokerOf,
   clusterOf,
-  decided,
   partitionIn,
   partitionOf,
+  stateAfter,
   topicOf,
 } from '../testing/cluster-fixture.js';
 import { brokerDied, electLeaders, electPreferredLeaders, electUncleanly } from './elections.js';
 import { proposeIsr } from './isr.js';
 import {
-  awaitedVersion,
-  proceedReassignments,
+  advanceReassignments,
   reassignReplicas,
   replicaMoves,
+  versionToBeJournaled,
 } from './reassignments.js';
 import { registerBroker, removeBroker } from './registration.js';
 import { alterTopic, confirmPartitions, deleteTopic } from './topics.js';
@@ -42,7 +43,7 @@ const asked =
     reassignReplicas(state, { ...TOPIC, replicas });
 
 /** Proceeds as if all brokers had everything on disk. */
-const proceeded: Decision = (state) => proceedReassignments(state, state.version, random);
+const proceeded: Decision = (state) => advanceReassignments(state, state.version, random);
 
 /** Brokers join the ISR by a proposal of the leader. */
 const joined =
@@ -70,11 +71,11 @@ const returnedEmpty =
   };
 
 function after(state: ClusterState, ...decisions: readonly Decision[]): PartitionMetadata {
-  return partitionIn(decisions.reduce(decided, state), 'events');
+  return partitionIn(decisions.reduce(stateAfter, state), 'events');
 }
 
-function stateAfter(state: ClusterState, ...decisions: readonly Decision[]): ClusterState {
-  return decisions.reduce(decided, state);
+function stateAfterAll(state: ClusterState, ...decisions: readonly Decision[]): ClusterState {
+  return decisions.reduce(stateAfter, state);
 }
 
 describe('a partition that moves', () => {
@@ -88,14 +89,14 @@ describe('a partition that moves', () => {
   });
 
   it('gets its new replicas beside the old ones once a majority has the request on disk', () => {
-    const state = stateAfter(stateOf(), asked(TO));
-    expect(proceedReassignments(state, 100, random)).toEqual([]);
-    const partition = after(state, (now) => proceedReassignments(now, 101, random));
+    const state = stateAfterAll(stateOf(), asked(TO));
+    expect(advanceReassignments(state, 100, random)).toEqual([]);
+    const partition = after(state, (now) => advanceReassignments(now, 101, random));
     expect(partition).toMatchObject({ replicas: ALL, isr: FROM, leader: 0, leaderEpoch: 5 });
   });
 
   it('waits until all new replicas are in sync', () => {
-    const state = stateAfter(stateOf(), asked(TO), proceeded, joined(3, 4));
+    const state = stateAfterAll(stateOf(), asked(TO), proceeded, joined(3, 4));
     expect(proceeded(state)).toEqual([]);
   });
 
@@ -133,18 +134,24 @@ describe('a partition that moves', () => {
 
   it('ignores a repeated request, and a request for its present replicas', () => {
     expect(asked(FROM)(stateOf())).toEqual([]);
-    const state = stateAfter(stateOf(), asked(TO), proceeded);
+    const state = stateAfterAll(stateOf(), asked(TO), proceeded);
     expect(asked(TO)(state)).toEqual([]);
   });
 
   it('counts from the later version when it is requested again', () => {
-    const state = stateAfter(stateOf(), asked(TO), asked(FROM), asked(TO));
-    expect(proceedReassignments(state, 101, random)).toEqual([]);
-    expect(awaitedVersion(state)).toBe(103);
+    const state = stateAfterAll(stateOf(), asked(TO), asked(FROM), asked(TO));
+    expect(advanceReassignments(state, 101, random)).toEqual([]);
+    expect(versionToBeJournaled(state)).toBe(103);
+  });
+
+  it('counts from the rebuild that kept it', () => {
+    const state = stateAfterAll(stateOf(), asked(TO));
+    const rebuilt = 3 * VERSIONS_PER_REBUILD;
+    expect(versionToBeJournaled({ ...state, version: rebuilt + 5 })).toBe(rebuilt);
   });
 
   it('lists added and removed replicas', () => {
-    const state = stateAfter(stateOf(), asked([2, 3]));
+    const state = stateAfterAll(stateOf(), asked([2, 3]));
     const moves = { adding: [3], removing: [0, 1] };
     expect(replicaMoves(partitionIn(state, 'events'))).toEqual(moves);
     expect(replicaMoves(after(state, proceeded))).toEqual(moves);
@@ -159,23 +166,23 @@ describe('a move that is cancelled', () => {
   });
 
   it('returns to the former replicas, in a new epoch, when that is journaled', () => {
-    const moving = stateAfter(stateOf(), asked(TO), proceeded, joined(3));
-    const back = stateAfter(moving, asked(FROM));
+    const moving = stateAfterAll(stateOf(), asked(TO), proceeded, joined(3));
+    const back = stateAfterAll(moving, asked(FROM));
     expect(partitionIn(back, 'events').replicas).toEqual(ALL);
-    expect(proceedReassignments(back, back.version - 1, random)).toEqual([]);
+    expect(advanceReassignments(back, back.version - 1, random)).toEqual([]);
     expect(after(back, proceeded)).toMatchObject({ replicas: FROM, isr: FROM, leaderEpoch: 6 });
   });
 
   it('waits for min.insync.replicas, not for a former replica that is behind', () => {
-    const moving = stateAfter(stateOf({ isr: [0, 1] }), asked(TO), proceeded, asked(FROM));
+    const moving = stateAfterAll(stateOf({ isr: [0, 1] }), asked(TO), proceeded, asked(FROM));
     expect(after(moving, proceeded)).toMatchObject({ replicas: FROM, isr: [0, 1] });
-    const alone = stateAfter(stateOf({ isr: [0] }), asked(TO), proceeded, asked(FROM));
+    const alone = stateAfterAll(stateOf({ isr: [0] }), asked(TO), proceeded, asked(FROM));
     expect(proceeded(alone)).toEqual([]);
   });
 
   it('may be redirected: replicas that were added stay until the end', () => {
-    const moving = stateAfter(stateOf(), asked([3, 4]), proceeded, joined(3), asked([0, 5]));
-    const next = stateAfter(moving, proceeded);
+    const moving = stateAfterAll(stateOf(), asked([3, 4]), proceeded, joined(3), asked([0, 5]));
+    const next = stateAfterAll(moving, proceeded);
     expect(partitionIn(next, 'events')).toMatchObject({ replicas: [0, 1, 2, 3, 4, 5] });
     expect(partitionIn(next, 'events').reassignment).toMatchObject({ from: FROM, to: [0, 5] });
     expect(after(next, joined(5), proceeded)).toMatchObject({ replicas: [0, 5], isr: [0, 5] });
@@ -211,10 +218,10 @@ describe('an invalid request', () => {
 
 /** States of partition 0 in each phase of a move. */
 const PHASES: readonly (readonly [name: string, state: ClusterState])[] = [
-  ['asked for', stateAfter(stateOf(), asked(TO))],
-  ['copying', stateAfter(stateOf(), asked(TO), proceeded)],
-  ['partly in sync', stateAfter(stateOf(), asked(TO), proceeded, joined(3))],
-  ['fully in sync', stateAfter(stateOf(), asked(TO), proceeded, joined(...TO))],
+  ['asked for', stateAfterAll(stateOf(), asked(TO))],
+  ['copying', stateAfterAll(stateOf(), asked(TO), proceeded)],
+  ['partly in sync', stateAfterAll(stateOf(), asked(TO), proceeded, joined(3))],
+  ['fully in sync', stateAfterAll(stateOf(), asked(TO), proceeded, joined(...TO))],
 ];
 
 /** Events that may happen during a move. */
@@ -249,7 +256,7 @@ describe('any event in any phase', () => {
     (_phase, _event, before, happens) => {
       let state = before;
       const step = (decide: Decision): void => {
-        const next = decided(state, decide);
+        const next = stateAfter(state, decide);
         assertStep(partitionIn(state, 'events'), partitionIn(next, 'events'));
         state = next;
       };
@@ -275,14 +282,14 @@ describe('any event in any phase', () => {
   );
 
   it.each(PHASES)('%s, and its topic is deleted: the move is gone', (_, before) => {
-    const state = decided(before, (now) => deleteTopic(now, 'events', 'id-of-events'));
+    const state = stateAfter(before, (now) => deleteTopic(now, 'events', 'id-of-events'));
     expect(state.topics.size).toBe(0);
     expect(proceeded(state)).toEqual([]);
-    expect(awaitedVersion(state)).toBeUndefined();
+    expect(versionToBeJournaled(state)).toBeUndefined();
   });
 
   it.each(PHASES)('%s: a target broker cannot be removed from the cluster', (_, before) => {
-    const state = decided(before, died(5));
+    const state = stateAfter(before, died(5));
     expect(() => removeBroker(state, 5)).toThrow(
       expect.objectContaining({ code: 'POLICY_VIOLATION' }),
     );
@@ -290,9 +297,9 @@ describe('any event in any phase', () => {
 
   it('a move ends after an operator elects a target when all others in sync have died', () => {
     const dead = [...FROM.map(died), died(4), died(5)];
-    const start = stateAfter(stateOf({ isr: [0] }), asked(TO), proceeded, ...dead);
+    const start = stateAfterAll(stateOf({ isr: [0] }), asked(TO), proceeded, ...dead);
     expect(partitionIn(start, 'events')).toMatchObject({ leader: null, isr: [0] });
-    const led = decided(start, (now) => electUncleanly(now, { ...TOPIC, replica: 3 }, random));
+    const led = stateAfter(start, (now) => electUncleanly(now, { ...TOPIC, replica: 3 }, random));
     const partition = after(
       led,
       returnedWithItsDisk(4),

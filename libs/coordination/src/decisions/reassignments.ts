@@ -18,7 +18,8 @@ import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type { MetadataChange, PartitionMetadata, TopicMetadata } from '../metadata.js';
 import { configuredMinInsync, countedReplicas } from '../min-insync-replicas.js';
-import { aliveIn, changePartitions, elected } from './partition-changes.js';
+import { rebuildVersionOf } from '../registry/rebuild.js';
+import { changePartitions, inNewLeaderEpoch, isAliveIn } from './partition-changes.js';
 
 export interface ReassignmentRequest extends TopicPartition {
   /** Target replicas, the preferred leader first. */
@@ -64,12 +65,12 @@ export function reassignReplicas(
  * Advances every moving partition by one step, where its condition is met.
  * @param journaledVersion a version that a majority of the brokers is known to have on disk
  */
-export function proceedReassignments(
+export function advanceReassignments(
   state: ClusterState,
   journaledVersion: number,
   random: Random,
 ): MetadataChange[] {
-  const isAlive = aliveIn(state);
+  const isAlive = isAliveIn(state);
   return changePartitions(state, (partition, topic) => {
     const { reassignment, replicas } = partition;
     if (reassignment === undefined || reassignment.version > journaledVersion) return partition;
@@ -83,8 +84,9 @@ export function proceedReassignments(
 
 /**
  * The newest version that a pending change waits for to be journaled; undefined: none is pending.
+ * A change that a rebuild kept waits for the first version of the rebuild.
  */
-export function awaitedVersion({ topics }: ClusterState): number | undefined {
+export function versionToBeJournaled({ topics, ...state }: ClusterState): number | undefined {
   let version = -1;
   for (const { minInsyncHold, partitions } of topics.values()) {
     version = Math.max(version, minInsyncHold?.version ?? -1);
@@ -92,7 +94,7 @@ export function awaitedVersion({ topics }: ClusterState): number | undefined {
       version = Math.max(version, reassignment?.version ?? -1);
     }
   }
-  return version < 0 ? undefined : version;
+  return version < 0 ? undefined : Math.max(version, rebuildVersionOf(state.version));
 }
 
 /** Replicas that a move adds and removes. */
@@ -132,7 +134,7 @@ function finished(
   const stays = currentLeader !== null && isr.includes(currentLeader);
   const leader = stays ? currentLeader : isr.find(isAlive);
   if (leader === undefined) return partition;
-  return elected({ ...others, replicas: to, isr }, leader, random);
+  return inNewLeaderEpoch({ ...others, replicas: to, isr }, leader, random);
 }
 
 function assertReplicas(
@@ -163,7 +165,7 @@ function assertAlive(
   { replicas, reassignment }: PartitionMetadata,
   to: readonly number[],
 ): void {
-  const isAlive = aliveIn(state);
+  const isAlive = isAliveIn(state);
   const accepted = [...replicas, ...(reassignment?.to ?? [])];
   const deadIds = to.filter((id) => !accepted.includes(id) && !isAlive(id));
   if (deadIds.length === 0) return;

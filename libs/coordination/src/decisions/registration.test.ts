@@ -5,13 +5,14 @@ import type { PartitionMetadata } from '../metadata.js';
 import {
   brokerOf,
   clusterOf,
-  decided,
   partitionIn,
   partitionOf,
+  stateAfter,
   topicOf,
 } from '../testing/cluster-fixture.js';
 import {
   BrokerIdTakenError,
+  ForeignBrokerError,
   type Registrant,
   registerBroker,
   removeBroker,
@@ -24,7 +25,7 @@ function registrantOf(id: number, fields: Partial<Registrant> = {}): Registrant 
 }
 
 function register(state: ClusterState, id: number, fields: Partial<Registrant> = {}) {
-  return decided(state, (before) => registerBroker(before, registrantOf(id, fields), random));
+  return stateAfter(state, (before) => registerBroker(before, registrantOf(id, fields), random));
 }
 
 /** Brokers 0, 1 and 2, alive except those in `dead`, and a topic of one partition. */
@@ -46,6 +47,12 @@ describe('registerBroker', () => {
     );
     expect(second.brokers.get(1)?.brokerEpoch).toBe(102);
     expect(again.brokers.get(0)?.brokerEpoch).toBe(103);
+  });
+
+  it('replaces the feature level of the version that ran before', () => {
+    const upgraded = register(register(clusterOf([]), 0), 0, { featureLevel: 1 });
+    expect(upgraded.brokers.get(0)?.featureLevel).toBe(1);
+    expect(register(upgraded, 0).brokers.get(0)?.featureLevel).toBeUndefined();
   });
 
   it('elects another in-sync replica for partitions of an earlier process, in a new epoch', () => {
@@ -113,6 +120,23 @@ describe('registerBroker', () => {
     expect(register(before, 1, right).brokers.get(1)?.dataDirUuid).toBe('other');
   });
 
+  it('refuses a process that a live broker does not recognise, whatever dead ones say', () => {
+    const before = clusterWith({}, { dead: [0] });
+    const securityFault = ({ id }: { readonly id: number }) => `Broker ${id} has another secret.`;
+    const error = new ForeignBrokerError(1, 2, 'Broker 1 has another secret.');
+    expect(() => register(before, 3, { securityFault })).toThrow(error);
+    const silentBrokerEpochs = new Set([2, 3]);
+    const state = register(before, 3, { securityFault, silentBrokerEpochs });
+    expect(state.brokers.get(3)?.alive).toBe(true);
+  });
+
+  it('records by what others recognise the process', () => {
+    const security = { proofs: 'proofs', agreement: 'on' };
+    const state = register(clusterWith({}), 3, { security });
+    expect(state.brokers.get(3)?.security).toEqual(security);
+    expect(register(state, 3).brokers.get(3)?.security).toBeUndefined();
+  });
+
   it('removes a broker that may lack records from ISRs with another member', () => {
     const state = register(clusterWith({}), 0, { mayLackRecords: true });
     expect(partitionIn(state, 'events')).toMatchObject({ leader: 1, isr: [1, 2] });
@@ -124,7 +148,7 @@ describe('registerBroker', () => {
 describe('removeBroker', () => {
   it('removes a dead broker without replicas', () => {
     const before = clusterOf([brokerOf(0), brokerOf(7, { alive: false })]);
-    expect([...decided(before, (now) => removeBroker(now, 7)).brokers.keys()]).toEqual([0]);
+    expect([...stateAfter(before, (now) => removeBroker(now, 7)).brokers.keys()]).toEqual([0]);
     expect(removeBroker(before, 9)).toEqual([]);
   });
 

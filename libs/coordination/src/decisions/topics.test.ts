@@ -6,9 +6,9 @@ import { minInsyncReplicas } from '../min-insync-replicas.js';
 import {
   brokerOf,
   clusterOf,
-  decided,
   partitionIn,
   partitionOf,
+  stateAfter,
   topicOf,
 } from '../testing/cluster-fixture.js';
 import {
@@ -29,7 +29,7 @@ describe('createTopic', () => {
       [0, 1],
       [2, 1, 0],
     ];
-    const state = decided(clusterOf(BROKERS), (before) =>
+    const state = stateAfter(clusterOf(BROKERS), (before) =>
       createTopic(before, { ...EVENTS, assignment }, random),
     );
     expect(state.topics.get('events')).toMatchObject({ id: 'events-1', version: 0 });
@@ -49,7 +49,7 @@ describe('createTopic', () => {
   });
 
   it('gives every partition an election id of its own', () => {
-    const state = decided(clusterOf(BROKERS), (before) =>
+    const state = stateAfter(clusterOf(BROKERS), (before) =>
       createTopic(before, { ...EVENTS, assignment: [[0], [0]] }, random),
     );
     const ids = state.topics.get('events')?.partitions.map((one) => one.electionId);
@@ -74,7 +74,7 @@ describe('alterTopic', () => {
 
   it('replaces configs, appends partitions and raises the version', () => {
     const configs = { 'retention.ms': '5' };
-    const state = decided(before, (now) => alterTopic(now, { ...change, configs }, random));
+    const state = stateAfter(before, (now) => alterTopic(now, { ...change, configs }, random));
     expect(state.topics.get('events')).toMatchObject({ version: 1, configs });
     expect(partitionIn(state, 'events', 0)).toBe(partitionIn(before, 'events', 0));
     expect(partitionIn(state, 'events', 1)).toMatchObject({ leader: 1, isNew: true });
@@ -94,7 +94,7 @@ describe('a lower min.insync.replicas', () => {
 
   function altered(state: ClusterState, configs: TopicMetadata['configs']): ClusterState {
     const change = { name: 'events', topicId: 'id-of-events', configs, addedAssignment: [] };
-    return decided(state, (now) => alterTopic(now, change, random));
+    return stateAfter(state, (now) => alterTopic(now, change, random));
   }
 
   function topicIn(state: ClusterState): TopicMetadata {
@@ -108,7 +108,7 @@ describe('a lower min.insync.replicas', () => {
     const topic = topicIn(held);
     expect(topic).toMatchObject({ configs: MIN_ONE, minInsyncHold: { replicas: 2, version: 101 } });
     expect(minInsyncReplicas(topic, partitionOf())).toBe(2);
-    const released = topicIn(decided(held, (now) => releaseMinInsyncHolds(now, 101)));
+    const released = topicIn(stateAfter(held, (now) => releaseMinInsyncHolds(now, 101)));
     expect(released).toEqual({ ...topicOf('events', [partitionOf()], MIN_ONE), version: 2 });
     expect(minInsyncReplicas(released, partitionOf())).toBe(1);
   });
@@ -141,7 +141,7 @@ describe('deleteTopic', () => {
   const before = clusterOf(BROKERS, [topicOf('events', [partitionOf()])]);
 
   it('leaves a tombstone, which proves that its logs may be removed', () => {
-    const state = decided(before, (now) => deleteTopic(now, 'events', 'id-of-events'));
+    const state = stateAfter(before, (now) => deleteTopic(now, 'events', 'id-of-events'));
     expect(state.topics.has('events')).toBe(false);
     expect(state.deletedTopics.get('id-of-events')).toEqual({
       name: 'events',
@@ -161,7 +161,7 @@ describe('confirmPartitions', () => {
   ]);
 
   it('confirms the given partitions without raising an epoch', () => {
-    const state = decided(before, (now) =>
+    const state = stateAfter(before, (now) =>
       confirmPartitions(now, 'events', 'id-of-events', [1, 2, 7]),
     );
     const partitions = state.topics.get('events')?.partitions ?? [];

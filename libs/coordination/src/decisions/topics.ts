@@ -14,7 +14,7 @@ import {
   minInsyncReplicas,
   replicationFactorOf,
 } from '../min-insync-replicas.js';
-import { aliveIn } from './partition-changes.js';
+import { isAliveIn } from './partition-changes.js';
 
 export interface NewTopic {
   readonly name: string;
@@ -160,7 +160,7 @@ function newPartitions(
   assignment: readonly (readonly number[])[],
   random: Random,
 ): PartitionMetadata[] {
-  const isAlive = aliveIn(state);
+  const isAlive = isAliveIn(state);
   return assignment.map((replicas) => {
     const isr = replicas.filter(isAlive);
     const [leader] = isr;

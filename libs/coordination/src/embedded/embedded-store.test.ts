@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FileSystem, NodeFileSystem, SystemRandom } from '#runtime';
-import { inOrder } from '../decisions/partition-changes.js';
+import { decideInSequence } from '../decisions/partition-changes.js';
 import { registerBroker } from '../decisions/registration.js';
 import { confirmPartitions, createTopic, deleteTopic } from '../decisions/topics.js';
 import type { MetadataChange, TopicMetadata } from '../metadata.js';
@@ -111,7 +111,7 @@ describe('EmbeddedStore', () => {
     const stop = store.onChange((change, state) => changes.push([change.kind, state.version]));
     await register(store);
     const { id } = await createOrders(store);
-    const both = inOrder(
+    const both = decideInSequence(
       (state) => confirmPartitions(state, 'orders', id, [0]),
       (state) => deleteTopic(state, 'orders', id),
     );

@@ -12,15 +12,21 @@
  */
 
 import { join } from 'node:path';
-import { type DiskReserve, type FileSystem, type Random, SerialQueue } from '#runtime';
+import {
+  DataDirError,
+  type DiskReserve,
+  type FileSystem,
+  type Random,
+  SerialQueue,
+} from '#runtime';
 import { applyCommit, type ClusterState, EMPTY_CLUSTER } from '../cluster-state.js';
 import type { CoordinationStore, Decision, MetadataListener } from '../coordination-store.js';
-import { DataDirError } from '../data-dir-error.js';
+
 import { type DataDirIdentity, openIdentity, readIdentity } from '../data-dir-identity.js';
 import { DurableJsonFile } from '../durable-json-file.js';
 import type { BrokerLease, LeaseRenewer, LeaseRenewerOptions } from '../lease/lease-renewer.js';
 import { LoopLeaseRenewer } from '../lease/loop-lease-renewer.js';
-import { isLeaseOver, leaseOver } from '../lease-over.js';
+import { hasLeaseEnded, leaseEndedError } from '../lease-end.js';
 import { JOURNAL_FILE_NAME } from '../registry/metadata-journal.js';
 import { stateOf } from '../state-document.js';
 import { type CoordinationDocument, coordinationDocument } from './coordination-document.js';
@@ -139,8 +145,8 @@ export class EmbeddedStore implements CoordinationStore {
   async renewLease({ brokerId, brokerEpoch }: BrokerLease): Promise<void> {
     const existing = this.#leases.get(brokerId);
     const isReplaced = existing !== undefined && Number(existing.split(' ', 1)[0]) > brokerEpoch;
-    if (isReplaced || isLeaseOver(this.#state, { brokerId, brokerEpoch })) {
-      throw leaseOver(brokerId);
+    if (isReplaced || hasLeaseEnded(this.#state, { brokerId, brokerEpoch })) {
+      throw leaseEndedError(brokerId);
     }
     this.#renewals += 1;
     this.#leases.set(brokerId, `${brokerEpoch} ${this.#renewals}`);

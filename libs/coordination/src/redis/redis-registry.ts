@@ -6,12 +6,12 @@
  */
 import { type ClusterState, EMPTY_CLUSTER, type MetadataCommit } from '../cluster-state.js';
 import type { BrokerLease } from '../lease/lease-renewer.js';
+import type { RebuildRound, RebuildRounds } from '../registry/rebuild-rounds.js';
 import type {
   ClusterDocument,
   CommitName,
   CommitReply,
   LeaseReply,
-  RebuildRound,
   RebuildView,
   RegisteredCluster,
   Registry,
@@ -21,6 +21,7 @@ import { type StateDocument, stateDocument, stateOf } from '../state-document.js
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
 import { RedisKeys } from './redis-keys.js';
 import { renewLease } from './redis-lease.js';
+import { RedisRebuildRounds, roundText, type ViewCodec } from './redis-rebuild-rounds.js';
 import {
   changesFromEmpty,
   commitOf,
@@ -47,7 +48,24 @@ interface ViewDocument {
   readonly state: StateDocument;
 }
 
-type RebuildReply = [number: string, id: string, views: string[]] | null;
+const VIEWS: ViewCodec<RebuildView> = {
+  encode: (view) =>
+    JSON.stringify({
+      broker_id: view.brokerId,
+      data_dir_uuid: view.dataDirUuid,
+      broker_epoch: view.brokerEpoch,
+      state: stateDocument(view.state),
+    } satisfies ViewDocument),
+  decode: (text) => {
+    const document = JSON.parse(text) as ViewDocument;
+    return {
+      brokerId: document.broker_id,
+      dataDirUuid: document.data_dir_uuid,
+      brokerEpoch: document.broker_epoch,
+      state: stateOf(document.state),
+    };
+  },
+};
 
 export interface RedisRegistryOptions
   extends Pick<RedisConnectionOptions, 'endpoint' | 'random' | 'scheduler' | 'logger'> {
@@ -56,6 +74,7 @@ export interface RedisRegistryOptions
 }
 
 export class RedisRegistry implements Registry {
+  readonly rebuilds: RebuildRounds<RebuildView>;
   readonly #keys: RedisKeys;
   readonly #commands: RedisConnection;
   readonly #follower: RedisConnection;
@@ -76,6 +95,7 @@ export class RedisRegistry implements Registry {
       });
     this.#commands = connect('commands', CALL_TIMEOUT_MS);
     this.#follower = connect('changes', WAIT_MS_MAX + CALL_TIMEOUT_MS);
+    this.rebuilds = new RedisRebuildRounds(this.#commands, this.#keys, VIEWS);
   }
 
   get isReady(): boolean {
@@ -202,60 +222,6 @@ export class RedisRegistry implements Registry {
     return (await this.#get(this.#keys.confirmation)) ?? undefined;
   }
 
-  async rebuildRound(): Promise<RebuildRound | undefined> {
-    const reply = await this.#readRebuild();
-    return reply === null ? undefined : { number: Number(reply[0]), id: reply[1] };
-  }
-
-  async beginRebuild(
-    before: RebuildRound | undefined,
-    confirmedBefore: string | undefined,
-    round: RebuildRound,
-  ): Promise<void> {
-    const { rebuild, rebuildViews, confirmation } = this.#keys;
-    await this.#commands.script(
-      'sluiceBeginRebuild',
-      [rebuild, rebuildViews, confirmation],
-      [before === undefined ? '' : roundText(before), confirmedBefore ?? '', roundText(round)],
-    );
-  }
-
-  async publishView(round: RebuildRound, view: RebuildView): Promise<void> {
-    const document: ViewDocument = {
-      broker_id: view.brokerId,
-      data_dir_uuid: view.dataDirUuid,
-      broker_epoch: view.brokerEpoch,
-      state: stateDocument(view.state),
-    };
-    const { rebuild, rebuildViews } = this.#keys;
-    await this.#commands.script(
-      'sluicePublishView',
-      [rebuild, rebuildViews],
-      [roundText(round), String(view.brokerId), JSON.stringify(document)],
-    );
-  }
-
-  async views(round: RebuildRound): Promise<readonly RebuildView[]> {
-    const reply = await this.#readRebuild();
-    if (reply?.[1] !== round.id) return [];
-    return reply[2].map((text) => {
-      const document = JSON.parse(text) as ViewDocument;
-      return {
-        brokerId: document.broker_id,
-        dataDirUuid: document.data_dir_uuid,
-        brokerEpoch: document.broker_epoch,
-        state: stateOf(document.state),
-      };
-    });
-  }
-
-  async givenUpBrokers(): Promise<readonly number[]> {
-    const ids = await this.#commands.call<string[]>((client) =>
-      client.smembers(this.#keys.givenUp),
-    );
-    return ids.map(Number);
-  }
-
   async installRebuilt(
     round: RebuildRound,
     document: ClusterDocument,
@@ -303,11 +269,6 @@ export class RedisRegistry implements Registry {
     );
   }
 
-  #readRebuild(): Promise<RebuildReply> {
-    const { rebuild, rebuildViews } = this.#keys;
-    return this.#commands.script<RebuildReply>('sluiceReadRebuild', [rebuild, rebuildViews], []);
-  }
-
   #get(key: string): Promise<string | null> {
     return this.#commands.call<string | null>((client) => client.get(key));
   }
@@ -337,8 +298,4 @@ function registered(text: string): RegisteredCluster {
 
 function versionText({ version, changeId }: CommitName): string {
   return `${version} ${changeId}`;
-}
-
-function roundText({ number, id }: RebuildRound): string {
-  return `${number} ${id}`;
 }

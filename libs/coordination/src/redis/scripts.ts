@@ -17,6 +17,10 @@ export const SCRIPTS = {
   sluiceBeginRebuild: process + permissions + textOf('begin_rebuild'),
   sluicePublishView: process + textOf('publish_view'),
   sluiceInstallRebuilt: process + writes + textOf('install_rebuilt'),
+  sluiceReadSecurity: process + textOf('read_security'),
+  sluiceCommitSecurity: process + permissions + textOf('commit_security'),
+  sluiceInstallSecuritySnapshot: process + permissions + textOf('install_security_snapshot'),
+  sluiceInstallRebuiltSecurity: process + permissions + textOf('install_rebuilt_security'),
 };
 
 export type ScriptName = keyof typeof SCRIPTS;

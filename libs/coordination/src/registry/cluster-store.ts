@@ -22,12 +22,13 @@ import type { BrokerLease, LeaseRenewer, LeaseRenewerOptions } from '../lease/le
 import type { LeaseThread, LeaseThreadOutcome } from '../lease/lease-thread.js';
 import { LoopLeaseRenewer } from '../lease/loop-lease-renewer.js';
 import { ThreadLeaseRenewer } from '../lease/thread-lease-renewer.js';
-import { leaseOver } from '../lease-over.js';
+import { leaseEndedError } from '../lease-end.js';
 import type { ClusterStoreOptions } from './cluster-store-options.js';
 import { CommitFollower } from './commit-follower.js';
 import { findCluster } from './founding.js';
 import { KnownState } from './known-state.js';
 import { MetadataJournal } from './metadata-journal.js';
+import { countJournaled } from './rebuild.js';
 import { Rebuilder } from './rebuilder.js';
 import {
   type CommitName,
@@ -173,8 +174,9 @@ export class ClusterStore implements CoordinationStore {
       const ids = [...this.#known.state.brokers.keys()];
       try {
         const versions = await registry.journaledVersions(ids);
-        const journaled = ids.filter((id) => (versions.get(id) ?? -1) >= version).length;
-        if (journaled > Math.floor(ids.length / 2)) return;
+        const known = this.#known.state.version;
+        const journaled = countJournaled(version, known, [...versions.values()]);
+        if (journaled > ids.length / 2) return;
       } catch (error) {
         cause = error;
         if (asProtocolError(error, 'unknown') === error) throw error;
@@ -248,7 +250,7 @@ export class ClusterStore implements CoordinationStore {
   async #leaseAnswered(brokerId: number, reply: LeaseReply, timeoutMs: number): Promise<void> {
     // Redis accepts writes again. This does not show that other commands are permitted.
     if (this.#refusal?.reason !== 'no-permission') this.#refusal = undefined;
-    if (!reply.isRenewed) throw leaseOver(brokerId);
+    if (!reply.isRenewed) throw leaseEndedError(brokerId);
     await this.#whenKnown(reply.newest?.version ?? 0, timeoutMs);
   }
 

@@ -3,8 +3,9 @@
  * it founds.
  */
 import { ProtocolError } from '#protocol';
+import { DataDirError } from '#runtime';
 import { type ClusterState, EMPTY_CLUSTER } from '../cluster-state.js';
-import { DataDirError } from '../data-dir-error.js';
+
 import type { DataDirIdentity } from '../data-dir-identity.js';
 import { readEmbeddedState } from '../embedded/embedded-store.js';
 import type { ClusterStoreOptions } from './cluster-store-options.js';

@@ -10,14 +10,19 @@
  * Overlap: all calls may overlap; one write loop journals and shows the steps in their order.
  */
 import { type Logger, type Random, RetryBackoff, type Scheduler } from '#runtime';
-import { applyCommit, type ClusterState, follows, type MetadataCommit } from '../cluster-state.js';
+import {
+  applyCommit,
+  type ClusterState,
+  directlyFollows,
+  type MetadataCommit,
+} from '../cluster-state.js';
 import type { MetadataListener } from '../coordination-store.js';
 import type { MetadataChange } from '../metadata.js';
-import { type MetadataJournal, PromisedError } from './metadata-journal.js';
+import { type MetadataJournal, RebuildPromisedError } from './metadata-journal.js';
 import { stateDifference } from './state-difference.js';
 
 /** Result of offering a commit. */
-export type CommitTaken =
+export type CommitOfferResult =
   | 'taken'
   /** The commit was known before. */
   | 'known'
@@ -84,7 +89,7 @@ export class KnownState {
     return () => void this.#listeners.delete(listener);
   }
 
-  takeCommit(commit: MetadataCommit): CommitTaken {
+  takeCommit(commit: MetadataCommit): CommitOfferResult {
     const { version, changeId } = this.#newest;
     if (commit.version < version) return 'known';
     if (commit.version === version) {
@@ -92,7 +97,7 @@ export class KnownState {
     }
     if (!this.#options.journal.mayTake(commit.version)) return 'contradiction';
     if (commit.version > version + 1) return 'gap';
-    if (!follows(commit, this.#newest)) return 'contradiction';
+    if (!directlyFollows(commit, this.#newest)) return 'contradiction';
     this.#take({ state: applyCommit(this.#newest, commit), changes: commit.changes, commit });
     return 'taken';
   }
@@ -135,7 +140,7 @@ export class KnownState {
         backoff.reset();
       } catch (error) {
         if (this.#isClosed) return;
-        if (error instanceof PromisedError) {
+        if (error instanceof RebuildPromisedError) {
           // A rebuild came first: steps that are not on disk are void.
           this.#steps.length = 0;
           this.#newest = this.#state;

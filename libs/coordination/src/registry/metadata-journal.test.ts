@@ -7,7 +7,7 @@ import {
   type MetadataCommit,
 } from '../cluster-state.js';
 import { brokerOf, clusterOf, partitionOf, topicOf } from '../testing/cluster-fixture.js';
-import { JOURNAL_FILE_NAME, MetadataJournal, PromisedError } from './metadata-journal.js';
+import { JOURNAL_FILE_NAME, MetadataJournal, RebuildPromisedError } from './metadata-journal.js';
 
 const PATH = `/data/${JOURNAL_FILE_NAME}`;
 const STATE = clusterOf([brokerOf(0)], [topicOf('events', [partitionOf()])]);
@@ -157,8 +157,10 @@ describe('MetadataJournal', () => {
     const journal = await open();
     await journal.replace(STATE);
     await journal.keepPromise({ number: 2, id: 'r' });
-    await expect(journal.append(commitsAfter(STATE, 1))).rejects.toThrow(PromisedError);
-    await expect(journal.replace({ ...STATE, version: 2 ** 32 })).rejects.toThrow(PromisedError);
+    await expect(journal.append(commitsAfter(STATE, 1))).rejects.toThrow(RebuildPromisedError);
+    await expect(journal.replace({ ...STATE, version: 2 ** 32 })).rejects.toThrow(
+      RebuildPromisedError,
+    );
     disk.crash();
     const again = await open();
     expect(again.promise).toEqual({ number: 2, id: 'r' });

@@ -19,17 +19,23 @@
  */
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
-import { type DiskReserve, type FileHandle, type FileSystem, SerialQueue } from '#runtime';
+import {
+  DataDirError,
+  type DiskReserve,
+  type FileHandle,
+  type FileSystem,
+  SerialQueue,
+} from '#runtime';
 import {
   applyCommit,
   type ClusterState,
   EMPTY_CLUSTER,
   type MetadataCommit,
 } from '../cluster-state.js';
-import { DataDirError } from '../data-dir-error.js';
+
 import { type StateDocument, stateDocument, stateOf } from '../state-document.js';
 import { rebuildNumberOf } from './rebuild.js';
-import type { RebuildRound } from './registry.js';
+import type { RebuildRound } from './rebuild-rounds.js';
 
 export const JOURNAL_FILE_NAME = 'metadata.journal';
 const FORMAT_VERSION = 1;
@@ -41,7 +47,7 @@ const COMMIT_BYTES_MAX = 4 * 1024 * 1024;
 /**
  * A commit of the line that is being rebuilt: a broker that takes part in a rebuild accepts none.
  */
-export class PromisedError extends Error {
+export class RebuildPromisedError extends Error {
   override readonly name = 'PromisedError';
 }
 
@@ -160,7 +166,9 @@ export class MetadataJournal {
 
   #assertPromised(version: number): void {
     if (this.mayTake(version)) return;
-    throw new PromisedError(`version ${version} is older than rebuild ${this.#promise?.number}`);
+    throw new RebuildPromisedError(
+      `version ${version} is older than rebuild ${this.#promise?.number}`,
+    );
   }
 
   async #appendLine(file: FileHandle, bytes: Buffer): Promise<void> {

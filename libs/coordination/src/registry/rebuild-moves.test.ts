@@ -7,16 +7,16 @@ import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '#runtime/testing';
 import type { ClusterState } from '../cluster-state.js';
 import type { Decision } from '../coordination-store.js';
-import { proceedReassignments, reassignReplicas } from '../decisions/reassignments.js';
+import { advanceReassignments, reassignReplicas } from '../decisions/reassignments.js';
 import { alterTopic, releaseMinInsyncHolds } from '../decisions/topics.js';
 import type { PartitionMetadata, TopicMetadata } from '../metadata.js';
 import { minInsyncReplicas } from '../min-insync-replicas.js';
 import {
   brokerOf,
   clusterOf,
-  decided,
   partitionIn,
   partitionOf,
+  stateAfter,
   topicOf,
 } from '../testing/cluster-fixture.js';
 import { rebuiltState } from './rebuild.js';
@@ -56,7 +56,7 @@ function stateOf(partition: Partial<PartitionMetadata>, minInsync: number | unde
 function lineOf({ from, to, minInsync }: Move): Line {
   const asked: Decision = (state) =>
     reassignReplicas(state, { topic: 'events', partition: 0, replicas: to });
-  const proceeded: Decision = (state) => proceedReassignments(state, state.version, random);
+  const proceeded: Decision = (state) => advanceReassignments(state, state.version, random);
   const inSync: Decision = (state) => {
     const partition = partitionIn(state, 'events');
     const { replicas, partitionEpoch } = partition;
@@ -66,7 +66,7 @@ function lineOf({ from, to, minInsync }: Move): Line {
   };
   const line = [stateOf({ replicas: from }, minInsync)];
   for (const decide of [asked, proceeded, inSync, proceeded]) {
-    const next = decided(line.at(-1) ?? stateOf({}, minInsync), decide);
+    const next = stateAfter(line.at(-1) ?? stateOf({}, minInsync), decide);
     if (next !== line.at(-1)) line.push(next);
   }
   expect(partitionIn(line.at(-1) ?? stateOf({}, minInsync), 'events').replicas).toEqual(to);
@@ -166,8 +166,8 @@ describe('a rebuild while a lower min.insync.replicas is held', () => {
 
   it('misses no ISR from the journaled commit on', () => {
     const before = stateOf({}, 2);
-    const held = decided(before, lowered('1'));
-    const after = decided(held, released);
+    const held = stateAfter(before, lowered('1'));
+    const after = stateAfter(held, released);
     expect(minInsyncReplicas(topicIn(held), partitionIn(held, 'events'))).toBe(2);
     expect(minInsyncReplicas(topicIn(after), partitionIn(after, 'events'))).toBe(1);
     assertNoneMissed(held, held);
@@ -180,11 +180,11 @@ describe('a rebuild while a lower min.insync.replicas is held', () => {
   });
 
   it('misses no ISR when it is lowered again before it is in force', () => {
-    const once = decided(stateOf({}, 3), lowered('2'));
-    const twice = decided(once, lowered('1'));
+    const once = stateAfter(stateOf({}, 3), lowered('2'));
+    const twice = stateAfter(once, lowered('1'));
     expect(topicIn(twice).minInsyncHold).toEqual({ replicas: 3, version: twice.version });
     expect(releaseMinInsyncHolds(twice, once.version)).toEqual([]);
     assertNoneMissed(once, twice);
-    assertNoneMissed(twice, decided(twice, released));
+    assertNoneMissed(twice, stateAfter(twice, released));
   });
 });

@@ -9,7 +9,13 @@ import {
   partitionOf,
   topicOf,
 } from '../testing/cluster-fixture.js';
-import { type RebuildInput, rebuildNumberOf, rebuiltState } from './rebuild.js';
+import {
+  countJournaled,
+  type RebuildInput,
+  rebuildNumberOf,
+  rebuiltState,
+  VERSIONS_PER_REBUILD,
+} from './rebuild.js';
 import type { RebuildView } from './registry.js';
 
 /** Leader epochs that one rebuild reserves for elections. */
@@ -168,5 +174,23 @@ describe('rebuiltState', () => {
     const before = { ...state, brokers: dead };
     const { brokers } = rebuilt([viewOf(0, before), viewOf(1, before)]);
     expect(Array.from(brokers.values(), ({ alive }) => alive)).toEqual([true, true, false]);
+  });
+});
+
+describe('the number of disks that have a commit', () => {
+  const commit = 2 * VERSIONS_PER_REBUILD + 5;
+
+  it('counts newer versions, and none of an earlier rebuild', () => {
+    const onDisk = [commit - 1, commit, commit + 7, VERSIONS_PER_REBUILD + 9];
+    expect(countJournaled(commit, commit, onDisk)).toBe(2);
+  });
+
+  it.each([
+    ['the asking broker', 3 * VERSIONS_PER_REBUILD, [commit]],
+    ['another broker', commit, [commit, 3 * VERSIONS_PER_REBUILD]],
+  ])('is not known once %s has a later rebuild', (_, known, onDisk) => {
+    expect(() => countJournaled(commit, known, onDisk)).toThrow(
+      expect.objectContaining({ code: 'BROKER_NOT_AVAILABLE', outcome: 'unknown' }),
+    );
   });
 });

@@ -9,6 +9,7 @@
  * begin above all that were used before, as do its epochs, and every participant journals its
  * number first, so that two rebuilds never have the same number.
  */
+import { ProtocolError } from '#protocol';
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type {
@@ -17,11 +18,11 @@ import type {
   PartitionMetadata,
   TopicMetadata,
 } from '../metadata.js';
-import { countedReplicas, replicasNeeded } from '../min-insync-replicas.js';
+import { countedReplicas, replicasNeededByRebuild } from '../min-insync-replicas.js';
 import type { RebuildView } from './registry.js';
 
 /** Number of versions that one rebuild reserves for commits before the next rebuild. */
-const VERSIONS_PER_REBUILD = 2 ** 32;
+export const VERSIONS_PER_REBUILD = 2 ** 32;
 /**
  * Number of leader epochs that one rebuild reserves for elections before the next rebuild. An
  * absent replica may have accepted, or written in, epochs that no participant knows: it must never
@@ -32,6 +33,31 @@ const EPOCHS_PER_REBUILD = 2 ** 16;
 /** Number of the last rebuild before a version. */
 export function rebuildNumberOf(version: number): number {
   return Math.floor(version / VERSIONS_PER_REBUILD);
+}
+
+/** The version that the last rebuild before a version has made. */
+export function rebuildVersionOf(version: number): number {
+  return rebuildNumberOf(version) * VERSIONS_PER_REBUILD;
+}
+
+/**
+ * Returns how many disks have a commit.
+ * @param version the commit's
+ * @param known newest version that the asking broker knows
+ * @param onDisk newest version on the disk of each member, as far as it is known
+ * @throws ProtocolError BROKER_NOT_AVAILABLE, outcome `unknown`, when a rebuild came after the
+ *   commit: its versions are higher and say nothing about what it kept
+ */
+export function countJournaled(version: number, known: number, onDisk: readonly number[]): number {
+  const rebuild = rebuildNumberOf(version);
+  if ([known, ...onDisk].some((each) => rebuildNumberOf(each) > rebuild)) {
+    throw new ProtocolError(
+      'BROKER_NOT_AVAILABLE',
+      'Redis lost data and was rebuilt from the brokers meanwhile: the change may be lost. Look whether it is there, or repeat it.',
+      { outcome: 'unknown', retryAfterMs: 1000 },
+    );
+  }
+  return onDisk.filter((each) => each >= version).length;
 }
 
 export interface RebuildInput {
@@ -115,7 +141,7 @@ function lackingVoters(
   for (const topic of newest.topics.values()) {
     for (const [partition, metadata] of topic.partitions.entries()) {
       const replicas = countedReplicas(metadata);
-      const requiredCount = replicasNeeded(topic, metadata);
+      const requiredCount = replicasNeededByRebuild(topic, metadata);
       // A sole replica is not waited for: the election depends on no other.
       if (replicas.length === 1) continue;
       const presentCount = replicas.filter((id) => voters.has(id) || givenUp.includes(id)).length;

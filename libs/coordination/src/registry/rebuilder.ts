@@ -14,7 +14,8 @@ import type { ClusterState } from '../cluster-state.js';
 import type { KnownState } from './known-state.js';
 import type { MetadataJournal } from './metadata-journal.js';
 import { type RebuildOutcome, rebuildNumberOf, rebuiltState } from './rebuild.js';
-import { clusterDocument, type RebuildRound, type RebuildView, type Registry } from './registry.js';
+import type { RebuildRound } from './rebuild-rounds.js';
+import { clusterDocument, type RebuildView, type Registry } from './registry.js';
 
 /** Time that others get to join once there are enough participants, as a part of a lease. */
 const GRACE_LEASES = 0.5;
@@ -60,17 +61,17 @@ export class Rebuilder {
     if (!journal.isMade) return;
     const round = await this.#joinRound(confirmedBefore, remains);
     if (round === undefined) return;
-    await registry.publishView(round, this.#view());
-    const views = await registry.views(round);
+    await registry.rebuilds.publish(round, this.#options.brokerId, this.#view());
+    const views = await registry.rebuilds.views(round);
     // Another round has begun, or this one has ended.
     if (views.length === 0) return;
     const highest = Math.max(...views.map(({ state }) => rebuildNumberOf(state.version)));
     if (highest >= round.number) {
       const next = { number: highest + 1, id: random.uuid() };
-      await registry.beginRebuild(round, confirmedBefore, next);
+      await registry.rebuilds.begin(round, confirmedBefore, next);
       return;
     }
-    const givenUp = await registry.givenUpBrokers();
+    const givenUp = await registry.rebuilds.givenUpBrokers();
     const outcome = rebuiltState({ number: round.number, views, remains, givenUp, random });
     if (outcome.kind === 'waiting') {
       this.#logWaiting(outcome);
@@ -112,16 +113,16 @@ export class Rebuilder {
       1 + rebuildNumberOf(Math.max(journal.state.version, remains?.version ?? 0));
     const mayJoin = (round: RebuildRound): boolean =>
       round.number >= leastOfStates && mayTakePart(journal.promise, round);
-    const currentRound = await registry.rebuildRound();
+    const currentRound = await registry.rebuilds.current();
     if (currentRound === undefined || !mayJoin(currentRound)) {
       const number = Math.max(
         leastOfStates,
         1 + (journal.promise?.number ?? 0),
         1 + (currentRound?.number ?? 0),
       );
-      await registry.beginRebuild(currentRound, confirmedBefore, { number, id: random.uuid() });
+      await registry.rebuilds.begin(currentRound, confirmedBefore, { number, id: random.uuid() });
     }
-    const startedRound = await registry.rebuildRound();
+    const startedRound = await registry.rebuilds.current();
     if (startedRound === undefined || !mayJoin(startedRound)) return undefined;
     if (startedRound.id !== journal.promise?.id) await journal.keepPromise(startedRound);
     return startedRound;

@@ -6,7 +6,7 @@ import { brokerDied } from '../decisions/elections.js';
 import { deleteTopic } from '../decisions/topics.js';
 import type { MetadataChange } from '../metadata.js';
 import { partitionIn } from '../testing/cluster-fixture.js';
-import { create, register } from '../testing/conformance.js';
+import { create, registerTestBroker } from '../testing/conformance.js';
 import { FakeStores } from '../testing/fake-stores.js';
 import { rebuildNumberOf } from './rebuild.js';
 
@@ -37,7 +37,7 @@ function at(id: number): CoordinationStore {
 }
 
 async function join(id: number): Promise<void> {
-  await stores.whileTimePasses(register(at(id), id));
+  await stores.whileTimePasses(registerTestBroker(at(id), id));
   await stores.whileTimePasses(renew(id));
 }
 
@@ -154,7 +154,7 @@ describe('a commit whose reply is lost', () => {
   it('is asked for again, and applied once', async () => {
     const { version } = at(0).state;
     stores.coordination.loseNextReply(0);
-    await stores.whileTimePasses(register(at(0), 0));
+    await stores.whileTimePasses(registerTestBroker(at(0), 0));
     const state = await agreed();
     expect(state.version).toBe(version + 1);
     expect(state.brokers.get(0)?.brokerEpoch).toBe(version + 1);
@@ -164,7 +164,7 @@ describe('a commit whose reply is lost', () => {
     const { version } = at(0).state;
     stores.coordination.holdNotifications(0);
     stores.coordination.loseNextReply(0);
-    const registering = register(at(0), 0);
+    const registering = registerTestBroker(at(0), 0);
     await stores.scheduler.settle();
     await create(at(1), 'other');
     await stores.whileTimePasses(registering);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ProtocolError } from '#protocol';
 import { SeededRandom } from '#runtime/testing';
 import type { CoordinationStore } from '../coordination-store.js';
-import { create, register } from '../testing/conformance.js';
+import { create, registerTestBroker } from '../testing/conformance.js';
 import { FakeStores } from '../testing/fake-stores.js';
 
 const IDS = [0, 1, 2];
@@ -109,7 +109,7 @@ class FaultHistory {
 
   async #join(id: number): Promise<void> {
     const store = this.#brokers.get(id);
-    if (store !== undefined) await this.#stores.untilDone(() => register(store, id));
+    if (store !== undefined) await this.#stores.untilDone(() => registerTestBroker(store, id));
     await this.#stores.whileTimePasses(this.#renewal(id));
   }
 

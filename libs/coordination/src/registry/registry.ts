@@ -10,6 +10,7 @@
  */
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
 import type { BrokerLease } from '../lease/lease-renewer.js';
+import type { RebuildRound, RebuildRounds } from './rebuild-rounds.js';
 
 /** Version of the data that this program writes into a registry. */
 const PROTOCOL_VERSION = 1;
@@ -89,14 +90,6 @@ export interface LeaseReply {
   readonly newest: CommitName | undefined;
 }
 
-/** One attempt to rebuild the registry from the brokers' journals. */
-export interface RebuildRound {
-  /** Number of the round; higher than that of all rebuilds that any participant knows. */
-  readonly number: number;
-  /** Random id; distinguishes it from a round of the same number that the registry has lost. */
-  readonly id: string;
-}
-
 /** The state that one broker publishes to a rebuild. */
 export interface RebuildView {
   readonly brokerId: number;
@@ -108,6 +101,8 @@ export interface RebuildView {
 }
 
 export interface Registry {
+  /** The rounds in which brokers rebuild what the registry has lost. */
+  readonly rebuilds: RebuildRounds<RebuildView>;
   /** True while it can be called, as far as is known. */
   readonly isReady: boolean;
   /** Error of the last attempt to reach it; undefined while it can be reached. */
@@ -158,23 +153,6 @@ export interface Registry {
 
   /** Id of the process that founded or rebuilt the registry; undefined when it is not recorded. */
   confirmedBy(): Promise<string | undefined>;
-  /** The rebuild that was begun in the present process of the registry; undefined: none. */
-  rebuildRound(): Promise<RebuildRound | undefined>;
-  /**
-   * Begins a round in place of `before`; no commit is accepted until it has ended. Does nothing
-   * when there is another round, or another confirmation than the given one.
-   */
-  beginRebuild(
-    before: RebuildRound | undefined,
-    confirmedBefore: string | undefined,
-    round: RebuildRound,
-  ): Promise<void>;
-  /** Publishes a view; does nothing when another round is in progress. */
-  publishView(round: RebuildRound, view: RebuildView): Promise<void>;
-  /** Views published to this round. */
-  views(round: RebuildRound): Promise<readonly RebuildView[]>;
-  /** Brokers that an operator has excluded: a rebuild does not wait for them. */
-  givenUpBrokers(): Promise<readonly number[]>;
   /**
    * Replaces everything with this state, confirmed, and ends the round.
    * @returns false, without effect, when this round is not in progress

@@ -54,7 +54,7 @@ export function clusterOf(
 }
 
 /** The state after a decision is committed; the same state when it changes nothing. */
-export function decided(state: ClusterState, decide: Decision): ClusterState {
+export function stateAfter(state: ClusterState, decide: Decision): ClusterState {
   const changes = decide(state);
   if (changes.length === 0) return state;
   const version = state.version + 1;

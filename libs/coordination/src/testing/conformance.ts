@@ -8,7 +8,7 @@ import type { ClusterState } from '../cluster-state.js';
 import type { CoordinationStore } from '../coordination-store.js';
 import { electController } from '../decisions/controller.js';
 import { brokerDied } from '../decisions/elections.js';
-import { inOrder } from '../decisions/partition-changes.js';
+import { decideInSequence } from '../decisions/partition-changes.js';
 import { registerBroker, removeBroker } from '../decisions/registration.js';
 import { alterTopic, confirmPartitions, createTopic, deleteTopic } from '../decisions/topics.js';
 import type { MetadataChange } from '../metadata.js';
@@ -51,7 +51,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
 
   it('resolves with the changed state, and shows it', async () => {
     const store = await stores().open(0);
-    const state = await register(store, 0);
+    const state = await registerTestBroker(store, 0);
     expect(state).toBe(store.state);
     expect(state.version).toBe(1);
     expect(state.brokers.get(0)).toMatchObject({ brokerEpoch: 1, alive: true });
@@ -61,7 +61,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
 
   it('keeps a moving partition and a held setting over a restart', async () => {
     const store = await stores().open(0);
-    await register(store, 0);
+    await registerTestBroker(store, 0);
     await create(store, 'events');
     const { topics } = await store.update((state) => moving(state, 'events'));
     await store.close();
@@ -86,7 +86,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
 
   it('runs overlapping updates in order, each on the result of the previous one', async () => {
     const store = await stores().open(0);
-    await register(store, 0);
+    await registerTestBroker(store, 0);
     const names = ['a', 'b', 'a', 'c'];
     const results = await Promise.allSettled(names.map((name) => create(store, name)));
     expect(results.map(({ status }) => status)).toEqual([
@@ -103,7 +103,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
 function describeRestarts(stores: () => StoresUnderTest): void {
   it('keeps all commits and its identity when it is opened again', async () => {
     const store = await stores().open(0);
-    await register(store, 0);
+    await registerTestBroker(store, 0);
     await store.update((state) => electController(state, 0, null));
     await create(store, 'kept', 3);
     const { id } = await create(store, 'gone');
@@ -119,14 +119,14 @@ function describeRestarts(stores: () => StoresUnderTest): void {
 
   it('creates and removes every kind of metadata', async () => {
     const store = await stores().open(0);
-    await register(store, 0);
+    await registerTestBroker(store, 0);
     const { id } = await create(store, 'events', 2);
     const change = { name: 'events', topicId: id, configs: { 'retention.ms': '9' } };
     await store.update((state) => alterTopic(state, { ...change, addedAssignment: [[0]] }, random));
     await store.update(addDeadBroker);
     await store.update((state) => removeBroker(state, 9));
     await store.update(
-      inOrder(
+      decideInSequence(
         (state) => deleteTopic(state, 'events', id),
         (state) => createTopic(state, topicOf('events', 1), random),
       ),
@@ -149,10 +149,10 @@ function describeListeners(stores: () => StoresUnderTest): void {
       reported.push([change.kind, state.version]);
       expect(store.state).toBe(state);
     });
-    await register(store, 0);
+    await registerTestBroker(store, 0);
     const { id } = await create(store, 'events');
     await store.update(
-      inOrder(
+      decideInSequence(
         (state) => confirmPartitions(state, 'events', id, [0]),
         (state) => deleteTopic(state, 'events', id),
       ),
@@ -171,7 +171,7 @@ function describeListeners(stores: () => StoresUnderTest): void {
 function describeLeases(stores: () => StoresUnderTest): void {
   it('shows a new value with every lease renewal', async () => {
     const store = await stores().open(0);
-    await register(store, 0);
+    await registerTestBroker(store, 0);
     expect((await store.leases(1000)).get(0)).toBeUndefined();
     const lease = { brokerId: 0, brokerEpoch: 1 };
     const seen = new Set<string | undefined>();
@@ -186,14 +186,14 @@ function describeLeases(stores: () => StoresUnderTest): void {
 
   it('refuses the lease of a dead process, and accepts that of its next registration', async () => {
     const store = await stores().open(0);
-    await register(store, 0);
+    await registerTestBroker(store, 0);
     const lease = { brokerId: 0, brokerEpoch: epochOf(store) };
     await store.renewLease(lease, 1000);
     const process = { id: 0, brokerEpoch: lease.brokerEpoch };
     await store.update((state) => brokerDied(state, process, random));
     const dead = store.renewLease(lease, 1000);
     await expect(dead).rejects.toMatchObject({ code: 'BROKER_NOT_AVAILABLE', retriable: false });
-    await register(store, 0);
+    await registerTestBroker(store, 0);
     await store.renewLease({ brokerId: 0, brokerEpoch: epochOf(store) }, 1000);
   });
 
@@ -211,7 +211,7 @@ function describeSharing(stores: () => StoresUnderTest): void {
     const [first, second] = await Promise.all([stores().open(0), stores().open(1)]);
     expect(second.clusterUuid).toBe(first.clusterUuid);
     expect(second.dataDirUuid).not.toBe(first.dataDirUuid);
-    await Promise.all([register(first, 0), register(second, 1)]);
+    await Promise.all([registerTestBroker(first, 0), registerTestBroker(second, 1)]);
     const names = Array.from({ length: 12 }, (_, number) => `topic-${number}`);
     await Promise.all(names.map((name, index) => create(index % 2 === 0 ? first : second, name)));
     await stores().until(() => first.state.version === 14 && second.state.version === 14);
@@ -224,8 +224,8 @@ function describeSharing(stores: () => StoresUnderTest): void {
   it('lets one of two conflicting updates win', async ({ skip }) => {
     if (!stores().isShared) skip();
     const [first, second] = await Promise.all([stores().open(0), stores().open(1)]);
-    await register(first, 0);
-    await register(second, 1);
+    await registerTestBroker(first, 0);
+    await registerTestBroker(second, 1);
     const results = await Promise.allSettled([create(first, 'same'), create(second, 'same')]);
     expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
     await stores().until(() => first.state.version === second.state.version);
@@ -237,7 +237,7 @@ function describeSharing(stores: () => StoresUnderTest): void {
   }) => {
     if (!stores().isShared) skip();
     const [first, second] = await Promise.all([stores().open(0), stores().open(1)]);
-    await register(first, 0);
+    await registerTestBroker(first, 0);
     await stores().until(() => second.state.version === 1);
     await second.close();
     const { id } = await create(first, 'events');
@@ -258,7 +258,7 @@ function describeNewBrokers(stores: () => StoresUnderTest): void {
   it('shows a moving partition and a held setting to a new broker', async ({ skip }) => {
     if (!stores().isShared) skip();
     const first = await stores().open(0);
-    await register(first, 0);
+    await registerTestBroker(first, 0);
     await create(first, 'events');
     await first.update((state) => moving(state, 'events'));
     const second = await stores().open(1);
@@ -269,8 +269,8 @@ function describeNewBrokers(stores: () => StoresUnderTest): void {
   it('resolves when a majority has a version on disk', async ({ skip }) => {
     if (!stores().isShared) skip();
     const [first, second] = await Promise.all([stores().open(0), stores().open(1)]);
-    await register(first, 0);
-    await register(second, 1);
+    await registerTestBroker(first, 0);
+    await registerTestBroker(second, 1);
     const { version } = await first.update((state) => createTopic(state, topicOf('t', 1), random));
     await stores().whileTimePasses(first.whenJournaled(version, 2000));
     await stores().until(() => second.state.version === version);
@@ -299,7 +299,7 @@ function moving({ topics, version }: ClusterState, name: string): MetadataChange
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Registers a broker on its own store. */
-export function register(store: CoordinationStore, id: number): Promise<ClusterState> {
+export function registerTestBroker(store: CoordinationStore, id: number): Promise<ClusterState> {
   const { dataDirUuid } = store;
   const registrant = { id, url: null, clusterUrl: null, rack: null, dataDirUuid };
   return store.update((state) => registerBroker(state, registrant, random));

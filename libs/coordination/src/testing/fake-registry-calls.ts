@@ -1,10 +1,10 @@
 import type { ClusterState } from '../cluster-state.js';
 import type { BrokerLease } from '../lease/lease-renewer.js';
+import type { RebuildRound, RebuildRounds } from '../registry/rebuild-rounds.js';
 import type {
   ClusterDocument,
   CommitName,
   LeaseReply,
-  RebuildRound,
   RebuildView,
   RegisteredCluster,
   RegistrySnapshot,
@@ -18,6 +18,15 @@ import type { FakeRegistryData } from './fake-registry-data.js';
  * Overlap: all calls may overlap; each runs on the data in one synchronous step.
  */
 export abstract class FakeRegistryCalls {
+  readonly rebuilds: RebuildRounds<RebuildView> = {
+    current: () => this.call(({ round }) => round),
+    begin: (before, confirmedBefore, round) =>
+      this.call((data) => data.beginRebuild(before, confirmedBefore, round)),
+    publish: (round, _brokerId, view) => this.call((data) => data.publishView(round, view)),
+    views: (round) => this.call((data) => data.views(round)),
+    givenUpBrokers: () => this.call(({ givenUp }) => [...givenUp]),
+  };
+
   /**
    * Runs a function on the data.
    * @param timeoutMs time after which the connection counts as broken
@@ -59,30 +68,6 @@ export abstract class FakeRegistryCalls {
 
   confirmedBy(): Promise<string | undefined> {
     return this.call(({ confirmedBy }) => confirmedBy);
-  }
-
-  rebuildRound(): Promise<RebuildRound | undefined> {
-    return this.call(({ round }) => round);
-  }
-
-  beginRebuild(
-    before: RebuildRound | undefined,
-    confirmedBefore: string | undefined,
-    round: RebuildRound,
-  ): Promise<void> {
-    return this.call((data) => data.beginRebuild(before, confirmedBefore, round));
-  }
-
-  publishView(round: RebuildRound, view: RebuildView): Promise<void> {
-    return this.call((data) => data.publishView(round, view));
-  }
-
-  views(round: RebuildRound): Promise<readonly RebuildView[]> {
-    return this.call((data) => data.views(round));
-  }
-
-  givenUpBrokers(): Promise<readonly number[]> {
-    return this.call(({ givenUp }) => [...givenUp]);
   }
 
   installRebuilt(

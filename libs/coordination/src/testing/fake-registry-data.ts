@@ -5,12 +5,12 @@ import {
   type MetadataCommit,
 } from '../cluster-state.js';
 import type { BrokerLease } from '../lease/lease-renewer.js';
-import { isLeaseOver } from '../lease-over.js';
+import { hasLeaseEnded } from '../lease-end.js';
+import type { RebuildRound } from '../registry/rebuild-rounds.js';
 import type {
   ClusterDocument,
   CommitReply,
   LeaseReply,
-  RebuildRound,
   RebuildView,
   RegisteredCluster,
   RegistrySnapshot,
@@ -146,7 +146,7 @@ export class FakeRegistryData {
   #renewLease({ brokerId, brokerEpoch }: BrokerLease, renewal: string): boolean {
     const existing = this.leases.get(brokerId);
     if (existing !== undefined && Number(existing.split(' ', 1)[0]) > brokerEpoch) return false;
-    if (isLeaseOver(this.state, { brokerId, brokerEpoch })) return false;
+    if (hasLeaseEnded(this.state, { brokerId, brokerEpoch })) return false;
     this.leases.set(brokerId, `${brokerEpoch} ${renewal}`);
     return true;
   }

@@ -1,9 +1,9 @@
 import type { Scheduler } from '#runtime';
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
+import type { RebuildRound } from '../registry/rebuild-rounds.js';
 import {
   type ClusterDocument,
   type CommitReply,
-  type RebuildRound,
   type RegisteredCluster,
   type Registry,
   RegistryAwayError,

@@ -30,10 +30,17 @@ export class AutoCommit {
     this.#widen(creditRecords);
   }
 
+  /** Number of records that were delivered and not acknowledged. */
+  get unacknowledged(): number {
+    return this.#delivered.count;
+  }
+
   /** Hot. */
   delivered(run: RecordRun): void {
     const owned = this.#options.ownedOf(run.source);
-    if (owned !== undefined) this.#delivered.add(owned, run);
+    if (owned === undefined) return;
+    owned.leaderEpoch = run.source.leaderEpoch;
+    this.#delivered.add(owned, run);
   }
 
   /** @throws ProtocolError POLICY_VIOLATION; nothing is acknowledged then */

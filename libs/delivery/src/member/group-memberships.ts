@@ -10,7 +10,7 @@ export interface GroupMembershipsParts {
 }
 
 export interface GroupMembershipsOptions {
-  /** Limit of the records of a member with autoCommit that it did not acknowledge. */
+  /** Limit of the records of a member that it did not acknowledge. */
   readonly memberUnacknowledgedRecordsMax: number;
 }
 
@@ -21,7 +21,13 @@ export interface MembershipStatus {
   readonly rejoinsTotal: number;
   /** Members that ended because another process took over their instanceId. */
   readonly fencedTotal: number;
+  /** Members that left because their client showed no sign of life for their session time-out. */
+  readonly silentTotal: number;
+  /** Members that left because their client did nothing for maxPollIntervalMs. */
+  readonly overdueTotal: number;
   readonly heartbeatsFailedTotal: number;
+  /** Records of queues that members have under lock. */
+  readonly queueRecords: number;
 }
 
 /** The members of one group on this broker, and the watch of the group. */
@@ -30,6 +36,15 @@ interface WatchedGroup {
   readonly endWatch: () => void;
 }
 
+interface LeaveOptions {
+  /** True when the member's connection broke. */
+  readonly isBroken?: boolean;
+  /** Work of the member that is finished first. */
+  readonly after?: Promise<void>;
+}
+
+/** Time for what a member has acknowledged before it leaves, in ms. */
+const SETTLE_MS = 5000;
 /** Attempts to leave a group; afterwards the member's session ends by itself. */
 const LEAVE_ATTEMPTS_MAX = 10;
 
@@ -50,6 +65,9 @@ export class GroupMemberships {
   #isClosed = false;
   #rejoinsTotal = 0;
   #fencedTotal = 0;
+  #silentTotal = 0;
+  #overdueTotal = 0;
+  #queueRecords = 0;
 
   constructor(parts: GroupMembershipsParts, options: GroupMembershipsOptions) {
     const { delivery, logger } = parts;
@@ -71,7 +89,10 @@ export class GroupMemberships {
       members: this.#heartbeats.size,
       rejoinsTotal: this.#rejoinsTotal,
       fencedTotal: this.#fencedTotal,
+      silentTotal: this.#silentTotal,
+      overdueTotal: this.#overdueTotal,
       heartbeatsFailedTotal: this.#heartbeats.failedTotal,
+      queueRecords: this.#queueRecords,
     };
   }
 
@@ -109,6 +130,11 @@ export class GroupMemberships {
     this.#heartbeats.request(member);
   }
 
+  /** Begins the heartbeats of a member whose group is watched by others. */
+  keep(member: HeartbeatMember, view: MemberView): void {
+    this.#heartbeats.add(member, view);
+  }
+
   /** Ends the heartbeats of a member. */
   remove(group: string, member: HeartbeatMember): void {
     this.#heartbeats.remove(member);
@@ -127,17 +153,47 @@ export class GroupMemberships {
    * Leaves a group. Resolves when the group has accepted that, or does not answer: then the
    * member's session ends by itself. Never rejects.
    */
-  leave(group: string, memberId: string): Promise<void> {
-    const left = this.#leave(group, memberId).finally(() => {
+  leave(group: string, memberId: string, options: LeaveOptions = {}): Promise<void> {
+    const left = this.#leave(group, memberId, options).finally(() => {
       this.#leaving.delete(left);
     });
     this.#leaving.add(left);
     return left;
   }
 
+  /** Resolves when the last work of a member is finished, or after SETTLE_MS. Never rejects. */
+  finish(work: Promise<void>): Promise<void> {
+    const finished = new Promise<void>((resolve) => {
+      const timer = this.delivery.scheduler.after(SETTLE_MS, resolve);
+      void work.finally(() => {
+        timer.cancel();
+        resolve();
+      });
+    }).finally(() => {
+      this.#leaving.delete(finished);
+    });
+    this.#leaving.add(finished);
+    return finished;
+  }
+
+  /** Counts records of queues that members got, or do not have any more. */
+  countQueueRecords(change: number): void {
+    this.#queueRecords += change;
+  }
+
   /** Counts a member that was fenced. */
   fenced(): void {
     this.#fencedTotal += 1;
+  }
+
+  /** Counts a member whose client showed no sign of life for its session time-out. */
+  silent(): void {
+    this.#silentTotal += 1;
+  }
+
+  /** Counts a member whose client did nothing for maxPollIntervalMs. */
+  overdue(): void {
+    this.#overdueTotal += 1;
   }
 
   /** Resolves when the members of all closed connections have left their groups. */
@@ -157,11 +213,12 @@ export class GroupMemberships {
     return watched;
   }
 
-  async #leave(group: string, memberId: string): Promise<void> {
+  async #leave(group: string, memberId: string, { isBroken, after }: LeaveOptions): Promise<void> {
+    await after;
     const backoff = new RetryBackoff(this.random);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.#groups.leave(group, memberId);
+        await this.#groups.leave(group, memberId, isBroken);
         return;
       } catch (error) {
         // A fenced member has nothing that it could leave.

@@ -8,17 +8,24 @@
  * client has released it. A member whose session was over, because its broker was frozen or cut
  * off, joins again by itself, unless it has an instanceId: another process may have that by then.
  *
+ * A member whose client shows no sign of life for its session time-out leaves the group, and its
+ * connection ends. So does a member whose client has records to acknowledge, or no credit left, and
+ * does nothing for `maxPollIntervalMs`; its connection stays.
+ *
  * Overlap: every call may come while a heartbeat, a commit or a join is under way. Their answers
  * have no effect after `close`.
  */
 
 import type { MemberHeartbeat, MemberJoin, MemberOffset, MemberView } from '#broker';
 import { ProtocolError, type TopicPartition } from '#protocol';
+import type { RecordFormat } from '#record-json';
 import { textMemoryBytes } from '#runtime';
 import type { RecordRun } from '../record-run.js';
 import type { AutoOffsetReset, PartitionPosition } from '../start-position.js';
 import { Subscription, type SubscriptionTransport } from '../subscription.js';
 import { AutoCommit } from './auto-commit.js';
+import { ClientIdleness } from './client-idleness.js';
+import { ClientSilence, type WatchedClient } from './client-silence.js';
 import type { GroupMemberships } from './group-memberships.js';
 import type { HeartbeatMember } from './member-heartbeats.js';
 import { type OwnedPartition, OwnedPartitions } from './owned-partitions.js';
@@ -31,12 +38,13 @@ export interface GroupSubscriptionRequest extends Omit<MemberJoin, 'memberId'> {
   /** True: revoked partitions move after the client has released them, or after a time. */
   readonly revokeAck: boolean;
   readonly maxPollIntervalMs: number;
+  readonly format: RecordFormat;
   /** Records to deliver before the client grants more; undefined: unlimited. */
   readonly creditRecords?: number | undefined;
 }
 
 /** The transport of a member. */
-export interface MemberTransport extends SubscriptionTransport {
+export interface MemberTransport extends SubscriptionTransport, WatchedClient {
   /**
    * Reports partitions of which nothing more is delivered.
    * @param deadlineMs time that the client has to release them, ms; undefined: they have moved
@@ -54,10 +62,14 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
   readonly #transport: MemberTransport;
   readonly #memberId: string;
   readonly #owned = new OwnedPartitions();
+  readonly #silence: ClientSilence;
+  readonly #idleness = new ClientIdleness();
   #autoCommit: AutoCommit | undefined;
   #subscription: Subscription | undefined;
   /** Generation of the last view. */
   #generation = 0;
+  /** Session time-out of the last view, ms. */
+  #sessionTimeoutMs = Number.POSITIVE_INFINITY;
   /** True when the last view names partitions to release. */
   #isRevoking = false;
   #isClosed = false;
@@ -71,6 +83,7 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
     this.#request = request;
     this.#transport = transport;
     this.#memberId = memberships.random.uuid();
+    this.#silence = new ClientSilence(transport);
     this.memoryBytes = transport.memoryBytes + memoryOf(request);
   }
 
@@ -89,8 +102,16 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
     return member;
   }
 
+  get principal(): string {
+    return this.#transport.principal;
+  }
+
   get group(): string {
     return this.#request.group;
+  }
+
+  get maxPollIntervalMs(): number {
+    return this.#request.maxPollIntervalMs;
   }
 
   /** Next offset of each partition that is read. */
@@ -111,12 +132,14 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
    * @throws ProtocolError POLICY_VIOLATION
    */
   grant(records: number): void {
+    this.#idleness.acted();
     this.#autoCommit?.granted(records);
     this.#subscription?.grant(records);
   }
 
   /** @throws ProtocolError as Subscription.seek */
   async seek(position: PartitionPosition): Promise<void> {
+    this.#idleness.acted();
     await this.#subscription?.seek(position);
     const owned = this.#owned.of(position);
     if (owned === undefined) return;
@@ -131,7 +154,12 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
    * Commits offsets of partitions that the member owns, all or none.
    * @throws ProtocolError ILLEGAL_GENERATION when one of them is not its own any more
    */
-  async commit(offsets: readonly MemberOffset[]): Promise<void> {
+  commit(offsets: readonly MemberOffset[]): Promise<void> {
+    this.#idleness.acted();
+    return this.#commit(offsets);
+  }
+
+  async #commit(offsets: readonly MemberOffset[]): Promise<void> {
     for (const offset of offsets) this.#assertOwned(offset);
     const { group } = this.#request;
     const memberId = this.#memberId;
@@ -153,19 +181,42 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
 
   /** The client has finished with revoked partitions; others are ignored. */
   release(targets: readonly TopicPartition[]): void {
+    this.#idleness.acted();
     void this.#release(targets);
   }
 
-  /** Ends the subscription. A member without instanceId leaves its group. */
+  /**
+   * Ends the subscription. A member without instanceId leaves its group when what it acknowledged
+   * is committed.
+   */
   close(): void {
     if (!this.#end()) return;
     const { group, instanceId } = this.#request;
-    if (instanceId === undefined) void this.#memberships.leave(group, this.#memberId);
+    const after = this.#settled();
+    if (instanceId === undefined) void this.#memberships.leave(group, this.#memberId, { after });
   }
 
-  /** Ends the subscription and leaves the group. Never rejects. */
+  /**
+   * Ends the subscription, and leaves the group when what it acknowledged is committed. Never
+   * rejects.
+   */
   async leave(): Promise<void> {
-    if (this.#end()) await this.#memberships.leave(this.#request.group, this.#memberId);
+    if (!this.#end()) return;
+    const after = this.#settled();
+    await this.#memberships.leave(this.#request.group, this.#memberId, { after });
+  }
+
+  isServed(elapsedMs: number): boolean {
+    if (this.#silence.isOver(elapsedMs, this.#sessionTimeoutMs)) {
+      this.#memberships.silent();
+      void this.leave();
+      this.#transport.drop();
+    } else if (this.#idleness.isOver(elapsedMs, this.maxPollIntervalMs, this.#owesAct())) {
+      this.#memberships.overdue();
+      void this.leave();
+      this.#transport.ended(overdueError(this.maxPollIntervalMs));
+    }
+    return !this.#isClosed;
   }
 
   heartbeat(): MemberHeartbeat {
@@ -192,6 +243,7 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
     }
     if (error.code === 'FENCED_MEMBER_EPOCH') this.#memberships.fenced();
     this.#end();
+    this.#autoCommit?.close();
     this.#transport.ended(error);
   }
 
@@ -216,7 +268,7 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
   }
 
   stopped(target: TopicPartition, error: unknown): void {
-    this.#transport.stopped(target, error);
+    if (!this.#isClosed) this.#transport.stopped(target, error);
   }
 
   ended(error: ProtocolError): void {
@@ -224,9 +276,10 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
   }
 
   async #open(): Promise<void> {
-    const { group, autoOffsetReset, creditRecords } = this.#request;
+    const { group, autoOffsetReset, creditRecords, format } = this.#request;
     const { delivery } = this.#memberships;
-    const request = { topics: [], from: 'earliest', autoOffsetReset, creditRecords } as const;
+    const first = { topics: [], from: 'earliest' } as const;
+    const request = { ...first, autoOffsetReset, creditRecords, format };
     this.#subscription = await Subscription.open(delivery, request, this);
     try {
       const view = await this.#memberships.join(group, this.#join());
@@ -239,12 +292,19 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
   }
 
   #join(): MemberJoin {
-    const { group: _, revokeAck: __, creditRecords: ___, ...join } = this.#request;
+    const { group: _, revokeAck: __, creditRecords: ___, format: ____, ...join } = this.#request;
     return { ...join, memberId: this.#memberId };
+  }
+
+  /** True when the client has records to acknowledge, or gets none until it grants credit. */
+  #owesAct(): boolean {
+    if (this.#autoCommit !== undefined) return this.#autoCommit.unacknowledged > 0;
+    return this.#subscription?.isCreditUsed ?? false;
   }
 
   #take(view: MemberView): ReturnType<OwnedPartitions['update']> {
     this.#generation = view.generation;
+    this.#sessionTimeoutMs = view.sessionTimeoutMs;
     this.#isRevoking = view.revoking.length > 0;
     return this.#owned.update(view);
   }
@@ -289,6 +349,7 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
         this.answered(view);
       }
     } catch (error) {
+      this.#autoCommit?.close();
       if (this.#end() && error instanceof ProtocolError) this.#transport.ended(error);
     }
   }
@@ -298,9 +359,15 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
     if (this.#isClosed) return false;
     this.#isClosed = true;
     this.#memberships.remove(this.#request.group, this);
-    this.#autoCommit?.close();
     this.#subscription?.close();
     return true;
+  }
+
+  /** Resolves when what the member acknowledged is committed, or after a time. Never rejects. */
+  async #settled(): Promise<void> {
+    if (this.#autoCommit === undefined) return;
+    await this.#memberships.finish(this.#autoCommit.settled());
+    this.#autoCommit.close();
   }
 
   /** @throws ProtocolError ILLEGAL_GENERATION */
@@ -325,8 +392,11 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
         ownedOf: (target) => this.#owned.of(target),
         unacknowledgedMax: memberships.options.memberUnacknowledgedRecordsMax,
         commit: (offsets) => {
-          return this.commit(
-            [...offsets].map(([{ topic, partition }, offset]) => ({ topic, partition, offset })),
+          return this.#commit(
+            [...offsets].map(([{ topic, partition, leaderEpoch }, offset]) => {
+              const epoch = leaderEpoch === undefined ? {} : { leaderEpoch };
+              return { topic, partition, offset, ...epoch };
+            }),
           );
         },
         onRefused: (owned, error) => this.stopped(owned, error),
@@ -336,6 +406,15 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
       this.#request.creditRecords ?? 0,
     );
   }
+}
+
+function overdueError(maxPollIntervalMs: number): ProtocolError {
+  return new ProtocolError(
+    'UNKNOWN_MEMBER_ID',
+    'This member has left its group: it had records to acknowledge, or no credit left, and sent ' +
+      `nothing about this subscription for ${maxPollIntervalMs} ms (maxPollIntervalMs). Its ` +
+      'partitions have moved. Subscribe again to join.',
+  );
 }
 
 function memoryOf({ group, instanceId = '', topics }: GroupSubscriptionRequest): number {

@@ -20,11 +20,12 @@ interface Ring<Member> {
  */
 export class HeartbeatRings<Member> {
   readonly #scheduler: Scheduler;
-  readonly #onDue: (member: Member) => void;
+  readonly #onDue: (member: Member, intervalMs: number) => void;
   readonly #rings = new Map<number, Ring<Member>>();
   readonly #places = new Map<Member, { readonly ring: Ring<Member>; readonly slot: number }>();
 
-  constructor(scheduler: Scheduler, onDue: (member: Member) => void) {
+  /** @param onDue called once per interval of a member, with that interval, ms */
+  constructor(scheduler: Scheduler, onDue: (member: Member, intervalMs: number) => void) {
     this.#scheduler = scheduler;
     this.#onDue = onDue;
   }
@@ -85,7 +86,7 @@ export class HeartbeatRings<Member> {
       const due = ring.slots[ring.at] ?? [];
       ring.at = (ring.at + 1) % SLOTS;
       this.#wait(ring);
-      for (const member of due) this.#onDue(member);
+      for (const member of due) this.#onDue(member, ring.intervalMs);
     });
   }
 }

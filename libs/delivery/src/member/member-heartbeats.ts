@@ -5,11 +5,22 @@ import { HeartbeatRings } from './heartbeat-rings.js';
 
 /** A member whose heartbeats this broker sends. */
 export interface HeartbeatMember {
+  /** Time within which a client must act that owes an act, ms. */
+  readonly maxPollIntervalMs: number;
+  /**
+   * Looks at the client of the member, once per interval between heartbeats.
+   * @param elapsedMs the interval
+   * @returns false when the member has left because its client does nothing
+   */
+  isServed(elapsedMs: number): boolean;
   heartbeat(): MemberHeartbeat;
   answered(view: MemberView): void;
   /** The group does not have the member any more, or refuses it. */
   refused(error: ProtocolError): void;
 }
+
+/** A shorter time does not make a client be looked at more often, ms. */
+const LOOK_MS_MIN = 300;
 
 export interface MemberHeartbeatsParts {
   readonly groups: Pick<GroupMembers, 'heartbeats'>;
@@ -39,8 +50,8 @@ export class MemberHeartbeats {
   constructor(parts: MemberHeartbeatsParts) {
     this.#parts = parts;
     this.#backoff = new RetryBackoff(parts.random);
-    this.#rings = new HeartbeatRings(parts.scheduler, (member) => {
-      this.request(member);
+    this.#rings = new HeartbeatRings(parts.scheduler, (member, intervalMs) => {
+      if (member.isServed(intervalMs)) this.request(member);
     });
   }
 
@@ -54,8 +65,8 @@ export class MemberHeartbeats {
     return this.#failedTotal;
   }
 
-  add(member: HeartbeatMember, { sessionTimeoutMs }: MemberView): void {
-    if (!this.#isClosed) this.#rings.set(member, sessionTimeoutMs);
+  add(member: HeartbeatMember, view: MemberView): void {
+    if (!this.#isClosed) this.#rings.set(member, withinMs(member, view));
   }
 
   remove(member: HeartbeatMember): void {
@@ -108,7 +119,7 @@ export class MemberHeartbeats {
       this.#underWay.delete(member);
       if (!this.#rings.has(member)) return;
       this.#backoff.reset();
-      this.#rings.set(member, view.sessionTimeoutMs);
+      this.#rings.set(member, withinMs(member, view));
       member.answered(view);
     } catch (error) {
       this.#underWay.delete(member);
@@ -135,4 +146,12 @@ export class MemberHeartbeats {
       for (const each of failing) this.request(each);
     });
   }
+}
+
+/** Time in which a member is looked at three times, ms. */
+function withinMs(
+  { maxPollIntervalMs }: HeartbeatMember,
+  { sessionTimeoutMs }: MemberView,
+): number {
+  return Math.min(sessionTimeoutMs, Math.max(LOOK_MS_MIN, maxPollIntervalMs));
 }

@@ -1,5 +1,5 @@
 import type { MemberView } from '#broker';
-import { type Offset, type TopicPartition, topicPartitionName } from '#protocol';
+import { type LeaderEpoch, type Offset, type TopicPartition, topicPartitionName } from '#protocol';
 
 /** One ownership of a partition: a partition that is lost and regained is owned anew. */
 export interface OwnedPartition extends TopicPartition {
@@ -7,6 +7,8 @@ export interface OwnedPartition extends TopicPartition {
   readonly since: number;
   /** The lowest offset that the member may commit: where it began, or the lowest it has sought. */
   lowestCommit: Offset;
+  /** Leader epoch of the last records that were delivered; undefined before the first ones. */
+  leaderEpoch?: LeaderEpoch;
   /** False after the partition was released or lost. */
   isOwned: boolean;
 }
@@ -36,6 +38,13 @@ export class OwnedPartitions {
   of(target: TopicPartition): OwnedPartition | undefined {
     const name = topicPartitionName(target);
     return this.#read.get(name) ?? this.#revoked.get(name);
+  }
+
+  /** The partitions that the member reads, each with the offset at which it began. */
+  positions(): (TopicPartition & { readonly offset: Offset })[] {
+    return Array.from(this.#read.values(), ({ topic, partition, lowestCommit: offset }) => {
+      return { topic, partition, offset };
+    });
   }
 
   /** Takes over a view that is newer than the last one. */

@@ -7,6 +7,7 @@ import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } f
 import { parseJsonRecords, RenderCache } from '#record-json';
 import { silentLogger } from '#runtime';
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
+import type { PrincipalShares } from '#security';
 import { Delivery, type DeliveryOptions } from '../delivery.js';
 import { OutboundMemory } from '../outbound-memory.js';
 import type { RecordRun } from '../record-run.js';
@@ -35,7 +36,10 @@ export class DeliveryWorld {
   /** Replaces a batch that the delivery has fetched; by default it stays as it is. */
   replaceBatch: (batch: RecordBatch) => RecordBatch = (batch) => batch;
 
-  static async open(options: Partial<DeliveryOptions> = {}): Promise<DeliveryWorld> {
+  static async open(
+    options: Partial<DeliveryOptions> = {},
+    shares?: PrincipalShares,
+  ): Promise<DeliveryWorld> {
     const world = new DeliveryWorld();
     const { clock, scheduler } = world;
     world.#opened = await openLocalBroker(BROKER_SETTINGS, {
@@ -45,6 +49,7 @@ export class DeliveryWorld {
       random: new SeededRandom(7),
       logger: silentLogger,
       observer: silentLogObserver,
+      url: () => null,
     });
     const renderCache = new RenderCache(64 * 1024);
     const outbound = new OutboundMemory(
@@ -53,7 +58,7 @@ export class DeliveryWorld {
     );
     const broker = world.#heldBroker();
     world.#delivery = new Delivery(
-      { broker, scheduler, random: new SeededRandom(5), outbound, renderCache },
+      { broker, scheduler, random: new SeededRandom(5), outbound, renderCache, shares },
       {
         frameBytesMax: 400,
         catchUpBytesMax: 4096,
@@ -102,8 +107,11 @@ export class DeliveryWorld {
     for (const [index, value] of values.entries()) list[base + index] = value;
   }
 
-  async subscribe(request: Partial<SubscriptionRequest> & { topics: string[] }): Promise<Reader> {
-    const reader = new Reader(this);
+  async subscribe(
+    request: Partial<SubscriptionRequest> & { topics: string[] },
+    principal?: string,
+  ): Promise<Reader> {
+    const reader = new Reader(this, principal);
     await reader.open({ from: 'earliest', autoOffsetReset: 'none', ...request });
     return reader;
   }
@@ -194,7 +202,10 @@ export class Reader implements SubscriptionTransport {
   #isOpen = false;
   readonly #world: DeliveryWorld;
 
-  constructor(world: DeliveryWorld) {
+  constructor(
+    world: DeliveryWorld,
+    readonly principal = 'key:k1',
+  ) {
     this.#world = world;
   }
 
@@ -282,8 +293,6 @@ const BROKER_SETTINGS: Parameters<typeof openLocalBroker>[0] = {
   dataDir: '/data',
   clusterId: 'sluice',
   brokerId: 0,
-  rack: null,
-  url: () => null,
   durability: 'fsync',
   diskReserveBytes: 0,
   syncsInFlightMax: 8,

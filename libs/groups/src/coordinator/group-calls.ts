@@ -1,19 +1,38 @@
 /** The calls to the coordinator of a group, as any broker of the cluster makes them. */
 import type { OffsetCommit } from '../offsets/offset-commits.js';
 import type { AckResult } from '../queue/acknowledge-records.js';
+import type { CancelResult } from '../queue/cancel-record.js';
 import type { Acknowledgement } from '../state/decide-offsets.js';
+import type { MemberCaller } from '../state/member-owner.js';
 import type { GroupConfigEntry } from './group-configs.js';
 import type { GroupSnapshot } from './group-description.js';
-import type { QueueAcks, QueuePoll, QueuePollAnswer } from './group-queues.js';
+import type {
+  QueueAcks,
+  QueueDelivery,
+  QueueDeliveryAnswer,
+  QueuePoll,
+  QueuePollAnswer,
+} from './group-queues.js';
 import type { JoinRequest } from './join-request.js';
-import type { MemberView } from './member-view.js';
+import type { MemberView, PollView } from './member-view.js';
+import type {
+  InFlightRecord,
+  QueueCancelCall,
+  QueueFloors,
+  QueueFloorsCall,
+  QueuePurgeCall,
+  QueueRecordsCall,
+  QueueResetCall,
+} from './queue-operations.js';
+import type { RedriveAnswer, RedriveCall } from './redriver.js';
 
 /** A call that names a group. Requests and answers are JSON values. */
 export interface GroupCall {
   readonly group: string;
+  readonly caller?: MemberCaller;
 }
 
-export interface MemberCall extends GroupCall {
+interface MemberCall extends GroupCall {
   readonly memberId: string;
 }
 
@@ -30,6 +49,11 @@ export interface JoinCall extends GroupCall, MemberConnection {
 export interface HeartbeatCall extends MemberCall, MemberConnection {
   /** Generation of an answer that the member received; null releases nothing. */
   readonly generation: number | null;
+}
+
+export interface LeaveCall extends MemberCall {
+  /** True when the member's connection broke: deliveries to it count as failed. */
+  readonly isBroken?: boolean;
 }
 
 /** A member's poll, as its broker passes it on. */
@@ -57,14 +81,26 @@ export interface AlterConfigsCall extends GroupCall {
 export interface GroupCalls {
   join(call: JoinCall): Promise<MemberView>;
   heartbeat(call: HeartbeatCall): Promise<MemberView>;
-  poll(call: MemberPoll): Promise<MemberView>;
+  poll(call: MemberPoll): Promise<PollView>;
   waitingView(call: WaitingViewCall): Promise<MemberView | null>;
   /** Gives records of a queue to a member. */
   queuePoll(call: QueuePoll): Promise<QueuePollAnswer>;
+  /** Gives records of a queue to all members that a broker delivers to. */
+  queueDelivery(call: QueueDelivery): Promise<QueueDeliveryAnswer>;
   /** Takes acks of a queue's member; one result per ack. */
   acknowledge(call: QueueAcks): Promise<readonly AckResult[]>;
+  /** Records of a queue that are in flight. */
+  queueRecords(call: QueueRecordsCall): Promise<readonly InFlightRecord[]>;
+  purgeQueue(call: QueuePurgeCall): Promise<void>;
+  resetQueue(call: QueueResetCall): Promise<void>;
+  /** Offsets below which a queue group is done with the records of a topic. */
+  queueFloors(call: QueueFloorsCall): Promise<QueueFloors>;
+  /** Puts dead letters of a part of a partition back. */
+  redrive(call: RedriveCall): Promise<RedriveAnswer>;
+  /** Cancels a record; null when the group has no position in its partition. */
+  cancelRecord(call: QueueCancelCall): Promise<CancelResult | null>;
   commitAsMember(call: MemberCommit): Promise<void>;
-  leave(call: MemberCall): Promise<void>;
+  leave(call: LeaveCall): Promise<void>;
   describe(call: GroupCall): Promise<GroupSnapshot>;
   delete(call: GroupCall): Promise<void>;
   configs(call: GroupCall): Promise<GroupConfigEntry[]>;

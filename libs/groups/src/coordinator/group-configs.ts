@@ -1,6 +1,10 @@
 import { FaultList, isInternalTopic, ProtocolError, topicNameFault } from '#protocol';
 import { DEAD_LETTER_TOPIC_CONFIG, deadLetterTopicOf } from '../queue/dead-letter-topic.js';
-import { QUEUE_FLAG_CONFIGS, QUEUE_NUMBER_CONFIGS } from '../queue/queue-config.js';
+import {
+  AUTO_OFFSET_RESET_CONFIG,
+  QUEUE_FLAG_CONFIGS,
+  QUEUE_NUMBER_CONFIGS,
+} from '../queue/queue-config.js';
 
 /** A config of groups, with Kafka's name. */
 interface GroupConfig {
@@ -39,7 +43,7 @@ export function groupConfigTable(defaults: GroupConfigDefaults): ReadonlyMap<str
       name,
       { defaultText: String(value), accepted: 'true or false', isAccepted: isFlag },
     ]),
-    ['share.auto.offset.reset', AUTO_OFFSET_RESET],
+    [AUTO_OFFSET_RESET_CONFIG, AUTO_OFFSET_RESET],
     [DEAD_LETTER_TOPIC_CONFIG, DEAD_LETTER_TOPIC],
   ]);
 }
@@ -89,7 +93,6 @@ export function checkedGroupConfigs(
   throw new ProtocolError('INVALID_CONFIG', `${faults.sentence}.`, faults.asOptions);
 }
 
-/** Position at which a queue begins, whatever its members ask for. */
 const AUTO_OFFSET_RESET: GroupConfig = {
   defaultText: 'latest',
   accepted: '"latest" or "earliest"',

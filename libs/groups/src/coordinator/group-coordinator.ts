@@ -4,105 +4,74 @@
  *
  * Overlap: all calls may overlap; GroupRounds decides them one after the other.
  */
-import type { Offset } from '#protocol';
 import type { Partition } from '#replication';
-import type { Clock, Logger, Scheduler } from '#runtime';
-import { type PendingPosition, pendingPositions, positionRecord } from '../state/assign.js';
+import type { MemberOwner } from '../log/group-records.js';
+import type { ShareTimes } from '../queue/share-context.js';
+import { pendingPositions, positionRecord } from '../state/assign.js';
 import { decideJoin, decideRemoval, type JoinCommand } from '../state/decide-membership.js';
 import {
-  type Acknowledgement,
-  acceptedPositions,
   type CommitEntry,
   decideHeartbeat,
   decideMemberCommit,
   decideOverdueRelease,
   decidePoll,
+  type HeartbeatCommand,
 } from '../state/decide-offsets.js';
 import { decideExpiredLocks, hasAvailable } from '../state/decide-queue.js';
 import { decideStaleOffsets } from '../state/decide-removal.js';
-import {
-  assertMember,
-  assertMode,
-  type GroupLimits,
-  type TopicCatalog,
-} from '../state/decision.js';
+import { assertMember, assertMode } from '../state/decision.js';
 import type { Group } from '../state/group.js';
-import { type DeadLetterTopics, DeadLetterWriter } from './dead-letter-writer.js';
+import type { MemberCaller } from '../state/member-owner.js';
+import { subscribedTopics } from '../state/subscription.js';
+import type { CoordinatorTotals } from './coordinator-totals.js';
+import { DeadLetterWriter } from './dead-letter-writer.js';
+import type { GroupCoordinatorOptions } from './group-coordinator-options.js';
 import { GroupLog } from './group-log.js';
 import { type ChangedMembers, type GroupCommand, GroupRounds } from './group-rounds.js';
 import type { GroupTable } from './group-table.js';
-import type { GroupWatches } from './group-watches.js';
 import { joinOffsets } from './join-offsets.js';
-import { MemberActivity } from './member-activity.js';
-import { type MemberDue, MemberSessions } from './member-sessions.js';
-import { type MemberView, memberView } from './member-view.js';
+import { assertConfigNotLatest } from './join-request.js';
+import { LiveMembers } from './live-members.js';
+import { disconnectedMembers, type MayKeepMember, refusedMembers } from './lost-members.js';
+import type { MemberDue } from './member-sessions.js';
+import type { MemberView, PollView } from './member-view.js';
+import type { PollCommand } from './poll-command.js';
 import { type FoundPosition, PositionResolution } from './position-resolution.js';
+import { QueueListings } from './queue-listings.js';
 import { QueueTimers } from './queue-timers.js';
 
-export interface GroupCoordinatorOptions {
-  readonly catalog: TopicCatalog;
-  /** Limits as they are now, over all coordinators of this broker. */
-  readonly limits: () => GroupLimits;
-  /** Refuses commits that would need more memory than there is. */
-  readonly assertRoom: (group: Group, offsets: readonly CommitEntry[]) => void;
-  /** Session time-out of members and groups that name none, ms. */
-  readonly sessionTimeoutMs: number;
-  readonly findPositions: (
-    pending: readonly PendingPosition[],
-  ) => Promise<readonly FoundPosition[]>;
-  readonly deadLetters: DeadLetterTopics;
-  /** Told of changed groups; they outlive this coordinator. */
-  readonly watches: GroupWatches;
-  readonly clock: Clock;
-  readonly scheduler: Scheduler;
-  readonly logger: Logger;
-}
-
-/** A heartbeat as the coordinator sees it. */
-export interface HeartbeatCommand {
+/** A member that makes a request, and its caller. */
+interface MemberIdentity {
   readonly memberId: string;
-  /**
-   * Generation of an answer that the member received; partitions that this answer named as revoked
-   * are released. Null releases nothing.
-   */
-  readonly generation: number | null;
-  /** Epoch of the process that has the member's connection, if it has one. */
-  readonly brokerEpoch?: number | undefined;
-}
-
-/** A poll as the coordinator sees it. */
-export interface PollCommand {
-  readonly memberId: string;
-  /** Distinguishes the polls of a member: a newer one ends an older one. */
-  readonly pollId: string;
-  readonly acknowledged: Acknowledgement | null;
+  readonly caller?: MemberCaller;
 }
 
 export class GroupCoordinator {
   readonly partition: Partition;
+  /** Counters of the broker, shared by its coordinators. */
+  readonly #totals: CoordinatorTotals;
   readonly #options: GroupCoordinatorOptions;
   readonly #rounds: GroupRounds;
-  readonly #sessions: MemberSessions;
+  readonly #members: LiveMembers;
   readonly #queueTimers: QueueTimers;
   readonly #deadLetters: DeadLetterWriter;
+  readonly #listings: QueueListings;
   readonly #positions: PositionResolution;
-  readonly #activity = new MemberActivity();
-  #sessionsOverTotal = 0;
-  #rebalancesTotal = 0;
 
   private constructor(partition: Partition, options: GroupCoordinatorOptions) {
     const { clock, scheduler, logger, findPositions } = options;
     this.partition = partition;
     this.#options = options;
+    this.#totals = options.totals;
     this.#rounds = new GroupRounds(new GroupLog(partition, clock, scheduler), {
-      monotonicMs: () => clock.monotonicMs(),
+      ...options,
+      times: () => this.#times(),
       context: () => this.#context(),
       onCommitted: (changed, table) => this.#committed(changed, table),
       onLoaded: (table) => this.#loaded(table),
     });
-    this.#sessions = new MemberSessions({
-      clock,
-      scheduler,
+    this.#members = new LiveMembers({
+      ...options,
       onDue: (due, group, memberId) => void this.#due(due, group, memberId),
     });
     this.#queueTimers = new QueueTimers({
@@ -116,8 +85,16 @@ export class GroupCoordinator {
       scheduler,
       logger,
     });
-    this.#positions = new PositionResolution({
+    this.#listings = new QueueListings({
+      lists: options.queueLists,
       find: findPositions,
+      partition,
+      isQueue: (group) => this.table.get(group).mode === 'queue',
+      isForgotten: (group) => this.read(group, ({ isForgotten }) => isForgotten),
+      logger,
+    });
+    this.#positions = new PositionResolution({
+      find: (group, pending) => this.#listings.find(group, pending),
       commit: (group, found) => this.#commitPositions(group, found),
       pendingOf: (group) => pendingPositions(this.table.get(group), this.#context()),
       scheduler,
@@ -142,17 +119,7 @@ export class GroupCoordinator {
 
   /** Number of members. */
   get memberCount(): number {
-    return this.#sessions.size;
-  }
-
-  /** Members removed because their session was over, since the start. */
-  get sessionsOverTotal(): number {
-    return this.#sessionsOverTotal;
-  }
-
-  /** Generations begun, since the start. */
-  get rebalancesTotal(): number {
-    return this.#rebalancesTotal;
+    return this.#members.size;
   }
 
   /** Decides a request that no session or position depends on. */
@@ -166,15 +133,15 @@ export class GroupCoordinator {
    */
   runAsMember<T>(
     group: string,
-    memberId: string,
+    { memberId, caller }: MemberIdentity,
     { decide, answer }: Pick<GroupCommand<T>, 'decide' | 'answer'>,
   ): Promise<T> {
     return this.#rounds.run({
       group,
       decide: (state, context) => {
-        assertMember(state, memberId);
+        assertMember(state, memberId, caller);
         const records = decide(state, context);
-        this.#renewSession(state, memberId);
+        this.#members.renew(state, memberId);
         return records;
       },
       answer,
@@ -190,11 +157,12 @@ export class GroupCoordinator {
    * Adds a member. Resolves with its assignment once the positions of all partitions that it can
    * have now are committed.
    */
-  async join(group: string, join: JoinCommand, brokerEpoch?: number): Promise<MemberView> {
-    const { memberId } = join;
+  async join(group: string, join: JoinCommand): Promise<MemberView> {
+    const { memberId, brokerEpoch, caller } = join;
     await this.#rounds.run({
       group,
       decide: (state, context) => {
+        assertConfigNotLatest(state, join, subscribedTopics(join, context.topics), context.topics);
         const records = decideJoin(state, join, context);
         this.#options.assertRoom(state, joinOffsets(state, join, context.topics));
         return records;
@@ -202,56 +170,55 @@ export class GroupCoordinator {
       answer: () => undefined,
     });
     await this.#positions.settled(group);
-    return this.heartbeat(group, { memberId, generation: null, brokerEpoch });
+    const heartbeat = { memberId, generation: null, brokerEpoch, caller };
+    return this.runAsMember(group, heartbeat, {
+      decide: (state) => decideHeartbeat(state, heartbeat),
+      answer: (state) => this.#members.tell(state, memberId),
+    });
   }
 
+  /** Keeps a member; without polls, commits or acks at most for its `maxPollIntervalMs`. */
   heartbeat(group: string, heartbeat: HeartbeatCommand): Promise<MemberView> {
-    const { memberId, brokerEpoch } = heartbeat;
+    const { memberId } = heartbeat;
     return this.#rounds.run({
       group,
       decide: (state) => {
         const records = decideHeartbeat(state, heartbeat);
-        this.#renewSession(state, memberId);
-        if (brokerEpoch !== undefined) {
-          this.#activity.connected(memberKey(group, memberId), brokerEpoch);
-        }
+        this.#members.keep(state, memberId);
         return records;
       },
-      answer: (state) => this.#view(state, memberId),
+      answer: (state) => this.#members.tell(state, memberId),
     });
   }
 
   /** Takes a member's poll: what it acknowledges is committed when this resolves. */
-  poll(group: string, poll: PollCommand): Promise<MemberView> {
-    const { memberId, pollId, acknowledged } = poll;
-    const key = memberKey(group, memberId);
+  poll(group: string, poll: PollCommand): Promise<PollView> {
     return this.#rounds.run({
       group,
       decide: (state, context) => {
         assertMode(state, 'stream');
-        const records = decidePoll(state, { memberId, acknowledged }, context);
-        this.#renewSession(state, memberId);
-        if (this.#activity.beginPoll(key, pollId)) this.#options.watches.changed(group);
-        if (acknowledged !== null && state.members.get(memberId)?.autoCommit === false) {
-          for (const { offset, ...target } of acceptedPositions(state, memberId, acknowledged)) {
-            this.#activity.acknowledge(key, target, offset);
-          }
-        }
+        const records = decidePoll(state, poll, context);
+        if (this.#members.beginPoll(state, poll)) this.#options.watches.changed(group);
         return records;
       },
-      answer: (state) => this.#view(state, memberId),
+      answer: (state) => this.#members.tellPoll(state, poll),
     });
   }
 
   /** The view of a member whose poll waits; undefined when a newer poll of it has begun. */
-  async waitingView(
+  waitingView(
     group: string,
-    memberId: string,
+    member: MemberIdentity,
     pollId: string,
   ): Promise<MemberView | undefined> {
-    const view = await this.heartbeat(group, { memberId, generation: null });
-    const isSuperseded = this.#activity.isSuperseded(memberKey(group, memberId), pollId);
-    return isSuperseded ? undefined : view;
+    const { memberId } = member;
+    return this.runAsMember(group, member, {
+      decide: () => [],
+      answer: (state) => {
+        const isSuperseded = this.#members.isSuperseded(group, memberId, pollId);
+        return isSuperseded ? undefined : this.#members.tell(state, memberId);
+      },
+    });
   }
 
   commitAsMember(
@@ -260,6 +227,7 @@ export class GroupCoordinator {
       readonly memberId: string;
       readonly generation: number;
       readonly offsets: readonly CommitEntry[];
+      readonly caller?: MemberCaller;
     },
   ): Promise<void> {
     return this.#rounds.run({
@@ -268,7 +236,7 @@ export class GroupCoordinator {
       decide: (state, context) => {
         assertMode(state, 'stream');
         const records = decideMemberCommit(state, commit, context);
-        this.#renewSession(state, commit.memberId);
+        this.#members.renew(state, commit.memberId);
         this.#options.assertRoom(state, commit.offsets);
         return records;
       },
@@ -276,13 +244,18 @@ export class GroupCoordinator {
     });
   }
 
-  /** Removes a member; nothing when it is gone. @throws ProtocolError FENCED_MEMBER_EPOCH */
-  leave(group: string, memberId: string): Promise<void> {
+  /**
+   * Removes a member; nothing when it is gone.
+   * @param isBroken true when its connection broke: deliveries to it count
+   * @throws ProtocolError FENCED_MEMBER_EPOCH, GROUP_AUTHORIZATION_FAILED
+   */
+  leave(group: string, { memberId, caller }: MemberIdentity, isBroken = false): Promise<void> {
     return this.#rounds.run({
       group,
       decide: (state, context) => {
-        if (state.replacementOf(memberId) !== undefined) assertMember(state, memberId);
-        return decideRemoval(state, memberId, { ...context, isDeliveryCounted: false });
+        const isKnown = state.members.has(memberId) || state.replacementOf(memberId) !== undefined;
+        if (isKnown) assertMember(state, memberId, caller);
+        return decideRemoval(state, memberId, { ...context, isDeliveryCounted: isBroken });
       },
       answer: () => undefined,
     });
@@ -290,12 +263,25 @@ export class GroupCoordinator {
 
   /** Removes the members whose connections ended with a process, but not static ones. */
   processEnded(brokerEpoch: number): void {
-    for (const { name, members } of this.table.all()) {
-      for (const [memberId, { instanceId }] of members) {
-        if (instanceId !== null) continue;
-        if (!this.#activity.isConnectedTo(memberKey(name, memberId), brokerEpoch)) continue;
-        void this.#background(this.leave(name, memberId), name);
-      }
+    for (const group of this.table.all()) {
+      this.#remove(
+        group,
+        disconnectedMembers(group, (of) => of === brokerEpoch),
+        true,
+      );
+    }
+  }
+
+  /** Removes the members whose owners may no longer read their groups, of those affected. */
+  accessChanged(isAffected: (owner: MemberOwner) => boolean): void {
+    const mayKeep: MayKeepMember = (owner, name) =>
+      !isAffected(owner) || this.#options.mayKeep(owner, name);
+    for (const group of this.table.all()) this.#remove(group, refusedMembers(group, mayKeep));
+  }
+
+  #remove({ name }: Group, memberIds: Iterable<string>, isBroken = false): void {
+    for (const memberId of memberIds) {
+      void this.#background(this.leave(name, { memberId, caller: 'broker' }, isBroken), name);
     }
   }
 
@@ -323,17 +309,20 @@ export class GroupCoordinator {
     );
   }
 
+  /** Nothing of a group is left: its topics do not wait for it any more. */
+  forgotten(group: string): void {
+    void this.#listings.forget(group);
+  }
+
   /** Session time-out of a member, ms. */
   sessionTimeoutOf(group: Group, memberId: string): number {
-    const own = group.members.get(memberId)?.sessionTimeoutMs ?? null;
-    if (own !== null) return own;
-    const ofGroup = group.configs.get('consumer.session.timeout.ms');
-    return ofGroup === undefined ? this.#options.sessionTimeoutMs : Number(ofGroup);
+    return this.#members.sessionTimeoutOf(group, memberId);
   }
 
   /** Ends timers and watches; requests under way end with the leadership. */
   close(): void {
-    this.#sessions.close();
+    this.#rounds.close();
+    this.#members.close();
     this.#queueTimers.close();
     this.#deadLetters.close();
     this.#positions.close();
@@ -345,25 +334,16 @@ export class GroupCoordinator {
     return { nowMs: clock.nowMs(), topics: catalog, limits: limits() };
   }
 
-  #view(group: Group, memberId: string): MemberView {
-    return memberView(group, memberId, {
-      sessionTimeoutMs: this.sessionTimeoutOf(group, memberId),
-      acknowledgedOf: (target): Offset | undefined =>
-        this.#activity.acknowledgedOf(memberKey(group.name, memberId), target),
-    });
-  }
-
-  #renewSession(group: Group, memberId: string): void {
-    this.#sessions.renew(group.name, memberId, this.sessionTimeoutOf(group, memberId));
-  }
-
   #loaded(table: GroupTable): void {
     for (const group of table.all()) {
       this.#queueTimers.look(group);
       this.#deadLetters.look(group);
       if (group.members.size === 0) continue;
-      this.#sync(group, group.members.keys());
+      this.#members.sync(group, group.members.keys());
+      this.#remove(group, disconnectedMembers(group, this.#options.hasProcessEnded), true);
+      this.#remove(group, refusedMembers(group, this.#options.mayKeep));
       this.#retarget(group.name);
+      this.#positions.look(group.name);
     }
     this.#allChanged();
   }
@@ -376,9 +356,10 @@ export class GroupCoordinator {
   #committed(changed: ChangedMembers, table: GroupTable): void {
     for (const [name, memberIds] of changed) {
       const group = table.get(name);
+      if (group.isForgotten) this.forgotten(name);
       if (memberIds.size > 0) {
-        this.#rebalancesTotal += 1;
-        this.#sync(group, memberIds);
+        this.#totals.rebalances += 1;
+        this.#members.sync(group, memberIds);
         this.#options.watches.changed(name);
       }
       this.#positions.look(name);
@@ -386,49 +367,34 @@ export class GroupCoordinator {
     }
   }
 
+  #times(): ShareTimes {
+    const { clock } = this.#options;
+    return { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+  }
+
   /** Wakes polls when records wait for members, and sets the timer of the next lock. */
   #lookAtQueue(group: Group): void {
-    const { clock } = this.#options;
-    const times = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
-    if (hasAvailable(group, times)) this.#options.watches.changed(group.name);
+    if (hasAvailable(group, this.#times())) this.#options.watches.changed(group.name);
     this.#queueTimers.look(group);
     this.#deadLetters.look(group);
   }
 
   async #queueDue(name: string): Promise<void> {
-    const { clock } = this.#options;
-    const times = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    const times = this.#times();
     await this.#background(
       this.#rounds.run({
         group: name,
-        decide: (state) => decideExpiredLocks(state, times),
+        decide: (state) => {
+          const records = decideExpiredLocks(state, times);
+          this.#options.tally.countExpired(records);
+          return records;
+        },
         answer: () => undefined,
       }),
       name,
     );
     // The delay of a record may be over, which no record in the log says.
     this.#lookAtQueue(this.table.get(name));
-  }
-
-  /** Brings sessions and the like in line with members that changed. */
-  #sync(group: Group, memberIds: Iterable<string>): void {
-    for (const memberId of memberIds) {
-      const member = group.members.get(memberId);
-      const key = memberKey(group.name, memberId);
-      if (member === undefined) {
-        this.#sessions.end(group.name, memberId);
-        this.#activity.forget(key);
-        continue;
-      }
-      if (!this.#sessions.isAlive(group.name, memberId)) this.#renewSession(group, memberId);
-      const assignment = group.assignmentOf(memberId);
-      this.#activity.keepOnly(key, assignment.ownedPartitions());
-      if (assignment.revokingPartitions().length === 0) {
-        this.#sessions.released(group.name, memberId);
-      } else {
-        this.#sessions.allowRelease(group.name, memberId, member.maxPollIntervalMs);
-      }
-    }
   }
 
   #retarget(group: string): void {
@@ -446,9 +412,9 @@ export class GroupCoordinator {
         decide: (state, context) => {
           if (!isSession) return decideOverdueRelease(state, memberId);
           // A request of the member that came before was decided first.
-          if (this.#sessions.isAlive(group, memberId)) return [];
+          if (this.#members.isAlive(group, memberId)) return [];
           const records = decideRemoval(state, memberId, { ...context, isDeliveryCounted: true });
-          if (records.length > 0) this.#sessionsOverTotal += 1;
+          if (records.length > 0) this.#totals.sessionsOver += 1;
           return records;
         },
         answer: () => undefined,
@@ -457,12 +423,12 @@ export class GroupCoordinator {
     );
   }
 
-  /** A failed change is made again when the log is loaded the next time. */
+  /** A failed change is made again when the log has been loaded, soon after the failure. */
   async #background(change: Promise<void>, group: string): Promise<void> {
     try {
       await change;
     } catch (error) {
-      this.#options.logger.warn({ err: error, group }, 'a change of a group could not be written');
+      this.#options.logger.debug({ err: error, group }, 'a change of a group failed');
     }
   }
 
@@ -479,8 +445,4 @@ export class GroupCoordinator {
       answer: () => undefined,
     });
   }
-}
-
-function memberKey(group: string, memberId: string): string {
-  return `${group}\n${memberId}`;
 }

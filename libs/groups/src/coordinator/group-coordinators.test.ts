@@ -1,59 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { ledPartition } from '../testing/led-partition.js';
 import { TestCoordinators } from '../testing/test-coordinators.js';
-import type { JoinRequest } from './join-request.js';
+import { heartbeat, join } from '../testing/test-members.js';
 import type { MemberView } from './member-view.js';
 
 const EVENT = { topic: 'events', partition: 0 };
 const SESSION_MS = 45_000;
-
-describe('members whose connections a broker has', () => {
-  it('leave when the process of that broker ends, but not static ones and not others', async () => {
-    const test = await open();
-    test.addTopic('events', 4);
-    const here = { brokerEpoch: 7 };
-    const request = { topics: ['events'] };
-    const joinAs = (memberId: string, more: object, connection: object) =>
-      test.coordinators.join({
-        group: 'g',
-        request: { ...request, memberId, ...more },
-        ...connection,
-      });
-    await joinAs('connected', {}, here);
-    await joinAs('static', { instanceId: 'worker' }, here);
-    await joinAs('elsewhere', {}, { brokerEpoch: 8 });
-    await joinAs('polling', {}, {});
-    test.coordinators.processEnded(7);
-    await test.led.scheduler.advance(1);
-    const { members } = await test.coordinators.describe({ group: 'g' });
-    expect(members.map(({ memberId }) => memberId).toSorted()).toEqual([
-      'elsewhere',
-      'polling',
-      'static',
-    ]);
-  });
-});
-
-describe('a new leader of an offsets partition', () => {
-  it('returns no offsets before it knows the committed end', async () => {
-    const { test, led } = await newLeader();
-    const committed = test.coordinators.committed('g', 'events');
-    await led.scheduler.advance(1000);
-    const position = { brokerEpoch: 1, logEndOffset: 1, syncedEndOffset: 1 };
-    led.partition.followerFetched(1, position);
-    await led.scheduler.advance(10);
-    expect(await committed).toMatchObject([{ ...EVENT, offset: 7 }]);
-  });
-
-  it('reports a time-out when it does not learn the committed end', async () => {
-    const { test, led } = await newLeader();
-    const refused = expect(test.coordinators.committed('g')).rejects.toMatchObject({
-      code: 'LEADER_NOT_AVAILABLE',
-    });
-    await led.scheduler.advance(3000);
-    await refused;
-  });
-});
 
 describe('offsets of a group without members', () => {
   it.each([
@@ -98,6 +50,32 @@ describe('joining', () => {
     expect(await test.coordinators.committed('g')).toMatchObject([{ offset: 40 }, { offset: 40 }]);
   });
 
+  it('is not answered while positions are looked for', async () => {
+    const test = await open();
+    test.addTopic('events', 1, 40);
+    const end = heldFinding(test);
+    let isAnswered = false;
+    const joining = join(test, 'a').finally(() => (isAnswered = true));
+    await test.led.scheduler.advance(100);
+    expect(isAnswered).toBe(false);
+    end();
+    expect((await joining).assignment).toMatchObject([{ ...EVENT, offset: 40 }]);
+  });
+
+  it('a position that is found late replaces none that was committed meanwhile', async () => {
+    const test = await open();
+    test.addTopic('events', 1, 40);
+    const end = heldFinding(test);
+    const joining = join(test, 'a');
+    joining.catch(() => undefined);
+    await test.led.scheduler.advance(100);
+    await test.coordinators.leave({ group: 'g', memberId: 'a' });
+    await test.coordinators.commit('g', [{ ...EVENT, offset: 7 }]);
+    end();
+    await expect(joining).rejects.toMatchObject({ code: 'UNKNOWN_MEMBER_ID' });
+    expect(await test.coordinators.committed('g')).toMatchObject([{ ...EVENT, offset: 7 }]);
+  });
+
   it('a repeated join changes nothing', async () => {
     const test = await open();
     test.addTopic('events', 2);
@@ -126,6 +104,25 @@ describe('joining', () => {
     await test.led.scheduler.advance(1000);
     expect((await heartbeat(test, 'a')).assignment).toMatchObject([{ ...EVENT, offset: 5 }]);
   });
+
+  it.each([false, true])(
+    'reads a partition without a leader from the next leader epoch on (restarted: %s)',
+    async (isRestarted) => {
+      const test = await open();
+      test.addTopic('events', 1, 5);
+      const topic = test.topics.get('events');
+      if (topic === undefined) throw new Error('no topic');
+      topic.hasLeader = false;
+      await join(test, 'a');
+      Object.assign(topic, { hasLeader: true, leaderEpoch: 1, epochStart: 5, endOffset: 9 });
+      if (isRestarted) {
+        await test.restart();
+        await heartbeat(test, 'a');
+      }
+      await test.led.scheduler.advance(1000);
+      expect((await heartbeat(test, 'a')).assignment).toMatchObject([{ ...EVENT, offset: 5 }]);
+    },
+  );
 
   it('gives partitions and topics that appear later from offset 0', async () => {
     const test = await open();
@@ -239,6 +236,55 @@ describe('two members', () => {
     ).rejects.toMatchObject({ code: 'UNKNOWN_MEMBER_ID' });
   });
 
+  it('a member that only sends heartbeats is removed after maxPollIntervalMs', async () => {
+    const test = await open();
+    test.addTopic('events', 2);
+    await join(test, 'a', { maxPollIntervalMs: 20_000 });
+    await join(test, 'b');
+    for (let passed = 0; passed < 20_000; passed += 5000) {
+      expect((await heartbeat(test, 'a')).memberId).toBe('a');
+      await poll(test, 'b', null);
+      await test.led.scheduler.advance(5000);
+    }
+    await test.led.scheduler.advance(10);
+    await expect(heartbeat(test, 'a')).rejects.toMatchObject({ code: 'UNKNOWN_MEMBER_ID' });
+    expect((await heartbeat(test, 'b')).assignment).toHaveLength(2);
+  });
+
+  it('polls, a repeated join and commits begin maxPollIntervalMs again', async () => {
+    const test = await open();
+    test.addTopic('events', 1);
+    const request = { maxPollIntervalMs: 20_000 };
+    const { generation } = await join(test, 'a', request);
+    const calls: (() => Promise<unknown>)[] = [
+      () => poll(test, 'a', null),
+      () => join(test, 'a', request),
+      () =>
+        test.coordinators.commitAsMember({ group: 'g', memberId: 'a', generation, offsets: [] }),
+      () => test.coordinators.waitingView({ group: 'g', memberId: 'a', pollId: 'p' }),
+    ];
+    for (const call of calls) {
+      await test.led.scheduler.advance(15_000);
+      await heartbeat(test, 'a');
+      await call();
+    }
+    await test.led.scheduler.advance(15_000);
+    expect((await heartbeat(test, 'a')).memberId).toBe('a');
+  });
+
+  it('a member on a connection is kept by heartbeats, which its broker sends', async () => {
+    const test = await open();
+    test.addTopic('events', 1);
+    const connection = { group: 'g', brokerEpoch: 7 };
+    const request = { memberId: 'a', topics: ['events'], maxPollIntervalMs: 20_000 };
+    await test.coordinators.join({ ...connection, request });
+    for (let passed = 0; passed < 40_000; passed += 10_000) {
+      await test.led.scheduler.advance(10_000);
+      await test.coordinators.heartbeat({ ...connection, memberId: 'a', generation: null });
+    }
+    expect((await heartbeat(test, 'a')).assignment).toHaveLength(1);
+  });
+
   it('a member that does not release in time loses the partition all the same', async () => {
     const test = await open();
     test.addTopic('events', 2);
@@ -288,61 +334,6 @@ describe('a static member', () => {
   });
 });
 
-describe('a new coordinator', () => {
-  it('goes on with all members and positions, and gives members a whole session', async () => {
-    const test = await open();
-    test.addTopic('events', 2, 4);
-    const { assignment } = await join(test, 'a');
-    await test.led.scheduler.advance(SESSION_MS - 1);
-    await test.restart();
-    expect((await test.coordinators.describe({ group: 'g' })).members).toHaveLength(1);
-    await test.led.scheduler.advance(SESSION_MS - 1);
-    const view = await heartbeat(test, 'a');
-    expect(view.assignment.map(({ offset }) => offset)).toEqual(
-      assignment.map(({ offset }) => offset),
-    );
-  });
-
-  it('ends the session of a member that does not come back', async () => {
-    const test = await open();
-    test.addTopic('events', 1);
-    await join(test, 'a');
-    await test.restart();
-    await test.coordinators.describe({ group: 'g' });
-    await test.led.scheduler.advance(SESSION_MS + 1);
-    expect(await test.coordinators.describe({ group: 'g' })).toMatchObject({
-      state: 'Empty',
-      members: [],
-    });
-  });
-
-  it('a process that stood still ends no session of a member whose heartbeat waits', async () => {
-    const test = await open();
-    test.addTopic('events', 1);
-    await join(test, 'a');
-    test.led.clock.advance(10 * SESSION_MS);
-    await test.led.scheduler.advance(1);
-    await heartbeat(test, 'a');
-  });
-});
-
-describe('a failed append', () => {
-  it('is not in the state that later requests are decided on', async () => {
-    const test = await open();
-    test.addTopic('events', 1);
-    await test.coordinators.commit('g', [{ ...EVENT, offset: 1 }]);
-    const usedBytes = test.led.disk.usedBytes;
-    test.led.disk.capacityBytes = usedBytes;
-    await expect(join(test, 'a')).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
-    test.led.disk.capacityBytes = Number.POSITIVE_INFINITY;
-    expect(await test.coordinators.describe({ group: 'g' })).toMatchObject({
-      state: 'Empty',
-      generation: 0,
-    });
-    expect((await join(test, 'b')).assignment).toHaveLength(1);
-  });
-});
-
 describe('a group', () => {
   it('refuses commits of outsiders and its deletion while it has members', async () => {
     const test = await open();
@@ -376,6 +367,17 @@ describe('a group', () => {
     expect(await test.coordinators.list('', 10)).toEqual([]);
   });
 
+  it('names the member that it refuses, and accepts sessions from 100 ms', async () => {
+    const test = await open();
+    test.addTopic('events', 1);
+    await expect(join(test, 'a', { sessionTimeoutMs: 99, instanceId: '' })).rejects.toMatchObject({
+      message:
+        'instanceId has 1 to 255 characters and no control characters; ' +
+        'sessionTimeoutMs is a whole number of milliseconds from 100 to 1800000, not 99.',
+    });
+    expect((await join(test, 'a', { sessionTimeoutMs: 100 })).sessionTimeoutMs).toBe(100);
+  });
+
   it('has a session time-out of its own as a config', async () => {
     const test = await open();
     test.addTopic('events', 1);
@@ -395,27 +397,6 @@ describe('a group', () => {
   });
 });
 
-async function open(settings: ConstructorParameters<typeof TestCoordinators>[1] = {}) {
-  return new TestCoordinators(await ledPartition(), settings);
-}
-
-function join(
-  test: TestCoordinators,
-  memberId: string,
-  request: Partial<JoinRequest> = {},
-): Promise<MemberView> {
-  const joined = { memberId, topics: ['events'], ...request };
-  return test.coordinators.join({ group: 'g', request: joined });
-}
-
-function heartbeat(
-  test: TestCoordinators,
-  memberId: string,
-  generation: number | null = null,
-): Promise<MemberView> {
-  return test.coordinators.heartbeat({ group: 'g', memberId, generation });
-}
-
 function poll(
   test: TestCoordinators,
   memberId: string,
@@ -424,15 +405,37 @@ function poll(
   return test.coordinators.poll({ group: 'g', memberId, pollId: 'p', acknowledged });
 }
 
-/** A new leader with a committed offset on its disk that knows only an older high watermark. */
-async function newLeader() {
-  const led = await ledPartition({ replicas: [0, 1] });
-  const { partition, metadata } = led;
-  const test = new TestCoordinators(led);
-  test.addTopic('events', 1, 100);
-  await test.coordinators.commit('g', [{ ...EVENT, offset: 7 }]);
-  await test.restart();
-  partition.log.updateHighWatermark(0);
-  await partition.becomeLeader({ ...metadata, leaderEpoch: 1, electionId: 'second', isr: [0, 1] });
-  return { test, led };
+async function open(settings: ConstructorParameters<typeof TestCoordinators>[1] = {}) {
+  return new TestCoordinators(await ledPartition(), settings);
 }
+
+/** Holds positions back that coordinators find. @returns ends that */
+function heldFinding(test: TestCoordinators): () => void {
+  let end = (): void => undefined;
+  test.findingEnd = new Promise((resolve) => {
+    end = resolve;
+  });
+  return () => end();
+}
+
+describe('the leader epoch of a position', () => {
+  const position = { ...EVENT, offset: 50, leaderEpoch: 4 };
+
+  it.each([true, false])('is in the view of a member with autoCommit of %s', async (autoCommit) => {
+    const test = await open();
+    test.addTopic('events', 1, 100);
+    const { generation } = await join(test, 'a', { autoCommit, autoOffsetReset: 'earliest' });
+    const { assignment } = await poll(test, 'a', { generation, positions: [position] });
+    expect(assignment).toMatchObject([position]);
+  });
+
+  it('is committed with the offset, and outlives the coordinator', async () => {
+    const test = await open();
+    test.addTopic('events', 1, 100);
+    const { generation } = await join(test, 'a', { autoOffsetReset: 'earliest' });
+    await poll(test, 'a', { generation, positions: [position] });
+    await test.restart();
+    expect(await test.coordinators.committed('g')).toMatchObject([{ ...EVENT, offset: 50 }]);
+    expect((await heartbeat(test, 'a')).assignment).toMatchObject([position]);
+  });
+});

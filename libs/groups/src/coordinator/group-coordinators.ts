@@ -7,27 +7,30 @@
  * returned nor kept. A group without members is removed when it had neither members nor commits for
  * offsets.retention.minutes.
  *
- * Overlap: all calls may overlap. Partitions are loaded from the log when they are first needed,
- * once per leader epoch; each GroupCoordinator orders the changes of its groups.
+ * Overlap: all calls may overlap. Partitions are loaded from the log when this broker becomes their
+ * leader, once per leader epoch; each GroupCoordinator orders the changes of its groups.
  */
-import { RepeatedTask } from '#log';
-import { FaultList, type Offset, ProtocolError, type TopicPartition } from '#protocol';
+import { CONSUMER_OFFSETS_TOPIC, ProtocolError } from '#protocol';
 import type { Partition } from '#replication';
 import type { Clock, Logger, Random, Scheduler } from '#runtime';
 import { assertGroupName } from '../group-name.js';
+import type { MemberOwner } from '../log/group-records.js';
 import {
   assertCommits,
   type CommitBounds,
-  noSuchPartition,
   type OffsetCommit,
-  unknownPartition,
+  topicIsGone,
 } from '../offsets/offset-commits.js';
 import type { AckResult } from '../queue/acknowledge-records.js';
-import type { PendingPosition } from '../state/assign.js';
+import type { CancelResult } from '../queue/cancel-record.js';
 import { type CommitEntry, decideCommit } from '../state/decide-offsets.js';
-import { decideConfigs, decideDeletion, decideExpiry } from '../state/decide-removal.js';
-import type { GroupLimits } from '../state/decision.js';
+import { decideConfigs, decideDeletion } from '../state/decide-removal.js';
+import { type GroupLimits, unknownGroupError } from '../state/decision.js';
 import type { Group } from '../state/group.js';
+import { subscribedTopics } from '../state/subscription.js';
+import { committedOffsets, type GroupOffset, groupOffset } from './committed-offsets.js';
+import { type CommittedPosition, committedPositions } from './committed-positions.js';
+import { type CoordinatorTotals, zeroTotals } from './coordinator-totals.js';
 import type { DeadLetterTopics } from './dead-letter-writer.js';
 import type {
   AlterConfigsCall,
@@ -35,7 +38,7 @@ import type {
   GroupCalls,
   HeartbeatCall,
   JoinCall,
-  MemberCall,
+  LeaveCall,
   MemberCommit,
   MemberPoll,
   WaitingViewCall,
@@ -54,40 +57,50 @@ import {
   groupListing,
   groupSnapshot,
 } from './group-description.js';
+import { GroupExpiry } from './group-expiry.js';
 import {
   GroupQueues,
   type QueueAcks,
+  type QueueDelivery,
+  type QueueDeliveryAnswer,
   type QueuePoll,
   type QueuePollAnswer,
 } from './group-queues.js';
 import type { GroupSettings } from './group-settings.js';
 import { GroupWatches } from './group-watches.js';
-import { joinCommand } from './join-request.js';
+import { assertNotLatest, joinCommand } from './join-request.js';
 import { LoadedCoordinators } from './loaded-coordinators.js';
-import type { MemberView } from './member-view.js';
+import type { MayKeepMember } from './lost-members.js';
+import type { MemberView, PollView } from './member-view.js';
 import { OffsetRoom } from './offset-room.js';
-import type { FoundPosition } from './position-resolution.js';
+import { type QueueCounts, queueCounts } from './queue-counts.js';
+import type { FindPositions, QueueLists } from './queue-listings.js';
+import {
+  type InFlightRecord,
+  type QueueCancelCall,
+  type QueueFloors,
+  type QueueFloorsCall,
+  QueueOperations,
+  type QueuePurgeCall,
+  type QueueRecordsCall,
+  type QueueResetCall,
+} from './queue-operations.js';
+import { QueueTally } from './queue-tally.js';
+import type { RedriveAnswer, RedriveCall, RedriveTopics } from './redriver.js';
 import { SubscribableTopics } from './subscribable-topics.js';
-import type { TopicDirectory, TopicView } from './topic-directory.js';
-
-/** Kafka's offsets.retention.check.interval.ms. */
-const EXPIRY_CHECK_INTERVAL_MS = 600_000;
-const MINUTE_MS = 60_000;
-
-export interface GroupOffset extends TopicPartition {
-  readonly offset: Offset | null;
-  readonly highWatermark: Offset | null;
-  readonly lag: number | null;
-  readonly metadata: string | null;
-}
+import type { TopicDirectory } from './topic-directory.js';
 
 interface GroupCoordinatorsOptions extends GroupSettings {
   readonly topics: TopicDirectory;
   /** Topics for the dead letters of queue groups. */
   readonly deadLetters: DeadLetterTopics;
-  readonly findPositions: (
-    pending: readonly PendingPosition[],
-  ) => Promise<readonly FoundPosition[]>;
+  /** Topics from and to which dead letters are put back. */
+  readonly redriveTopics: RedriveTopics;
+  readonly findPositions: FindPositions;
+  readonly queueLists: QueueLists;
+  /** True when the process of a broker epoch has ended, or its lease has. */
+  readonly hasProcessEnded: (brokerEpoch: number) => boolean;
+  readonly mayKeep: MayKeepMember;
   readonly clock: Clock;
   /** The time by which offsets expire. */
   readonly expiryClock: Pick<Clock, 'nowMs'>;
@@ -101,40 +114,43 @@ export interface GroupCounts {
   readonly groups: number;
   readonly members: number;
   readonly stateBytes: number;
-  readonly rebalancesTotal: number;
-  readonly sessionsOverTotal: number;
+  readonly totals: Readonly<CoordinatorTotals>;
 }
 
 export class GroupCoordinators implements GroupCalls {
   readonly #queues: GroupQueues;
+  readonly #queueOperations: QueueOperations;
   readonly #options: GroupCoordinatorsOptions;
   readonly #catalog: SubscribableTopics;
   readonly #room: OffsetRoom;
-  readonly #expiry: RepeatedTask;
+  readonly #expiry: GroupExpiry;
   readonly #configTable: ReturnType<typeof groupConfigTable>;
   readonly #watches = new GroupWatches();
-  #expiredTotal = 0;
+  readonly #totals = zeroTotals();
+  readonly #tally = new QueueTally();
   readonly #loaded: LoadedCoordinators;
 
   constructor(options: GroupCoordinatorsOptions) {
     this.#options = options;
     this.#catalog = new SubscribableTopics(options.topics);
     this.#room = new OffsetRoom(options, () => this);
-    const { topics, logger, clock } = options;
+    const { clock } = options;
     const coordinatorOf = (group: string, id: string) => this.#coordinatorOfMember(group, id);
-    this.#queues = new GroupQueues({ coordinatorOf, clock });
+    const { memberUnacknowledgedRecordsMax: unacknowledgedMax } = options;
+    this.#queues = new GroupQueues({ coordinatorOf, clock, unacknowledgedMax });
     const load = (partition: Partition): Promise<GroupCoordinator> => this.#load(partition);
-    this.#loaded = new LoadedCoordinators({ topics, load, logger });
+    this.#loaded = new LoadedCoordinators({ ...options, load });
+    const coordinatorOfQueue = (group: string) => this.#coordinatorOfKnown(group);
+    const { isCurrent } = this.#loaded;
+    const { redriveTopics } = options;
+    const queueOptions = { coordinatorOf: coordinatorOfQueue, isCurrent, redriveTopics, clock };
+    this.#queueOperations = new QueueOperations(queueOptions);
     this.#configTable = groupConfigTable({
       sessionTimeoutMs: options.groupSessionTimeoutMs,
       sessionTimeoutMinMs: options.groupSessionTimeoutMinMs,
       sessionTimeoutMaxMs: options.groupSessionTimeoutMaxMs,
     });
-    this.#expiry = new RepeatedTask(options.scheduler, options.logger, {
-      name: 'offset-expiry',
-      intervalMs: EXPIRY_CHECK_INTERVAL_MS,
-      run: () => this.#expire(),
-    });
+    this.#expiry = new GroupExpiry({ ...options, loaded: this.#loaded });
   }
 
   /** Number of committed offsets in memory. */
@@ -147,16 +163,14 @@ export class GroupCoordinators implements GroupCalls {
     return this.#loaded.sum(({ table }) => table.offsetBytes);
   }
 
-  /**
-   * Number of commits refused because the broker keeps too many offsets, or too many bytes of them.
-   */
+  /** Number of commits refused because there was no room for their offsets. */
   get refusedTotal(): number {
     return this.#room.refusedTotal;
   }
 
   /** Number of offsets that were removed because their groups were not used for too long. */
   get expiredTotal(): number {
-    return this.#expiredTotal;
+    return this.#expiry.expiredTotal;
   }
 
   get counts(): GroupCounts {
@@ -164,9 +178,18 @@ export class GroupCoordinators implements GroupCalls {
       groups: this.#loaded.sum(({ table }) => table.size),
       members: this.#loaded.sum(({ memberCount }) => memberCount),
       stateBytes: this.#loaded.sum(({ table }) => table.stateBytes),
-      rebalancesTotal: this.#loaded.total('rebalancesTotal'),
-      sessionsOverTotal: this.#loaded.total('sessionsOverTotal'),
+      totals: this.#totals,
     };
+  }
+
+  /** Committed offsets of all groups here, without those of deleted topics. */
+  committedPositions(): Iterable<CommittedPosition> {
+    return committedPositions(this.#loaded);
+  }
+
+  /** Numbers of the records of queue groups. */
+  get queueCounts(): QueueCounts {
+    return queueCounts(this.#loaded.all(), this.#tally);
   }
 
   /** Ends the background work. */
@@ -214,7 +237,9 @@ export class GroupCoordinators implements GroupCalls {
     assertGroupName(group);
     const coordinator = await this.#loaded.of(group);
     if (coordinator === undefined) return [];
-    const committed = await coordinator.read(group, (state) => this.#currentOffsets(state));
+    const committed = await coordinator.read(group, (state) =>
+      committedOffsets(state, this.#options.topics),
+    );
     if (committed.size === 0) return [];
     if (topic === undefined) return [...committed.values()].toSorted(byTopicAndPartition);
     const view = this.#options.topics.topic(topic);
@@ -225,7 +250,7 @@ export class GroupCoordinators implements GroupCalls {
   }
 
   /** Adds a member. @throws ProtocolError INVALID_REQUEST and as decideJoin */
-  async join({ group, request, brokerEpoch }: JoinCall): Promise<MemberView> {
+  async join({ group, request, brokerEpoch, caller }: JoinCall): Promise<MemberView> {
     assertGroupName(group);
     const { random, groupSessionTimeoutMinMs, groupSessionTimeoutMaxMs } = this.#options;
     const limits = {
@@ -233,9 +258,14 @@ export class GroupCoordinators implements GroupCalls {
       sessionTimeoutMaxMs: groupSessionTimeoutMaxMs,
     };
     const command = joinCommand(request, limits, random);
+    assertNotLatest(request, subscribedTopics(command, this.#catalog), this.#catalog);
     await this.#options.topics.ensureOffsetsTopic();
     const coordinator = await this.#loaded.ofOrThrow(group);
-    return coordinator.join(group, command, brokerEpoch);
+    return coordinator.join(group, {
+      ...command,
+      ...(brokerEpoch !== undefined && { brokerEpoch }),
+      ...(caller !== undefined && { caller }),
+    });
   }
 
   async heartbeat({ group, ...heartbeat }: HeartbeatCall): Promise<MemberView> {
@@ -243,7 +273,7 @@ export class GroupCoordinators implements GroupCalls {
     return coordinator.heartbeat(group, heartbeat);
   }
 
-  async poll({ group, ...poll }: MemberPoll): Promise<MemberView> {
+  async poll({ group, ...poll }: MemberPoll): Promise<PollView> {
     const coordinator = await this.#coordinatorOfMember(group, poll.memberId);
     return coordinator.poll(group, poll);
   }
@@ -252,30 +282,59 @@ export class GroupCoordinators implements GroupCalls {
     return this.#queues.poll(call);
   }
 
+  queueDelivery(call: QueueDelivery): Promise<QueueDeliveryAnswer> {
+    return this.#queues.deliver(call);
+  }
+
   acknowledge(call: QueueAcks): Promise<readonly AckResult[]> {
     return this.#queues.acknowledge(call);
   }
 
-  /** The view of a member whose poll waits; null when a newer poll of it has begun. */
-  async waitingView({ group, memberId, pollId }: WaitingViewCall): Promise<MemberView | null> {
-    const coordinator = await this.#coordinatorOfMember(group, memberId);
-    return (await coordinator.waitingView(group, memberId, pollId)) ?? null;
+  queueRecords(call: QueueRecordsCall): Promise<readonly InFlightRecord[]> {
+    return this.#queueOperations.records(call);
   }
 
-  async leave({ group, memberId }: MemberCall): Promise<void> {
+  purgeQueue(call: QueuePurgeCall): Promise<void> {
+    return this.#queueOperations.purge(call);
+  }
+
+  resetQueue(call: QueueResetCall): Promise<void> {
+    return this.#queueOperations.reset(call);
+  }
+
+  queueFloors(call: QueueFloorsCall): Promise<QueueFloors> {
+    return this.#queueOperations.floors(call);
+  }
+
+  redrive(call: RedriveCall): Promise<RedriveAnswer> {
+    return this.#queueOperations.redrive(call);
+  }
+
+  cancelRecord(call: QueueCancelCall): Promise<CancelResult | null> {
+    return this.#queueOperations.cancel(call);
+  }
+
+  /** The view of a member whose poll waits; null when a newer poll of it has begun. */
+  async waitingView({ group, pollId, ...member }: WaitingViewCall): Promise<MemberView | null> {
+    const coordinator = await this.#coordinatorOfMember(group, member.memberId);
+    return (await coordinator.waitingView(group, member, pollId)) ?? null;
+  }
+
+  async leave({ group, isBroken, ...member }: LeaveCall): Promise<void> {
     assertGroupName(group);
     const coordinator = await this.#loaded.of(group);
-    await coordinator?.leave(group, memberId);
+    await coordinator?.leave(group, member, isBroken);
   }
 
   /** @throws ProtocolError GROUP_ID_NOT_FOUND */
   async describe({ group }: GroupCall): Promise<GroupSnapshot> {
     assertGroupName(group);
     const coordinator = await this.#loaded.of(group);
+    const monotonicMs = this.#options.clock.monotonicMs();
     const snapshot = await coordinator?.read(group, (state) =>
-      state.isForgotten ? undefined : groupSnapshot(state, this.#loaded.isCurrent),
+      state.isForgotten ? undefined : groupSnapshot(state, this.#loaded.isCurrent, monotonicMs),
     );
-    if (snapshot === undefined) throw noSuchGroup(group);
+    if (snapshot === undefined) throw unknownGroupError(group);
     return snapshot;
   }
 
@@ -291,9 +350,7 @@ export class GroupCoordinators implements GroupCalls {
 
   /** Removes a group without members. @throws ProtocolError NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND */
   async delete({ group }: GroupCall): Promise<void> {
-    assertGroupName(group);
-    const coordinator = await this.#loaded.of(group);
-    if (coordinator === undefined) throw noSuchGroup(group);
+    const coordinator = await this.#coordinatorOfKnown(group);
     await coordinator.run({ group, decide: decideDeletion, answer: () => undefined });
   }
 
@@ -313,11 +370,14 @@ export class GroupCoordinators implements GroupCalls {
     const checked = checkedGroupConfigs(changes, this.#configTable);
     await this.#options.topics.ensureOffsetsTopic();
     const coordinator = await this.#loaded.ofOrThrow(group);
-    return coordinator.run({
+    const entries = await coordinator.run({
       group,
       decide: (state, context) => decideConfigs(state, checked, context),
       answer: ({ configs }) => effectiveGroupConfigs(group, configs, this.#configTable),
     });
+    // A poll that waits while the group is paused looks for records again.
+    this.#watches.changed(group);
+    return entries;
   }
 
   /**
@@ -328,16 +388,21 @@ export class GroupCoordinators implements GroupCalls {
     return this.#watches.add(group, onChange);
   }
 
+  /** The permissions of the owners for which it is true may have changed. */
+  accessChanged(isAffected: (owner: MemberOwner) => boolean): void {
+    for (const one of this.#loaded.leading()) one.accessChanged(isAffected);
+  }
+
   /** A process of this epoch has ended, or its lease has. */
   processEnded(brokerEpoch: number): void {
-    for (const one of this.#loaded.all()) if (one.partition.isLeader) one.processEnded(brokerEpoch);
+    for (const one of this.#loaded.leading()) one.processEnded(brokerEpoch);
   }
 
   /** A topic was created, grew or was deleted. */
   topicChanged(topic: string): void {
     this.#catalog.changed();
-    for (const coordinator of this.#loaded.all()) {
-      if (!coordinator.partition.isLeader) continue;
+    if (topic === CONSUMER_OFFSETS_TOPIC) this.#loaded.loadLed();
+    for (const coordinator of this.#loaded.leading()) {
       coordinator.topicsChanged((group) => this.#isSubscribed(group, topic));
     }
   }
@@ -357,17 +422,6 @@ export class GroupCoordinators implements GroupCalls {
       if (patterns.length > 0) return true;
     }
     return false;
-  }
-
-  #currentOffsets(group: Group): Map<string, GroupOffset> {
-    const committed = new Map<string, GroupOffset>();
-    for (const { topic, partition, value } of group.offsets.entries()) {
-      const view = this.#options.topics.topic(topic);
-      if (view?.id !== value.topicId) continue;
-      const entry = groupOffset(view, { topic, partition }, value.offset, value.metadata);
-      committed.set(`${topic} ${partition}`, entry);
-    }
-    return committed;
   }
 
   #assertCommits(group: string, offsets: readonly OffsetCommit[]): void {
@@ -400,19 +454,25 @@ export class GroupCoordinators implements GroupCalls {
     );
   }
 
+  /** @throws ProtocolError GROUP_ID_NOT_FOUND when there are no groups at all */
+  async #coordinatorOfKnown(group: string): Promise<GroupCoordinator> {
+    assertGroupName(group);
+    const coordinator = await this.#loaded.of(group);
+    if (coordinator === undefined) throw unknownGroupError(group);
+    return coordinator;
+  }
+
   #load(partition: Partition): Promise<GroupCoordinator> {
-    const { findPositions, clock, scheduler, logger, groupSessionTimeoutMs } = this.#options;
+    const { groupSessionTimeoutMs } = this.#options;
     return GroupCoordinator.load(partition, {
-      deadLetters: this.#options.deadLetters,
+      ...this.#options,
       catalog: this.#catalog,
       limits: () => this.#limits(),
       assertRoom: (group, offsets) => this.#room.assertRoom(group, offsets),
       sessionTimeoutMs: groupSessionTimeoutMs,
-      findPositions,
       watches: this.#watches,
-      clock,
-      scheduler,
-      logger,
+      totals: this.#totals,
+      tally: this.#tally,
     });
   }
 
@@ -426,64 +486,14 @@ export class GroupCoordinators implements GroupCalls {
       memberTopicsMax: groupMemberTopicsMax,
       stateBytesFree: groupStateBytes - stateBytes,
       groupStateBytesMax: groupStateBytes,
+      redriveWaitingMax: this.#options.redriveWaitingMax,
     };
-  }
-
-  /**
-   * Expires unused groups in all partitions; a failing partition (a full disk, for example) does
-   * not stop the others.
-   */
-  async #expire(): Promise<void> {
-    const { expiryClock, offsetsRetentionMinutes } = this.#options;
-    const sinceMs = expiryClock.nowMs() - offsetsRetentionMinutes * MINUTE_MS;
-    const failures: unknown[] = [];
-    for (const number of this.#loaded.ledNumbers()) {
-      try {
-        await this.#expireGroups(await this.#loaded.get(number), sinceMs);
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    if (failures.length > 0) throw failures[0];
-  }
-
-  async #expireGroups(coordinator: GroupCoordinator, sinceMs: number): Promise<void> {
-    for (const { name, offsets } of coordinator.table.all()) {
-      const { count } = offsets;
-      const isExpired = await coordinator.run({
-        group: name,
-        decide: (group) => decideExpiry(group, sinceMs),
-        answer: ({ isForgotten }) => isForgotten,
-      });
-      if (isExpired) this.#expiredTotal += count;
-    }
   }
 
   #ledHighWatermark(topic: string, number: number): ReturnType<CommitBounds> {
     const led = this.#options.topics.topic(topic)?.ledPartition(number);
-    if (led === undefined) return undefined;
+    // Another broker may lead in a later epoch: the broker that sent the commit has asked it.
+    if (led === undefined || led.mayEpochBeBehind) return undefined;
     return { logStartOffset: led.log.offsets.logStart, highWatermark: led.highWatermark };
   }
-}
-
-function noSuchGroup(group: string): ProtocolError {
-  return new ProtocolError('GROUP_ID_NOT_FOUND', `There is no group "${group}".`);
-}
-
-function groupOffset(
-  topic: TopicView | undefined,
-  { topic: name, partition }: TopicPartition,
-  offset: Offset | null,
-  metadata: string | null,
-): GroupOffset {
-  const highWatermark = topic?.ledPartition(partition)?.highWatermark ?? null;
-  const lag =
-    offset === null || highWatermark === null ? null : Math.max(0, highWatermark - offset);
-  return { topic: name, partition, offset, highWatermark, lag, metadata };
-}
-
-function topicIsGone(target: TopicPartition): ProtocolError {
-  const faults = new FaultList();
-  faults.add('/offsets', noSuchPartition(target));
-  return unknownPartition(faults);
 }

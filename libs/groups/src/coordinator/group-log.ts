@@ -1,6 +1,6 @@
 import { encodeRecordBatches } from '#log';
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
-import { committedEndKnown, NotLeaderError, type Partition } from '#replication';
+import { NotLeaderError, type Partition, waitForCommittedEnd } from '#replication';
 import type { Clock, Scheduler } from '#runtime';
 import { groupRecordSet, groupRecordsOf } from '../log/group-record-codec.js';
 import type { GroupRecord } from '../log/group-records.js';
@@ -27,6 +27,11 @@ export class GroupLog {
     this.#scheduler = scheduler;
   }
 
+  /** True when this broker does not lead any more, or leads in another epoch. */
+  get isFenced(): boolean {
+    return !this.partition.isLeader || this.partition.leaderEpoch !== this.#leaderEpoch;
+  }
+
   /**
    * Reads all records, in order. Records that this leader appended and whose outcome is unknown are
    * waited for: they will be committed as long as it leads.
@@ -37,7 +42,7 @@ export class GroupLog {
     const { partition } = this;
     const { log } = partition;
     // The high watermark that a new leader knows may be older than the last commit.
-    await committedEndKnown(partition, this.#scheduler);
+    await waitForCommittedEnd(partition, this.#scheduler);
     this.#assertEpoch();
     const endOffset = log.offsets.logEnd;
     await partition.whenCommitted(endOffset);

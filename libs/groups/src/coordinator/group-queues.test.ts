@@ -179,6 +179,29 @@ describe('a record of a queue', () => {
     expect(await queue.poll('a', 4, 'r1')).toEqual(first);
   });
 
+  it('is counted at each step of its way', async () => {
+    const queue = await QueueTest.open(1, 6);
+    await queue.join('a');
+    await queue.poll('a', 5);
+    await queue.ack('a', [0, 1]);
+    await queue.ack('a', [2], 'nack');
+    await queue.ack('a', [3], 'reject');
+    await queue.advance(LOCK_MS);
+    await queue.poll('a', 1);
+    expect(queue.test.coordinators.queueCounts).toMatchObject({
+      acquired: 1,
+      waiting: 2,
+      pending: 0,
+      acquiredTotal: 6,
+      redeliveredTotal: 1,
+      acknowledgedTotal: 2,
+      releasedTotal: 2,
+      rejectedTotal: 1,
+      locksExpiredTotal: 1,
+      deadLettersTotal: 1,
+    });
+  });
+
   it('is not delivered while the group is paused', async () => {
     const queue = await QueueTest.open(1, 1);
     await queue.join('a');

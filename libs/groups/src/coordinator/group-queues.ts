@@ -4,12 +4,15 @@
  *
  * Overlap: all calls may overlap; the coordinator orders them.
  */
-import type { Offset } from '#protocol';
+
+import type { LeaderEpoch, Offset } from '#protocol';
 import type { Clock } from '#runtime';
 import type { GroupRecord } from '../log/group-records.js';
 import type { AckResult } from '../queue/acknowledge-records.js';
 import { isPaused, shareConfigOf } from '../queue/queue-config.js';
 import type { DueCursor } from '../queue/share-change.js';
+import type { ShareTimes } from '../queue/share-context.js';
+import { decideDelivery, type MemberDemand, rotated } from '../state/decide-delivery.js';
 import {
   decideAcks,
   decideAcquire,
@@ -18,18 +21,19 @@ import {
   type PartitionAck,
   type PartitionAcquisition,
   type PartitionOffer,
-  type QueueTimes,
   type SharePlace,
 } from '../state/decide-queue.js';
 import { assertMode } from '../state/decision.js';
 import type { Group } from '../state/group.js';
 import type { TopicIdPartition } from '../state/member-assignment.js';
+import type { MemberCaller } from '../state/member-owner.js';
 import type { GroupCoordinator } from './group-coordinator.js';
 
 /** A poll of a member, as its broker passes it on. */
 export interface QueuePoll {
   readonly group: string;
   readonly memberId: string;
+  readonly caller?: MemberCaller;
   readonly receiveId: string | null;
   /** Records that the member may get. */
   readonly recordsMax: number;
@@ -37,16 +41,43 @@ export interface QueuePoll {
   readonly offers: readonly PartitionOffer[];
 }
 
+/** A call for all members that a broker delivers to and that have room. */
+export interface QueueDelivery {
+  readonly group: string;
+  /** Id of the call, by which a repeated one is known: see `decideDelivery`. */
+  readonly deliveryId: string;
+  readonly demands: readonly MemberDemand[];
+  /** Records that the broker has found since the last call. */
+  readonly offers: readonly PartitionOffer[];
+}
+
+export interface QueueDeliveryAnswer {
+  readonly generation: number;
+  readonly lockMs: number;
+  readonly isKeyOrdered: boolean;
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly acquired: readonly PartitionAcquisition[];
+  }[];
+  /** Members that are not in the group, or not any more. */
+  readonly unknown: readonly string[];
+  /** None while the group is paused. */
+  readonly reads: readonly QueueRead[];
+}
+
 /** Acks of a member, as its broker passes them on. */
 export interface QueueAcks {
   readonly group: string;
   readonly memberId: string;
+  readonly caller?: MemberCaller;
   readonly acks: readonly PartitionAck[];
 }
 
 /** A partition in which more records can be looked for. */
 interface QueueRead extends SharePlace {
   readonly scanOffset: Offset;
+  /** See `SharePartition.scanEpoch`. */
+  readonly scanEpoch?: LeaderEpoch;
   readonly due: DueCursor;
   /** No record below it is pending. */
   readonly pendingFrom: Offset;
@@ -69,6 +100,8 @@ export interface QueuePollAnswer {
 interface GroupQueuesOptions {
   /** @throws ProtocolError UNKNOWN_MEMBER_ID, COORDINATOR_NOT_AVAILABLE */
   readonly coordinatorOf: (group: string, memberId: string) => Promise<GroupCoordinator>;
+  /** Records that a member may have without having acknowledged them. */
+  readonly unacknowledgedMax: number;
   readonly clock: Clock;
 }
 
@@ -86,7 +119,8 @@ export class GroupQueues {
    * @throws ProtocolError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, INCONSISTENT_GROUP_PROTOCOL
    */
   async poll(poll: QueuePoll): Promise<QueuePollAnswer> {
-    const { group, memberId, receiveId, recordsMax, offers } = poll;
+    const { group, memberId, caller, receiveId, recordsMax, offers } = poll;
+    const member = { memberId, caller };
     const coordinator = await this.#options.coordinatorOf(group, memberId);
     this.#polls += 1;
     const turn = this.#polls;
@@ -95,20 +129,15 @@ export class GroupQueues {
     const steps = [
       (state: Group) => {
         assertMode(state, 'queue');
-        return openShares(state, memberId);
+        return openShares(state, state.assignmentOf(memberId).assignedPartitions());
       },
-      ...offers.flatMap((offer) => [
-        (state: Group) => decideOffer(state, offer, 'due', times),
-        (state: Group) => decideOffer(state, offer, 'records', times),
-      ]),
-    ].map((decide) =>
-      coordinator.runAsMember(group, memberId, { decide, answer: () => undefined }),
-    );
+      ...takeOffers(offers, times),
+    ].map((decide) => coordinator.runAsMember(group, member, { decide, answer: () => undefined }));
     let acquired: readonly PartitionAcquisition[] = [];
-    const answer = coordinator.runAsMember(group, memberId, {
+    const answer = coordinator.runAsMember(group, member, {
       decide: (state): GroupRecord[] => {
         const places = rotated(state.assignmentOf(memberId).assignedPartitions(), turn);
-        const command = { member: memberId, recordsMax };
+        const command = { member: memberId, recordsMax: this.#roomOf(state, memberId, recordsMax) };
         const receive = receiveId === null ? {} : { receiveId };
         const decision = decideAcquire(state, places, { ...command, ...receive }, times);
         ({ acquired } = decision);
@@ -127,39 +156,122 @@ export class GroupQueues {
     return result;
   }
 
+  /**
+   * Takes what a broker has found, and divides records among members that it delivers to.
+   * @throws ProtocolError INCONSISTENT_GROUP_PROTOCOL
+   */
+  async deliver({
+    group,
+    deliveryId,
+    demands,
+    offers,
+  }: QueueDelivery): Promise<QueueDeliveryAnswer> {
+    const coordinator = await this.#options.coordinatorOf(group, demands[0]?.memberId ?? '');
+    const { unacknowledgedMax } = this.#options;
+    this.#polls += 1;
+    const turn = this.#polls;
+    const times = this.#times();
+    const present = (state: Group) => demands.filter(({ memberId }) => state.members.has(memberId));
+    // All of these are decided in the same round, each on the state that the ones before lead to.
+    const steps = [
+      (state: Group) => {
+        assertMode(state, 'queue');
+        return openShares(state, placesOf(state, present(state)));
+      },
+      ...takeOffers(offers, times),
+    ].map((decide) => coordinator.run({ group, decide, answer: () => undefined }));
+    let decision: ReturnType<typeof decideDelivery> | undefined;
+    const answer = coordinator.run({
+      group,
+      decide: (state): readonly GroupRecord[] => {
+        const command = { demands: present(state), deliveryId, unacknowledgedMax, turn };
+        decision = decideDelivery(state, command, times);
+        return decision.records;
+      },
+      answer: (state): QueueDeliveryAnswer => {
+        const { lockMs, isKeyOrdered } = shareConfigOf(state);
+        const acquired = decision?.acquired ?? new Map<string, readonly PartitionAcquisition[]>();
+        return {
+          generation: state.generation,
+          lockMs,
+          isKeyOrdered,
+          members: Array.from(acquired, ([memberId, some]) => ({ memberId, acquired: some })),
+          unknown: demands
+            .map(({ memberId }) => memberId)
+            .filter((memberId) => !state.members.has(memberId)),
+          reads: readsOf(state, rotated(placesOf(state, present(state)), turn)),
+        };
+      },
+    });
+    const [result] = await Promise.all([answer, ...steps]);
+    return result;
+  }
+
   /** Takes acks of a member. @returns one result per ack. @throws as poll */
-  async acknowledge({ group, memberId, acks }: QueueAcks): Promise<readonly AckResult[]> {
+  async acknowledge({ group, memberId, caller, acks }: QueueAcks): Promise<readonly AckResult[]> {
     const coordinator = await this.#options.coordinatorOf(group, memberId);
     const times = this.#times();
     let results: readonly AckResult[] = [];
-    return coordinator.runAsMember(group, memberId, {
-      decide: (state): GroupRecord[] => {
-        assertMode(state, 'queue');
-        const decision = decideAcks(state, memberId, acks, times);
-        ({ results } = decision);
-        return decision.records;
+    return coordinator.runAsMember(
+      group,
+      { memberId, caller },
+      {
+        decide: (state): GroupRecord[] => {
+          assertMode(state, 'queue');
+          const decision = decideAcks(state, memberId, acks, times);
+          ({ results } = decision);
+          return decision.records;
+        },
+        answer: () => results,
       },
-      answer: () => results,
-    });
+    );
   }
 
-  #times(): QueueTimes {
+  /** Records that a member may get, of those that it asks for. */
+  #roomOf(group: Group, memberId: string, recordsMax: number): number {
+    let held = 0;
+    for (const { state } of group.queue.all()) held += state.acquired.get(memberId) ?? 0;
+    return Math.min(recordsMax, this.#options.unacknowledgedMax - held);
+  }
+
+  #times(): ShareTimes {
     const { clock } = this.#options;
     return { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
   }
 }
 
-/** Begins the share partitions of a member's partitions at their committed positions. */
-function openShares(group: Group, memberId: string): GroupRecord[] {
-  return group
-    .assignmentOf(memberId)
-    .assignedPartitions()
-    .flatMap((place) => {
-      const { topic, topicId, partition } = place;
-      const position = group.offsets.get(topic, partition);
-      if (position?.topicId !== topicId) return [];
-      return decideOpen(group, place, position.offset);
-    });
+/** Begins share partitions at their committed positions. */
+function openShares(group: Group, places: readonly SharePlace[]): GroupRecord[] {
+  return places.flatMap((place) => {
+    const { topic, topicId, partition } = place;
+    const position = group.offsets.get(topic, partition);
+    if (position?.topicId !== topicId) return [];
+    return decideOpen(group, place, position);
+  });
+}
+
+/** Due records come before new ones: they have waited longer. */
+const OFFER_STEPS = ['truncation', 'due', 'records'] as const;
+
+/** The steps that take offers of a broker. */
+function takeOffers(
+  offers: readonly PartitionOffer[],
+  times: ShareTimes,
+): ((group: Group) => GroupRecord[])[] {
+  return offers.flatMap((offer) => {
+    return OFFER_STEPS.map((step) => (group: Group) => decideOffer(group, offer, step, times));
+  });
+}
+
+/** The partitions of some members, each once. */
+function placesOf(group: Group, members: readonly MemberDemand[]): TopicIdPartition[] {
+  const places = new Map<string, TopicIdPartition>();
+  for (const { memberId } of members) {
+    for (const place of group.assignmentOf(memberId).assignedPartitions()) {
+      places.set(`${place.topic} ${place.partition}`, place);
+    }
+  }
+  return [...places.values()];
 }
 
 function readsOf(group: Group, places: readonly SharePlace[]): QueueRead[] {
@@ -170,24 +282,20 @@ function readsOf(group: Group, places: readonly SharePlace[]): QueueRead[] {
     if (share === undefined) return [];
     const { state } = share;
     const room = recordLocksMax - state.window.size;
-    const isWaiting = state.window.records.some((record) => record.state === 'delayed');
+    const waiting = state.window.records.find((record) => record.state === 'delayed');
+    const pendingFrom = state.pendingCount > 0 ? state.delayedFrom : state.scanOffset;
     return [
       {
         topic,
         topicId,
         partition,
         scanOffset: state.scanOffset,
+        ...(state.scanEpoch === undefined ? {} : { scanEpoch: state.scanEpoch }),
         due: state.due,
-        pendingFrom: state.pendingCount > 0 ? state.delayedFrom : state.scanOffset,
-        hasPending: state.pendingCount > 0 || isWaiting,
+        pendingFrom: Math.min(pendingFrom, waiting?.offset ?? pendingFrom),
+        hasPending: state.pendingCount > 0 || waiting !== undefined,
         room,
       },
     ];
   });
-}
-
-/** The places, beginning with another one at each turn. */
-function rotated<Place>(places: readonly Place[], turn: number): Place[] {
-  const at = places.length === 0 ? 0 : turn % places.length;
-  return [...places.slice(at), ...places.slice(0, at)];
 }

@@ -5,17 +5,23 @@
  * answered when the records are committed.
  *
  * The state in memory is ahead of the log only while an append is under way. After an append that
- * failed, or whose outcome is unknown, it is loaded again before anything else is decided.
+ * failed, or whose outcome is unknown, it is loaded again before anything else is decided, also
+ * when no request waits for it: after the first failure at once for the next request, then after a
+ * delay that grows while appends fail.
  *
  * Overlap: `run` calls may overlap; rounds do not.
  */
-import { assert } from '#runtime';
+
+import { assert, type Logger, type Random, RetryBackoff, type Scheduler } from '#runtime';
 import type { GroupRecord } from '../log/group-records.js';
+import type { ShareTimes } from '../queue/share-context.js';
 import { decideAssignment } from '../state/assign.js';
 import type { Decision, DecisionContext } from '../state/decision.js';
 import type { Group } from '../state/group.js';
+import type { CoordinatorTotals } from './coordinator-totals.js';
 import type { GroupLog } from './group-log.js';
 import { GroupTable } from './group-table.js';
+import type { QueueTally } from './queue-tally.js';
 
 /** Requests decided in one turn of the event loop. */
 const ROUND_REQUESTS_MAX = 500;
@@ -37,13 +43,18 @@ export interface GroupCommand<T> {
 export type ChangedMembers = ReadonlyMap<string, ReadonlySet<string>>;
 
 interface GroupRoundsOptions {
-  /** Clock that the locks of queues run by. */
-  readonly monotonicMs: () => number;
+  readonly tally: QueueTally;
+  /** Clocks that the locks and delays of queues run by. */
+  readonly times: () => ShareTimes;
   readonly context: (table: GroupTable) => DecisionContext;
   /** Called with a round's changes when they are committed, before its requests are answered. */
   readonly onCommitted: (changed: ChangedMembers, table: GroupTable) => void;
   /** Called when the table has been loaded from the log, before anything is decided on it. */
   readonly onLoaded: (table: GroupTable) => void;
+  readonly totals: CoordinatorTotals;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly logger: Logger;
 }
 
 /** A request that waits for its round. */
@@ -63,11 +74,19 @@ export class GroupRounds {
   #isLoaded = false;
   #queue: Queued[] = [];
   #isRunning = false;
+  #isClosed = false;
+  /** Delays of loads after failures; short again after an append that succeeded. */
+  readonly #backoff: RetryBackoff;
+  /** Ends the delay of the next load; undefined when there is none. */
+  #endDelay: (() => void) | undefined;
+  /** Failures since the last append that succeeded. */
+  #failures = 0;
 
   constructor(log: GroupLog, options: GroupRoundsOptions) {
+    this.#backoff = new RetryBackoff(options.random);
     this.#log = log;
     this.#options = options;
-    this.#table = new GroupTable(options.monotonicMs);
+    this.#table = new GroupTable(options.times);
   }
 
   /** The groups, with changes that may not be committed yet. */
@@ -88,36 +107,76 @@ export class GroupRounds {
     return new Promise<T>((resolve, reject) => {
       this.#queue.push({ command, resolve: resolve as (answer: unknown) => void, reject });
       if (!this.#isRunning) void this.#runRounds();
+      else if (this.#failures === 1) this.#endDelay?.();
     });
   }
 
   /** Loads the table from the log. @throws as GroupLog.load */
   async load(): Promise<void> {
     this.#isLoaded = false;
-    const table = new GroupTable(this.#options.monotonicMs);
+    const table = new GroupTable(this.#options.times);
     await this.#log.load((record) => table.apply(record));
     this.#table = table;
     this.#isLoaded = true;
     this.#options.onLoaded(table);
   }
 
+  /** Loads nothing by itself any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#endDelay?.();
+  }
+
   async #runRounds(): Promise<void> {
     this.#isRunning = true;
-    while (this.#queue.length > 0) {
+    let isLoadDue = false;
+    while (this.#queue.length > 0 || isLoadDue) {
+      if (isLoadDue) await this.#delay();
       const queued = this.#queue.splice(0, ROUND_REQUESTS_MAX);
       try {
         if (!this.#isLoaded) await this.load();
-        const round = new Round(this.#table, this.#log, this.#options.context(this.#table));
-        const decided = round.decideAll(queued);
-        if (round.batches.length > 0) await this.#log.append(round.batches);
-        this.#options.onCommitted(round.changed, this.#table);
-        for (const one of decided) settle(one);
+        isLoadDue = false;
+        await this.#runRound(queued);
       } catch (error) {
         this.#isLoaded = false;
+        this.#failures += 1;
+        isLoadDue = !this.#isClosed && !this.#log.isFenced;
         for (const { reject } of queued) reject(error);
+        const { logger } = this.#options;
+        const fields = { err: error, requests: queued.length };
+        if (isLoadDue) logger.warn(fields, 'changes of groups could not be written or loaded');
       }
     }
     this.#isRunning = false;
+  }
+
+  async #runRound(queued: readonly Queued[]): Promise<void> {
+    const { tally } = this.#options;
+    const context = this.#options.context(this.#table);
+    const round = new Round(this.#table, this.#log, { context, tally });
+    const decided = round.decideAll(queued);
+    if (round.batches.length > 0) {
+      await this.#log.append(round.batches);
+      this.#backoff.reset();
+      this.#failures = 0;
+      const { totals } = this.#options;
+      totals.generations += round.generations;
+      totals.offsetsCommitted += round.offsetsCommitted;
+    }
+    this.#options.onCommitted(round.changed, this.#table);
+    for (const one of decided) settle(one);
+  }
+
+  #delay(): Promise<void> {
+    const isAtOnce = this.#failures === 1 && this.#queue.length > 0;
+    if (this.#isClosed || isAtOnce) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#options.scheduler.after(this.#backoff.nextDelayMs(), resolve);
+      this.#endDelay = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
   }
 }
 
@@ -130,11 +189,19 @@ function settle(one: Decided): void {
 class Round {
   readonly batches: Buffer[] = [];
   readonly changed = new Map<string, Set<string>>();
+  generations = 0;
+  offsetsCommitted = 0;
   readonly #table: GroupTable;
   readonly #log: GroupLog;
   readonly #context: DecisionContext;
+  readonly #tally: QueueTally;
 
-  constructor(table: GroupTable, log: GroupLog, context: DecisionContext) {
+  constructor(
+    table: GroupTable,
+    log: GroupLog,
+    { context, tally }: { readonly context: DecisionContext; readonly tally: QueueTally },
+  ) {
+    this.#tally = tally;
     this.#table = table;
     this.#log = log;
     this.#context = context;
@@ -165,7 +232,9 @@ class Round {
     const group = this.#table.get(name);
     const isSettled = group.state === 'Stable' || group.state === 'Empty' || group.state === 'Dead';
     if (isSettled && !isRetargeted) return;
+    const { generation } = group;
     this.#write(decideAssignment(group, { isRetargeted }, this.#context), false);
+    if (group.generation > generation) this.generations += 1;
     assert(group.state !== 'Assigning', 'a round ends with an assignment');
   }
 
@@ -174,12 +243,14 @@ class Round {
     // Encoded first: what does not fit is refused before it changes anything.
     this.batches.push(...this.#log.encode(records, isAtomic));
     for (const record of records) {
+      this.#tally.count(this.#table.get(record.key.group), record);
       this.#table.apply(record);
       this.#noteChange(record);
     }
   }
 
-  #noteChange({ kind, key }: GroupRecord): void {
+  #noteChange({ kind, key, value }: GroupRecord): void {
+    if (kind === 'offset' && value !== null) this.offsetsCommitted += 1;
     const members = this.changed.get(key.group) ?? new Set<string>();
     this.changed.set(key.group, members);
     if (kind === 'member' || kind === 'assignment') members.add(key.memberId);

@@ -11,6 +11,10 @@ export interface GroupSettings {
   readonly groupsMax: number;
   readonly groupMembersMax: number;
   readonly groupMemberTopicsMax: number;
+  /** Limit of the records of a queue that a member may have without having acknowledged them. */
+  readonly memberUnacknowledgedRecordsMax: number;
+  /** Limit of the dead letters of one partition that a redrive may leave behind. */
+  readonly redriveWaitingMax: number;
   /** Limit of the memory of members, subscriptions and assignments of all groups. */
   readonly groupStateBytes: number;
   /** Kafka's group.consumer.session.timeout.ms, and its bounds. */
@@ -23,8 +27,35 @@ export const GROUP_DEFAULTS = {
   groupsMax: 100_000,
   groupMembersMax: 1000,
   groupMemberTopicsMax: 1000,
+  memberUnacknowledgedRecordsMax: 10_000,
+  redriveWaitingMax: 10_000,
   groupStateBytes: 64 * 1024 * 1024,
   groupSessionTimeoutMs: 45_000,
   groupSessionTimeoutMinMs: 100,
   groupSessionTimeoutMaxMs: 1_800_000,
 } satisfies Partial<GroupSettings>;
+
+/** Settings of groups as they may be given: those with a default may be absent. */
+export type GivenGroupSettings = Partial<GroupSettings> &
+  Omit<GroupSettings, keyof typeof GROUP_DEFAULTS>;
+
+/** Returns the settings with defaults for those that are absent. */
+export function groupSettings(given: GivenGroupSettings): GroupSettings {
+  const orDefault = (name: keyof typeof GROUP_DEFAULTS): number =>
+    given[name] ?? GROUP_DEFAULTS[name];
+  return {
+    offsetsKeptMax: given.offsetsKeptMax,
+    offsetsKeptBytes: given.offsetsKeptBytes,
+    offsetMetadataBytesMax: given.offsetMetadataBytesMax,
+    offsetsRetentionMinutes: given.offsetsRetentionMinutes,
+    groupsMax: orDefault('groupsMax'),
+    groupMembersMax: orDefault('groupMembersMax'),
+    groupMemberTopicsMax: orDefault('groupMemberTopicsMax'),
+    memberUnacknowledgedRecordsMax: orDefault('memberUnacknowledgedRecordsMax'),
+    redriveWaitingMax: orDefault('redriveWaitingMax'),
+    groupStateBytes: orDefault('groupStateBytes'),
+    groupSessionTimeoutMs: orDefault('groupSessionTimeoutMs'),
+    groupSessionTimeoutMinMs: orDefault('groupSessionTimeoutMinMs'),
+    groupSessionTimeoutMaxMs: orDefault('groupSessionTimeoutMaxMs'),
+  };
+}

@@ -1,17 +1,18 @@
 import type { GroupRecord } from '../log/group-records.js';
+import type { ShareTimes } from '../queue/share-context.js';
 import { Group } from '../state/group.js';
 
 /** The groups of one coordinator by name, with their number, their offsets and their memory. */
 export class GroupTable {
-  readonly #monotonicMs: () => number;
+  readonly #times: () => ShareTimes;
   readonly #groups = new Map<string, Group>();
   #offsetCount = 0;
   #offsetBytes = 0;
   #stateBytes = 0;
 
-  /** @param monotonicMs clock that the locks of queues run by */
-  constructor(monotonicMs: () => number) {
-    this.#monotonicMs = monotonicMs;
+  /** @param times clocks that the locks and delays of queues run by */
+  constructor(times: () => ShareTimes) {
+    this.#times = times;
   }
 
   get size(): number {
@@ -35,7 +36,7 @@ export class GroupTable {
 
   /** The group, or one that nothing is known of. */
   get(name: string): Group {
-    return this.#groups.get(name) ?? new Group(name, this.#monotonicMs);
+    return this.#groups.get(name) ?? new Group(name, this.#times);
   }
 
   has(name: string): boolean {

@@ -1,7 +1,10 @@
 import { FaultList, ProtocolError, topicNameFault } from '#protocol';
 import type { Random } from '#runtime';
 import type { AssignorName, AutoOffsetReset, GroupMode } from '../log/group-records.js';
+import { AUTO_OFFSET_RESET_CONFIG } from '../queue/queue-config.js';
 import type { JoinCommand } from '../state/decide-membership.js';
+import type { TopicCatalog } from '../state/decision.js';
+import type { Group } from '../state/group.js';
 import { TopicPattern } from '../state/topic-pattern.js';
 
 /** A topic by name, or all topics whose whole names match a pattern in RE2 syntax. */
@@ -45,9 +48,15 @@ export function joinCommand(
   const faults = new FaultList();
   for (const name of ['memberId', 'instanceId', 'clientId'] as const) {
     const fault = idFault(request[name]);
-    if (fault !== undefined) faults.add(`/${name}`, fault);
+    if (fault !== undefined) faults.add(`/${name}`, `${name} ${fault}`);
   }
   checkTopics(request.topics, faults);
+  if (request.mode === 'queue' && request.autoOffsetReset === 'none') {
+    faults.add(
+      '/autoOffsetReset',
+      'autoOffsetReset of a member of a queue is "latest" or "earliest"',
+    );
+  }
   const { sessionTimeoutMinMs: min, sessionTimeoutMaxMs: max } = limits;
   checkWhole(request.sessionTimeoutMs, { pointer: '/sessionTimeoutMs', min, max }, faults);
   const interval = { pointer: '/maxPollIntervalMs', min: 1, max: MAX_POLL_INTERVAL_LIMIT_MS };
@@ -90,7 +99,7 @@ function idFault(id: string | undefined): string | undefined {
   if (id.length >= 1 && id.length <= ID_LENGTH_MAX && !/[\p{Cc}\p{Surrogate}]/u.test(id)) {
     return undefined;
   }
-  return `an id has 1 to ${ID_LENGTH_MAX} characters and no control characters`;
+  return `has 1 to ${ID_LENGTH_MAX} characters and no control characters`;
 }
 
 function checkWhole(
@@ -100,5 +109,54 @@ function checkWhole(
 ): void {
   if (value === undefined) return;
   if (Number.isSafeInteger(value) && value >= min && value <= max) return;
-  faults.add(pointer, `a whole number of milliseconds from ${min} to ${max}, not ${value}`);
+  faults.add(
+    pointer,
+    `${pointer.slice(1)} is a whole number of milliseconds from ${min} to ${max}, not ${value}`,
+  );
+}
+
+/**
+ * Refuses a member of a queue whose group begins at the end of topics, when it reads a topic whose
+ * records are deleted on ack.
+ * @throws ProtocolError INVALID_REQUEST
+ */
+export function assertConfigNotLatest(
+  { configs, name }: Group,
+  { mode }: Pick<JoinCommand, 'mode'>,
+  names: Iterable<string>,
+  topics: TopicCatalog,
+): void {
+  if (mode !== 'queue' || configs.get(AUTO_OFFSET_RESET_CONFIG) !== 'latest') return;
+  for (const topic of names) {
+    if (topics.topic(topic)?.isDeletedOnAck !== true) continue;
+    const faults = new FaultList();
+    faults.add(
+      '/topics',
+      `topic "${topic}" has sluice.delete.on.ack: a queue reads it from "earliest", but group ` +
+        `"${name}" has ${AUTO_OFFSET_RESET_CONFIG}=latest`,
+    );
+    throw new ProtocolError('INVALID_REQUEST', `${faults.sentence}.`, faults.asOptions);
+  }
+}
+
+/**
+ * Refuses a queue member that wants the end of a topic whose records are deleted on ack: they would
+ * wait for nobody.
+ * @throws ProtocolError INVALID_REQUEST
+ */
+export function assertNotLatest(
+  { mode, autoOffsetReset }: JoinRequest,
+  names: Iterable<string>,
+  topics: TopicCatalog,
+): void {
+  if (mode !== 'queue' || autoOffsetReset !== 'latest') return;
+  for (const name of names) {
+    if (topics.topic(name)?.isDeletedOnAck !== true) continue;
+    const faults = new FaultList();
+    faults.add(
+      '/autoOffsetReset',
+      `topic "${name}" has sluice.delete.on.ack: a queue reads it from "earliest", its default`,
+    );
+    throw new ProtocolError('INVALID_REQUEST', `${faults.sentence}.`, faults.asOptions);
+  }
 }

@@ -1,6 +1,6 @@
 import { CONSUMER_OFFSETS_TOPIC, type LeaderEpoch, ProtocolError } from '#protocol';
 import type { Partition } from '#replication';
-import type { Logger } from '#runtime';
+import { Limiter, type Logger, type Random, RetryBackoff, type Scheduler } from '#runtime';
 import { partitionForGroup } from '../group-partition.js';
 import type { GroupCoordinator } from './group-coordinator.js';
 import type { TopicDirectory } from './topic-directory.js';
@@ -8,20 +8,22 @@ import type { TopicDirectory } from './topic-directory.js';
 interface LoadedCoordinatorsOptions {
   readonly topics: TopicDirectory;
   readonly load: (partition: Partition) => Promise<GroupCoordinator>;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
   readonly logger: Logger;
 }
+
+/** Partitions that are loaded at the same time while no call waits for them. */
+const LOADS_AT_ONCE = 4;
 
 interface LoadedPartition {
   readonly leaderEpoch: LeaderEpoch;
   readonly load: Promise<GroupCoordinator>;
 }
 
-/** Counters of coordinators that go on when one is closed. */
-type Total = 'rebalancesTotal' | 'sessionsOverTotal';
-
 /**
- * The coordinators of the partitions that this broker leads, each loaded when it is first needed,
- * once per leader epoch.
+ * The coordinators of the partitions that this broker leads, each loaded once per leader epoch:
+ * when the leadership begins, or when a call needs it before.
  *
  * Overlap: all calls may overlap; a partition is loaded once for all callers that wait for it.
  */
@@ -30,10 +32,14 @@ export class LoadedCoordinators {
   /** Loads by partition, with the leader epoch that they were loaded in. */
   readonly #loads = new Map<number, LoadedPartition>();
   readonly #loaded = new Set<GroupCoordinator>();
-  readonly #closedTotals: Record<Total, number> = { rebalancesTotal: 0, sessionsOverTotal: 0 };
+  readonly #loading = new Limiter(LOADS_AT_ONCE);
+  readonly #backoff: RetryBackoff;
+  #isRetryScheduled = false;
+  #isClosed = false;
 
   constructor(options: LoadedCoordinatorsOptions) {
     this.#options = options;
+    this.#backoff = new RetryBackoff(options.random);
   }
 
   /** True when a topic has this id now. */
@@ -44,15 +50,15 @@ export class LoadedCoordinators {
     return this.#loaded;
   }
 
+  /** The coordinators whose partitions this broker still leads. */
+  *leading(): Iterable<GroupCoordinator> {
+    for (const one of this.#loaded) if (one.partition.isLeader) yield one;
+  }
+
   sum(numberOf: (coordinator: GroupCoordinator) => number): number {
     let sum = 0;
     for (const coordinator of this.#loaded) sum += numberOf(coordinator);
     return sum;
-  }
-
-  /** A counter over all coordinators since the start. */
-  total(name: Total): number {
-    return this.#closedTotals[name] + this.sum((coordinator) => coordinator[name]);
   }
 
   /** The coordinator of a group; undefined when the offsets topic does not exist. */
@@ -100,13 +106,54 @@ export class LoadedCoordinators {
     return Promise.all(this.ledNumbers().map((number) => this.get(number)));
   }
 
+  /**
+   * Begins to load what this broker leads and has not loaded, and drops what it leads no more. A
+   * load that fails is repeated later. Members that are silent since their coordinator died thus
+   * lose their partitions in time.
+   */
+  loadLed(): void {
+    const topic = this.#options.topics.topic(CONSUMER_OFFSETS_TOPIC);
+    for (const number of this.#loads.keys()) {
+      if (topic?.ledPartition(number) === undefined) this.#drop(number);
+    }
+    for (const number of this.ledNumbers()) {
+      const leaderEpoch = topic?.ledPartition(number)?.leaderEpoch;
+      if (this.#loads.get(number)?.leaderEpoch !== leaderEpoch) void this.#loadLater(number);
+    }
+  }
+
   /** Removes the offsets of deleted topics in all loaded partitions. */
   async removeStale(): Promise<void> {
     await Promise.all(Array.from(this.#loaded, (coordinator) => this.#removeStale(coordinator)));
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const coordinator of this.#loaded) coordinator.close();
+  }
+
+  /** Never rejects. */
+  async #loadLater(number: number): Promise<void> {
+    const { topics, logger } = this.#options;
+    try {
+      await this.#loading.run(async () => {
+        const isLed = topics.topic(CONSUMER_OFFSETS_TOPIC)?.ledPartition(number) !== undefined;
+        if (isLed && !this.#isClosed) await this.get(number);
+      });
+      this.#backoff.reset();
+    } catch (error) {
+      logger.warn({ err: error, partition: number }, 'the groups of a partition were not loaded');
+      this.#retryLater();
+    }
+  }
+
+  #retryLater(): void {
+    if (this.#isRetryScheduled || this.#isClosed) return;
+    this.#isRetryScheduled = true;
+    this.#options.scheduler.after(this.#backoff.nextDelayMs(), () => {
+      this.#isRetryScheduled = false;
+      if (!this.#isClosed) this.loadLed();
+    });
   }
 
   async #load(partition: Partition): Promise<GroupCoordinator> {
@@ -129,8 +176,6 @@ export class LoadedCoordinators {
   #forget(coordinator: GroupCoordinator): void {
     coordinator.close();
     this.#loaded.delete(coordinator);
-    this.#closedTotals.rebalancesTotal += coordinator.rebalancesTotal;
-    this.#closedTotals.sessionsOverTotal += coordinator.sessionsOverTotal;
   }
 
   async #removeStale(coordinator: GroupCoordinator): Promise<void> {

@@ -1,23 +1,32 @@
-import type { Offset } from '#protocol';
+import type { ReadPosition } from '../state/decide-offsets.js';
 import type { TopicIdPartition } from '../state/member-assignment.js';
 
 interface Activity {
-  /** Broker epoch of the process that has the member's connection; undefined without one. */
-  brokerEpoch: number | undefined;
   /** Id of the member's newest poll. */
   pollId: string | undefined;
-  /** Acknowledged offsets by partition; only for members that commit by themselves. */
-  readonly acknowledged: Map<string, Offset>;
+  /** Acknowledged positions by partition; only for members that commit by themselves. */
+  readonly acknowledged: Map<string, ReadPosition>;
 }
 
 /**
- * The state of one coordinator's members that is not in the log: the newest poll of each, the
- * process that has its connection, and the positions that members without `autoCommit` have
- * acknowledged. A new coordinator knows none of it: such a member then continues from its committed
- * offsets, and connections are known again with the next heartbeats.
+ * The state of one coordinator's members that is not in the log: the newest poll of each, what it
+ * was told, and the positions that members without `autoCommit` have acknowledged. A new
+ * coordinator knows none of it: such a member then continues from its committed offsets.
  */
 export class MemberActivity {
   readonly #members = new Map<string, Activity>();
+  /** Generation of the last answer to each member. */
+  readonly #told = new Map<string, number>();
+
+  /** Records that a member gets an answer of a generation. */
+  tell(key: string, generation: number): void {
+    this.#told.set(key, generation);
+  }
+
+  /** Generation of the last answer to a member; undefined when none is known. */
+  toldGeneration(key: string): number | undefined {
+    return this.#told.get(key);
+  }
 
   /** @returns true when another poll was the newest one before */
   beginPoll(key: string, pollId: string): boolean {
@@ -33,13 +42,15 @@ export class MemberActivity {
     return newest !== undefined && newest !== pollId;
   }
 
-  acknowledge(key: string, target: TopicIdPartition, offset: Offset): void {
+  acknowledge(key: string, target: TopicIdPartition, position: ReadPosition): void {
     const { acknowledged } = this.#of(key);
     const partition = partitionKey(target);
-    acknowledged.set(partition, Math.max(offset, acknowledged.get(partition) ?? 0));
+    const present = acknowledged.get(partition);
+    if (present !== undefined && present.offset >= position.offset) return;
+    acknowledged.set(partition, position);
   }
 
-  acknowledgedOf(key: string, target: TopicIdPartition): Offset | undefined {
+  acknowledgedOf(key: string, target: TopicIdPartition): ReadPosition | undefined {
     return this.#members.get(key)?.acknowledged.get(partitionKey(target));
   }
 
@@ -53,26 +64,17 @@ export class MemberActivity {
     }
   }
 
-  connected(key: string, brokerEpoch: number): void {
-    this.#of(key).brokerEpoch = brokerEpoch;
-  }
-
-  /** True when the process with this epoch has the member's connection. */
-  isConnectedTo(key: string, brokerEpoch: number): boolean {
-    return this.#members.get(key)?.brokerEpoch === brokerEpoch;
-  }
-
   forget(key: string): void {
     this.#members.delete(key);
+    this.#told.delete(key);
   }
 
   #of(key: string): Activity {
     const present = this.#members.get(key);
     if (present !== undefined) return present;
     const added: Activity = {
-      brokerEpoch: undefined,
       pollId: undefined,
-      acknowledged: new Map<string, Offset>(),
+      acknowledged: new Map<string, ReadPosition>(),
     };
     this.#members.set(key, added);
     return added;

@@ -12,6 +12,12 @@ const STALL_MS = 1000;
 /** A member's session is over, or its time to release partitions. */
 export type MemberDue = 'session' | 'release';
 
+interface Session {
+  readonly lengthMs: number;
+  /** Monotonic time of the last call of the member that was not a heartbeat, ms. */
+  readonly progressMs: number;
+}
+
 interface MemberSessionsOptions {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -29,7 +35,7 @@ export class MemberSessions {
     session: new DueTimes(),
     release: new DueTimes(),
   };
-  readonly #sessionMs = new Map<string, number>();
+  readonly #sessions = new Map<string, Session>();
   #timer: Timer | undefined;
   #timerMs = Number.POSITIVE_INFINITY;
   #isClosed = false;
@@ -39,15 +45,42 @@ export class MemberSessions {
   }
 
   get size(): number {
-    return this.#sessionMs.size;
+    return this.#sessions.size;
   }
 
-  /** Begins a member's session again. */
+  /** Begins a member's session again, after any call but a heartbeat. */
   renew(group: string, memberId: string, sessionMs: number): void {
     const key = keyOf(group, memberId);
-    this.#sessionMs.set(key, sessionMs);
-    this.#due.session.set(key, this.#nowMs() + sessionMs);
+    const nowMs = this.#nowMs();
+    this.#sessions.set(key, { lengthMs: sessionMs, progressMs: nowMs });
+    this.#due.session.set(key, nowMs + sessionMs);
     this.#schedule();
+  }
+
+  /**
+   * Lets a member's session last on after a heartbeat.
+   * @param withinMs time since the last `renew` after which it is over all the same; no limit by
+   * default
+   */
+  keep(
+    group: string,
+    memberId: string,
+    {
+      sessionMs,
+      withinMs = Infinity,
+    }: { readonly sessionMs: number; readonly withinMs?: number | undefined },
+  ): void {
+    const key = keyOf(group, memberId);
+    const nowMs = this.#nowMs();
+    const progressMs = this.#sessions.get(key)?.progressMs ?? nowMs;
+    this.#sessions.set(key, { lengthMs: sessionMs, progressMs });
+    this.#due.session.set(key, Math.min(nowMs + sessionMs, progressMs + withinMs));
+    this.#schedule();
+  }
+
+  /** True from the first call of a member until `end`, also when its session is over. */
+  isKnown(group: string, memberId: string): boolean {
+    return this.#sessions.has(keyOf(group, memberId));
   }
 
   /** True while a member's session lasts. */
@@ -70,7 +103,7 @@ export class MemberSessions {
 
   end(group: string, memberId: string): void {
     const key = keyOf(group, memberId);
-    this.#sessionMs.delete(key);
+    this.#sessions.delete(key);
     this.#due.session.delete(key);
     this.#due.release.delete(key);
   }
@@ -103,7 +136,7 @@ export class MemberSessions {
   }
 
   #renewAll(nowMs: number): void {
-    for (const [key, sessionMs] of this.#sessionMs) this.#due.session.set(key, nowMs + sessionMs);
+    for (const [key, { lengthMs }] of this.#sessions) this.#due.session.set(key, nowMs + lengthMs);
   }
 
   #nowMs(): number {

@@ -1,5 +1,6 @@
-import type { Offset, TopicPartition } from '#protocol';
+import type { TopicPartition } from '#protocol';
 import type { AutoOffsetReset } from '../log/group-records.js';
+import type { ReadPosition } from '../state/decide-offsets.js';
 import type { Group } from '../state/group.js';
 import type { TopicIdPartition } from '../state/member-assignment.js';
 
@@ -8,22 +9,35 @@ export interface MemberView {
   readonly memberId: string;
   readonly generation: number;
   readonly autoCommit: boolean;
+  /** Position where the records are gone: in a queue, which reads all, the oldest one. */
   readonly autoOffsetReset: AutoOffsetReset;
   readonly sessionTimeoutMs: number;
-  /** Partitions that the member reads, each with the next offset that it has not acknowledged. */
+  /**
+   * Partitions that the member reads, each with the next offset that it has not acknowledged; in a
+   * queue the next one that the group has not looked at.
+   */
   readonly assignment: readonly AssignedPosition[];
   /** Partitions that the member is to release; it gets no more records of them. */
   readonly revoking: readonly TopicPartition[];
 }
 
-export interface AssignedPosition extends TopicPartition {
-  readonly offset: Offset;
+/** The view of a member that polls. */
+export interface PollView extends MemberView {
+  /**
+   * True when the member was not told its assignment: it changed after the answer whose cursor the
+   * poll has, or, without a cursor, after the last answer to the member. Absent at brokers of
+   * earlier versions.
+   */
+  readonly isNewAssignment?: boolean;
+}
+
+export interface AssignedPosition extends TopicPartition, ReadPosition {
   /** Generation since which the member owns it. */
   readonly since: number;
 }
 
 /** Acknowledged positions that are not committed, for members without `autoCommit`. */
-export type AcknowledgedOf = (target: TopicIdPartition) => Offset | undefined;
+export type AcknowledgedOf = (target: TopicIdPartition) => ReadPosition | undefined;
 
 /** The view of a member that is in the group. */
 export function memberView(
@@ -36,18 +50,28 @@ export function memberView(
 ): MemberView {
   const member = group.members.get(memberId);
   const assignment = group.assignmentOf(memberId);
+  const isQueue = group.mode === 'queue';
   return {
     memberId,
     generation: group.generation,
     autoCommit: member?.autoCommit ?? true,
-    autoOffsetReset: member?.autoOffsetReset ?? 'latest',
+    autoOffsetReset: isQueue ? 'earliest' : (member?.autoOffsetReset ?? 'latest'),
     sessionTimeoutMs,
     assignment: assignment.assignedPartitions().map((target) => {
-      const { topic, partition } = target;
-      const committed = group.offsets.get(topic, partition)?.offset ?? 0;
-      const offset = acknowledgedOf(target) ?? committed;
-      return { topic, partition, offset, since: assignment.ownedSince(topic, partition) ?? 0 };
+      const { topic, topicId, partition } = target;
+      const scanned = group.queue.get(topic, topicId, partition)?.state.scanOffset;
+      const position =
+        scanned === undefined
+          ? (acknowledgedOf(target) ?? committedOf(group, target))
+          : { offset: scanned };
+      const since = assignment.ownedSince(topic, partition) ?? 0;
+      return { topic, partition, ...position, since };
     }),
     revoking: assignment.revokingPartitions().map(({ topic, partition }) => ({ topic, partition })),
   };
+}
+
+function committedOf(group: Group, { topic, partition }: TopicIdPartition): ReadPosition {
+  const { offset = 0, leaderEpoch = null } = group.offsets.get(topic, partition) ?? {};
+  return leaderEpoch === null ? { offset } : { offset, leaderEpoch };
 }

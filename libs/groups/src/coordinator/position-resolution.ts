@@ -16,7 +16,10 @@ export type FoundPosition = TopicIdPartition & { readonly offset: Offset };
 
 interface PositionResolutionOptions {
   /** Positions of partitions by their policy; those that are not known now are left out. */
-  readonly find: (pending: readonly PendingPosition[]) => Promise<readonly FoundPosition[]>;
+  readonly find: (
+    group: string,
+    pending: readonly PendingPosition[],
+  ) => Promise<readonly FoundPosition[]>;
   readonly commit: (group: string, found: readonly FoundPosition[]) => Promise<void>;
   readonly pendingOf: (group: string) => readonly PendingPosition[];
   readonly scheduler: Scheduler;
@@ -79,7 +82,7 @@ export class PositionResolution {
     const { find, commit, logger } = this.#options;
     for (const one of pending) attempts.missed.add(keyOf(one));
     try {
-      const found = await find(pending);
+      const found = await find(group, pending);
       if (found.length > 0) await commit(group, found);
       for (const one of found) attempts.missed.delete(keyOf(one));
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { Clock, Scheduler, Timer } from '#runtime';
-import { nextTimes } from '../queue/release-records.js';
+import { nextTimeMs } from '../queue/release-records.js';
 import type { Group } from '../state/group.js';
 import { DueTimes } from './due-times.js';
 
@@ -33,11 +33,7 @@ export class QueueTimers {
     const { clock } = this.#options;
     let dueMs = Number.POSITIVE_INFINITY;
     for (const { state } of group.queue.all()) {
-      const { lockUntilMs = dueMs, notBeforeMs } = nextTimes(state);
-      const waitMs = notBeforeMs === undefined ? Infinity : notBeforeMs - clock.nowMs();
-      // A delay that is over needs no timer: the record is available.
-      const availableMs = waitMs > 0 ? clock.monotonicMs() + waitMs : Infinity;
-      dueMs = Math.min(dueMs, lockUntilMs, availableMs);
+      dueMs = Math.min(dueMs, nextTimeMs(state, clock.monotonicMs()));
     }
     if (dueMs === Number.POSITIVE_INFINITY) {
       this.#due.delete(group.name);

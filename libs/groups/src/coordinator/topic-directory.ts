@@ -1,4 +1,6 @@
+import type { LeaderEpoch } from '#protocol';
 import type { Partition } from '#replication';
+import type { TopicShape } from '../state/decision.js';
 
 /** The parts of the cluster's topics that coordinators need. */
 export interface TopicDirectory {
@@ -9,9 +11,9 @@ export interface TopicDirectory {
   ensureOffsetsTopic(): Promise<void>;
 }
 
-export interface TopicView {
-  readonly id: string;
-  readonly partitionCount: number;
+export interface TopicView extends TopicShape {
+  /** Leader epoch of each partition. */
+  readonly leaderEpochs: readonly LeaderEpoch[];
   /** The partition, or undefined when this broker does not lead it. */
   ledPartition(partition: number): Partition | undefined;
 }

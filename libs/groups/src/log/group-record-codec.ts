@@ -22,7 +22,7 @@ import {
   object,
   shapeFault,
   text,
-  whole,
+  wholeNumber,
 } from '#replication';
 import { SHARE_RECORD_FORMS } from '../queue/share-log-records.js';
 import type { GroupRecord, GroupRecordKind } from './group-records.js';
@@ -36,12 +36,14 @@ interface RecordForm {
   readonly key: Readonly<Record<string, MessageShape>>;
   /** Members of the value after `version`, in their order. */
   readonly value: Readonly<Record<string, MessageShape>>;
+  /** Members after those that records of an earlier version lack. */
+  readonly added?: Readonly<Record<string, MessageShape>>;
 }
 
 const anyText = text(0, Number.MAX_SAFE_INTEGER);
-const count = whole(0, Number.MAX_SAFE_INTEGER);
-const int = whole(-(2 ** 31), 2 ** 31 - 1);
-const timeMs = whole(-(10 ** 16), 10 ** 16);
+const count = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+const int = wholeNumber(-(2 ** 31), 2 ** 31 - 1);
+const timeMs = wholeNumber(-(10 ** 16), 10 ** 16);
 const partitions = { topic: anyText, topicId: anyText, partitions: list(count) };
 const reset = choice('latest', 'earliest', 'none');
 
@@ -68,6 +70,7 @@ const FORMS: Readonly<Record<GroupRecordKind, RecordForm>> = {
   topic: {
     key: { topic: anyText },
     value: { topicId: nullable(anyText), partitions: count, reset },
+    added: { leaderEpochs: list(int) },
   },
   pattern: { key: { pattern: anyText }, value: { generation: count } },
   member: {
@@ -84,8 +87,32 @@ const FORMS: Readonly<Record<GroupRecordKind, RecordForm>> = {
       autoCommit: flag,
       replaced: list(anyText),
     },
+    added: {
+      brokerEpoch: count,
+      owner: object({ principal: anyText, groups: list(anyText), isSuperUser: flag }),
+    },
   },
   ...SHARE_RECORD_FORMS,
+  redrive: {
+    key: { topic: anyText, partition: count },
+    value: {
+      topicId: anyText,
+      position: count,
+      waiting: list(count),
+      plan: nullable(
+        object({
+          ranges: list(count),
+          topic: anyText,
+          topicId: anyText,
+          partition: count,
+          producerId: count,
+          producerEpoch: count,
+          sequence: count,
+        }),
+      ),
+      redrivenCount: count,
+    },
+  },
   assignment: {
     key: { memberId: anyText },
     value: {
@@ -100,9 +127,9 @@ const GROUP_NAME = text(1, 255);
 
 /** Shapes of whole keys and values, made once. */
 const SHAPES = Object.fromEntries(
-  Object.entries(FORMS).map(([kind, { key, value }]) => [
+  Object.entries(FORMS).map(([kind, { key, value, added }]) => [
     kind,
-    { key: object({ group: GROUP_NAME, ...key }), value: object(value) },
+    { key: object({ group: GROUP_NAME, ...key }), value: object(value, added) },
   ]),
 ) as Readonly<Record<GroupRecordKind, { key: MessageShape; value: MessageShape }>>;
 
@@ -143,6 +170,7 @@ function valueText({ kind, value }: GroupRecord): string | null {
   const members = value as unknown as Readonly<Record<string, unknown>>;
   const ordered: Record<string, unknown> = { version: VERSION };
   for (const name of Object.keys(FORMS[kind].value)) ordered[name] = members[name];
+  for (const name of Object.keys(FORMS[kind].added ?? {})) ordered[name] = members[name];
   return JSON.stringify(ordered);
 }
 

@@ -4,6 +4,7 @@
  * enough, because the log is compacted.
  */
 import type { LeaderEpoch, Offset } from '#protocol';
+import type { RedriveState } from '../queue/redrive-state.js';
 import type { ShareRecord } from '../queue/share-log-records.js';
 
 /** The way in which a group hands out records; it has one until it is deleted or expires. */
@@ -48,6 +49,12 @@ export interface KnownTopicValue {
   readonly partitions: number;
   /** Policy of the member that subscribed first. */
   readonly reset: AutoOffsetReset;
+  /**
+   * Leader epoch of each of those partitions then; absent in records of an earlier version. A
+   * partition whose leader could not be asked then is read with `latest` from the start of the next
+   * epoch.
+   */
+  readonly leaderEpochs?: readonly LeaderEpoch[];
 }
 
 export interface MemberValue {
@@ -64,6 +71,20 @@ export interface MemberValue {
   readonly autoCommit: boolean;
   /** Member ids of the processes that had this `instanceId` before, the latest first: fenced. */
   readonly replaced: readonly string[];
+  /**
+   * Broker epoch of the process that has the member's connection; absent without one. When that
+   * process ends, the member leaves, unless it is static.
+   */
+  readonly brokerEpoch?: number;
+  /** Caller that the member belongs to; absent in members that belong to everybody. */
+  readonly owner?: MemberOwner;
+}
+
+/** The caller that added a member, as it was then. */
+export interface MemberOwner {
+  readonly principal: string;
+  readonly groups: readonly string[];
+  readonly isSuperUser: boolean;
 }
 
 export interface AssignmentValue {
@@ -119,6 +140,9 @@ type MemberKey = GroupKey & { readonly memberId: string };
 export type MemberRecord = Keyed<'member', MemberKey, MemberValue>;
 export type AssignmentRecord = Keyed<'assignment', MemberKey, AssignmentValue>;
 
+/** The progress of putting dead letters of a partition of a dead-letter topic back. */
+export type RedriveRecord = Keyed<'redrive', OffsetKey, RedriveState>;
+
 export type GroupRecord =
   | ShareRecord
   | OffsetRecord
@@ -127,6 +151,7 @@ export type GroupRecord =
   | KnownTopicRecord
   | PatternRecord
   | MemberRecord
-  | AssignmentRecord;
+  | AssignmentRecord
+  | RedriveRecord;
 
 export type GroupRecordKind = GroupRecord['kind'];

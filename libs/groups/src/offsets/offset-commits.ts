@@ -61,7 +61,7 @@ export function assertCommits(
     const { partition, offset } = commit;
     const partitionCount = topics.topic(commit.topic)?.partitionCount ?? 0;
     if (!(partition >= 0 && partition < partitionCount)) {
-      unknown.add(pointer, noSuchPartition(commit));
+      unknown.add(pointer, unknownPartitionText(commit));
       continue;
     }
     const known = boundsOf(commit);
@@ -74,7 +74,7 @@ export function assertCommits(
   if (invalid.count > 0) {
     throw new ProtocolError('INVALID_REQUEST', faultText(invalid), invalid.asOptions);
   }
-  if (unknown.count > 0) throw unknownPartition(unknown);
+  if (unknown.count > 0) throw unknownPartitionsError(unknown);
   if (bounds !== undefined) {
     const members = { logStartOffset: bounds.logStartOffset, highWatermark: bounds.highWatermark };
     throw new ProtocolError('OFFSET_OUT_OF_RANGE', faultText(beyond), {
@@ -112,11 +112,17 @@ function metadataFault({ metadata }: OffsetCommit, bytesMax: number): string | u
   return bytes <= bytesMax ? undefined : `metadata has at most ${bytesMax} bytes, not ${bytes}`;
 }
 
-export function noSuchPartition({ topic, partition }: TopicPartition): string {
+export function topicIsGone(target: TopicPartition): ProtocolError {
+  const faults = new FaultList();
+  faults.add('/offsets', unknownPartitionText(target));
+  return unknownPartitionsError(faults);
+}
+
+function unknownPartitionText({ topic, partition }: TopicPartition): string {
   return `there is no partition ${partition} of topic "${topic}"`;
 }
 
-export function unknownPartition(faults: FaultList): ProtocolError {
+function unknownPartitionsError(faults: FaultList): ProtocolError {
   return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', faultText(faults), faults.asOptions);
 }
 

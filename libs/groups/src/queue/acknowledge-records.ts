@@ -15,7 +15,7 @@ export interface RecordAck {
   readonly deliveryCount?: number;
   /** Time until a nacked record is delivered again, ms; undefined for the group's back-off. */
   readonly delayMs?: number;
-  /** Text that the dead letter of a rejected record carries. */
+  /** Text for the dead letter of a record that is rejected, or nacked for the last time. */
   readonly reason?: string;
 }
 
@@ -64,10 +64,11 @@ class AckRound {
   take(ack: RecordAck): AckResult {
     const { offset, type, deliveryCount } = ack;
     const ended = this.#ended.get(offset);
-    if (ended !== undefined) return type === 'ack' && ended === 'ack' ? 'done' : 'notAcquired';
+    if (ended !== undefined) return resultOfRepeat(ended, type);
     const record = this.state.window.get(offset);
     if (record === undefined) return this.#resultOfFinished(ack);
-    const { delivery } = record;
+    const { delivery, state } = record;
+    if (type === 'reject' && state === 'archiving') return 'finished';
     const isHeld =
       delivery?.member === this.member && delivery.lockUntilMs > this.context.monotonicMs;
     if (!isHeld) return 'notAcquired';
@@ -105,8 +106,15 @@ class AckRound {
     }
     this.#ended.set(record.offset, type);
     if (type === 'ack') this.#acknowledged.push(record.offset);
-    else if (type === 'nack') this.#releases.fail(record, delayMs);
+    else if (type === 'nack') this.#releases.fail(record, delayMs, reason);
     else if (type === 'giveBack') this.#releases.giveBack(record);
     else this.#releases.giveUp(record, reason ?? 'A member rejected the record.');
   }
+}
+
+/** Result of an ack of a record whose delivery an earlier ack of the same request has ended. */
+function resultOfRepeat(ended: RecordAck['type'], type: RecordAck['type']): AckResult {
+  if (type !== ended) return 'notAcquired';
+  if (type === 'ack') return 'done';
+  return type === 'reject' ? 'finished' : 'notAcquired';
 }

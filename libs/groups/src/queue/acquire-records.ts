@@ -66,7 +66,7 @@ export function availableCount(state: SharePartition, context: ShareContext): nu
 }
 
 /** Records that a member has under lock since an earlier poll with the same id. */
-export function heldRuns(
+export function lockedRuns(
   state: SharePartition,
   member: string,
   receiveId: string,
@@ -107,13 +107,17 @@ function chooseRecords(
 }
 
 /** True when a record has used half of its deliveries: it may be the one that kills its workers. */
-function isSuspect({ deliveries }: WindowRecord, { config }: ShareContext): boolean {
+export function isSuspect({ deliveries }: WindowRecord, { config }: ShareContext): boolean {
   return deliveries * 2 >= config.deliveryCountLimit;
 }
 
 /** Records that may be delivered now, by offset. */
-function* deliverable({ window }: SharePartition, { nowMs }: ShareContext): Iterable<WindowRecord> {
-  const heldKeys = new Set<number>();
+export function* deliverable(
+  { window }: SharePartition,
+  { monotonicMs, config }: ShareContext,
+): Iterable<WindowRecord> {
+  // A delayed record that did not hold its key may come due while a member has a later one.
+  const heldKeys = config.isKeyOrdered ? acquiredKeys(window.records) : new Set<number>();
   for (const record of window.records) {
     const { keyHash } = record;
     if (keyHash !== null) {
@@ -121,11 +125,20 @@ function* deliverable({ window }: SharePartition, { nowMs }: ShareContext): Iter
       if (heldKeys.has(keyHash)) continue;
       heldKeys.add(keyHash);
     }
-    if (record.state === 'available' && record.notBeforeMs <= nowMs) yield record;
+    if (record.state === 'available' && !record.isRetriedLater(monotonicMs)) yield record;
   }
 }
 
-function runsOf(records: readonly WindowRecord[]): AcquiredRun[] {
+/** Keys of records that members have. */
+function acquiredKeys(records: readonly WindowRecord[]): Set<number> {
+  const keys = new Set<number>();
+  for (const { keyHash, state } of records) {
+    if (keyHash !== null && state === 'acquired') keys.add(keyHash);
+  }
+  return keys;
+}
+
+export function runsOf(records: readonly WindowRecord[]): AcquiredRun[] {
   const runs: AcquiredRun[] = [];
   for (const { offset, deliveryCount } of records) {
     const last = runs.at(-1);

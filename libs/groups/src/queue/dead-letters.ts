@@ -1,5 +1,5 @@
 import type { Offset } from '#protocol';
-import { countIn, rangesOf } from './offset-ranges.js';
+import { offsetCountOf, rangesOf } from './offset-ranges.js';
 import type { DeadLetterPlan, ShareChange } from './share-change.js';
 import type { DeadLetterProducer, SharePartition } from './share-partition.js';
 
@@ -51,7 +51,7 @@ export function deadLettersWritten(state: SharePartition, plan: DeadLetterPlan):
     current !== undefined &&
     current.producerId === plan.producerId &&
     current.sequence === plan.sequence &&
-    countIn(current.ranges) === countIn(plan.ranges);
+    offsetCountOf(current.ranges) === offsetCountOf(plan.ranges);
   return isCurrent ? [{ kind: 'deadLettersWritten' }] : [];
 }
 

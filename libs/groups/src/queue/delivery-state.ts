@@ -1,7 +1,7 @@
 /**
  * States of one record in a queue group, and the events that change them.
  *
- * - `delayed` waits for its `sluice.deliver.at`; only in key-ordered groups, where it holds its key
+ * - `delayed` waits for its `sluice.deliver.at` and holds its key back; only in key-ordered groups
  * - `available` waits for a member, at once or after the delay of a nack
  * - `acquired` is with one member, under a lock
  * - `archiving` was rejected, or delivered too often: its copy goes to the dead-letter topic

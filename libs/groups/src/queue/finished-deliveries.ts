@@ -51,6 +51,13 @@ export class FinishedDeliveries {
     );
   }
 
+  /** Forgets all deliveries from an offset on. */
+  forgetFrom(offset: Offset): void {
+    const kept = this.#runs.filter((run) => run.first < offset);
+    this.#runs.length = 0;
+    for (const run of kept) this.#runs.push({ ...run, last: Math.min(run.last, offset - 1) });
+  }
+
   clear(): void {
     this.#runs.length = 0;
   }

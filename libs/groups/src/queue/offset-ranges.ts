@@ -21,22 +21,22 @@ export function rangesOf(offsets: readonly Offset[]): OffsetRanges {
 
 /** All offsets of the ranges, ascending. */
 export function* offsetsIn(ranges: OffsetRanges): Iterable<Offset> {
-  for (const [first, last] of pairsOf(ranges)) {
+  for (const [first, last] of boundsOf(ranges)) {
     for (let offset = first; offset <= last; offset += 1) yield offset;
   }
 }
 
 /** First and last offset of each range, ascending. */
-export function* pairsOf(ranges: OffsetRanges): Iterable<readonly [first: Offset, last: Offset]> {
+export function* boundsOf(ranges: OffsetRanges): Iterable<readonly [first: Offset, last: Offset]> {
   for (let at = 0; at + 1 < ranges.length; at += 2) {
     yield [ranges[at] as number, ranges[at + 1] as number];
   }
 }
 
 /** Number of offsets in the ranges. */
-export function countIn(ranges: OffsetRanges): number {
+export function offsetCountOf(ranges: OffsetRanges): number {
   let count = 0;
-  for (const [first, last] of pairsOf(ranges)) count += last - first + 1;
+  for (const [first, last] of boundsOf(ranges)) count += last - first + 1;
   return count;
 }
 

@@ -37,6 +37,9 @@ interface ConfiguredGroup {
   readonly configs: ReadonlyMap<string, string>;
 }
 
+/** Position at which a queue begins, whatever its members ask for. */
+export const AUTO_OFFSET_RESET_CONFIG = 'share.auto.offset.reset';
+
 /** The configs that the decisions of a group depend on. */
 export function shareConfigOf({ name: group, configs: own }: ConfiguredGroup): ShareConfig {
   const number = (name: NumberConfig): number =>

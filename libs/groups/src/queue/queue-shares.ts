@@ -1,4 +1,5 @@
 import { textMemoryBytes } from '#runtime';
+import type { ShareTimes } from './share-context.js';
 import type { ShareRecord } from './share-log-records.js';
 import { type ReplayedShare, ShareReplay } from './share-replay.js';
 
@@ -15,11 +16,11 @@ export interface QueueShare extends ReplayedShare {
 /** The share partitions of one queue group, as the records of its log say. */
 export class QueueShares {
   readonly #replays = new Map<string, { topic: string; partition: number; replay: ShareReplay }>();
-  readonly #monotonicMs: () => number;
+  readonly #times: () => ShareTimes;
 
-  /** @param monotonicMs clock that locks run by */
-  constructor(monotonicMs: () => number) {
-    this.#monotonicMs = monotonicMs;
+  /** @param times clocks that locks and delays run by */
+  constructor(times: () => ShareTimes) {
+    this.#times = times;
   }
 
   /** Number of share partitions, with those whose snapshot is not whole. */
@@ -41,7 +42,7 @@ export class QueueShares {
     const { topic, partition } = record.key;
     const key = keyOf(topic, partition);
     const known = this.#replays.get(key);
-    const share = known ?? { topic, partition, replay: new ShareReplay(this.#monotonicMs) };
+    const share = known ?? { topic, partition, replay: new ShareReplay(this.#times) };
     share.replay.take(record);
     if (share.replay.isEmpty) this.#replays.delete(key);
     else if (known === undefined) this.#replays.set(key, share);

@@ -5,18 +5,15 @@
  * Most batches have no header that queues know, which a search for the names' bytes tells: their
  * records are not parsed.
  */
-import { type RecordBatch, RecordCursor, VarintReader } from '#log';
-import { DELIVER_AT_HEADER, type Offset } from '#protocol';
+import { deliverAtOf, mayHaveDelays, type RecordBatch, RecordCursor, VarintReader } from '#log';
+import type { LeaderEpoch, Offset } from '#protocol';
 import type { RecordOffer } from './offer-records.js';
 import { rangesOf } from './offset-ranges.js';
 
 /** Header of a record that was put back from the dead letters of a group: only it gets it. */
-const REDRIVE_GROUP_HEADER = 'sluice.redrive.group';
+export const REDRIVE_GROUP_HEADER = 'sluice.redrive.group';
 
-const DELIVER_AT_BYTES = Buffer.from(DELIVER_AT_HEADER);
 const REDRIVE_GROUP_BYTES = Buffer.from(REDRIVE_GROUP_HEADER);
-/** 2^53 - 1 has as many digits. */
-const TIME_DIGITS_MAX = 16;
 
 /** A record as queues see it. */
 export interface QueuedRecord {
@@ -35,12 +32,14 @@ export interface ReadPart {
   /** Offset after the last one that was read. */
   readonly to: Offset;
   readonly logStartOffset: Offset;
+  /** Epoch of the leader from which it was read; null when nothing was read. */
+  readonly leaderEpoch: LeaderEpoch | null;
   readonly batches: readonly RecordBatch[];
 }
 
 /** The records of a part as an offer to a group. */
 export function recordOffer(
-  { from, to, logStartOffset, batches }: ReadPart,
+  { from, to, logStartOffset, leaderEpoch, batches }: ReadPart,
   group: string,
   isKeyOrdered: boolean,
 ): RecordOffer {
@@ -66,13 +65,13 @@ export function recordOffer(
     }
   }
   const ranges = rangesOf(offsets);
-  return { from, to, logStartOffset, ranges, delayed, ...(isKeyOrdered ? { keys } : {}) };
+  const read = { from, to, logStartOffset, ...(leaderEpoch === null ? {} : { leaderEpoch }) };
+  return { ...read, ranges, delayed, ...(isKeyOrdered ? { keys } : {}) };
 }
 
 /** True when a record of the batch may have a header that queues know. */
-export function hasQueueHeaders(batch: RecordBatch): boolean {
-  if (batch.compression !== 'none') return true;
-  return batch.bytes.includes(DELIVER_AT_BYTES) || batch.bytes.includes(REDRIVE_GROUP_BYTES);
+function hasQueueHeaders(batch: RecordBatch): boolean {
+  return mayHaveDelays(batch) || batch.bytes.includes(REDRIVE_GROUP_BYTES);
 }
 
 /** All records of a batch. @throws ProtocolError CORRUPT_MESSAGE */
@@ -81,8 +80,8 @@ export function* queuedRecords(batch: RecordBatch): Iterable<QueuedRecord> {
   while (cursor.next()) {
     const { bytes, offset, keyStart, keyEnd } = cursor;
     const keyHash = keyStart < 0 ? null : hashOf(bytes, keyStart, keyEnd);
-    const { deliverAtMs, redriveGroup } = headersOf(cursor);
-    yield { offset, deliverAtMs, keyHash, redriveGroup };
+    const deliverAtMs = deliverAtOf(cursor);
+    yield { offset, deliverAtMs, keyHash, redriveGroup: redriveGroupOf(cursor) };
   }
 }
 
@@ -91,23 +90,16 @@ function isDense(batch: RecordBatch): boolean {
   return batch.recordCount === batch.lastOffsetDelta + 1;
 }
 
-function headersOf({
-  bytes,
-  headersStart,
-  headersEnd,
-  headerCount,
-}: RecordCursor): Pick<QueuedRecord, 'deliverAtMs' | 'redriveGroup'> {
-  let deliverAtMs: number | undefined;
+function redriveGroupOf(record: RecordCursor): string | undefined {
+  const { bytes, headersStart, headersEnd, headerCount } = record;
   let redriveGroup: string | undefined;
   const reader = new VarintReader(bytes, headersStart, headersEnd);
   for (let index = 0; index < headerCount; index += 1) {
     const name = nextText(reader, bytes);
     const value = nextText(reader, bytes);
-    // The last one counts: produce writes it behind the record's own headers.
-    if (name === DELIVER_AT_HEADER) deliverAtMs = timeOf(value);
     if (name === REDRIVE_GROUP_HEADER) redriveGroup = value;
   }
-  return { deliverAtMs, redriveGroup };
+  return redriveGroup;
 }
 
 function nextText(reader: VarintReader, bytes: Buffer): string {
@@ -117,18 +109,14 @@ function nextText(reader: VarintReader, bytes: Buffer): string {
   return bytes.toString('utf8', start, start + length);
 }
 
-/** The time in a header; undefined when it is none, as in a header that a client made itself. */
-function timeOf(text: string): number | undefined {
-  if (text.length > TIME_DIGITS_MAX || !/^\d+$/u.test(text)) return undefined;
-  const time = Number(text);
-  return Number.isSafeInteger(time) ? time : undefined;
-}
-
-/** FNV-1a. Two keys with one hash wait for each other needlessly, and lose nothing. */
+/**
+ * FNV-1a, but never 0, which is no key in the index of delayed records. Two keys with one hash wait
+ * for each other needlessly, and lose nothing.
+ */
 function hashOf(bytes: Buffer, start: number, end: number): number {
   let hash = 0x811c9dc5;
   for (let at = start; at < end; at += 1) {
     hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
   }
-  return hash >>> 0;
+  return hash >>> 0 || 1;
 }

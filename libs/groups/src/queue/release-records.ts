@@ -8,27 +8,40 @@ import type { WindowRecord } from './window-record.js';
 /** The part of a context that releases depend on. */
 type ReleaseContext = Pick<ShareContext, 'nowMs' | 'config'>;
 
+/** Records that go back in the same way. */
+interface ReleasedRecords {
+  readonly isCounted: boolean;
+  /** Time until their next delivery, ms; 0 for at once. */
+  readonly delayMs: number;
+  readonly offsets: Offset[];
+}
+
 /**
  * Collects what happens to records that go back or are given up, and turns it into few changes:
  * records with the same fate share one.
  */
 export class Releases {
-  readonly #released = new Map<string, { isCounted: boolean; atMs: number; offsets: Offset[] }>();
+  readonly #released = new Map<string, ReleasedRecords>();
   readonly #condemned = new Map<string, Offset[]>();
   readonly #archived: Offset[] = [];
 
   constructor(readonly context: ReleaseContext) {}
 
-  /** A delivery failed: the record goes back, or is given up after the last one. */
-  fail(record: WindowRecord, delayMs?: number): void {
-    const { config, nowMs } = this.context;
+  /**
+   * A delivery failed: the record goes back, or is given up after the last one.
+   * @param delayMs time until the next delivery; undefined for the back-off
+   * @param reason text of the member, for the dead letter
+   */
+  fail(record: WindowRecord, delayMs?: number, reason?: string): void {
+    const { config } = this.context;
     if (record.deliveryCount >= config.deliveryCountLimit) {
       const times = record.deliveryCount === 1 ? 'once' : `${record.deliveryCount} times`;
-      this.giveUp(record, `The record was delivered ${times}.`);
+      const sentence = `The record was delivered ${times}.`;
+      this.giveUp(record, reason === undefined ? sentence : `${sentence} ${reason}`);
       return;
     }
     const waitMs = delayMs ?? retryBackoffMs(record.deliveryCount, config);
-    this.#release(record.offset, true, waitMs === 0 ? 0 : nowMs + waitMs);
+    this.#release(record.offset, true, waitMs);
   }
 
   /** The record goes back as if it had not been delivered. */
@@ -49,8 +62,10 @@ export class Releases {
 
   changes(): ShareChange[] {
     const changes: ShareChange[] = [];
-    for (const { isCounted, atMs, offsets } of this.#released.values()) {
-      changes.push({ kind: 'released', isCounted, notBeforeMs: atMs, ranges: rangesOf(offsets) });
+    const { nowMs } = this.context;
+    for (const { isCounted, delayMs, offsets } of this.#released.values()) {
+      const delay = delayMs === 0 ? { notBeforeMs: 0 } : { notBeforeMs: nowMs + delayMs, delayMs };
+      changes.push({ kind: 'released', isCounted, ...delay, ranges: rangesOf(offsets) });
     }
     for (const [reason, offsets] of this.#condemned) {
       changes.push({ kind: 'condemned', reason, ranges: rangesOf(offsets) });
@@ -61,9 +76,9 @@ export class Releases {
     return changes;
   }
 
-  #release(offset: Offset, isCounted: boolean, atMs: number): void {
-    const fate = `${isCounted} ${atMs}`;
-    const released = this.#released.get(fate) ?? { isCounted, atMs, offsets: [] };
+  #release(offset: Offset, isCounted: boolean, delayMs: number): void {
+    const fate = `${isCounted} ${delayMs}`;
+    const released = this.#released.get(fate) ?? { isCounted, delayMs, offsets: [] };
     this.#released.set(fate, released);
     released.offsets.push(offset);
   }
@@ -102,26 +117,19 @@ export function releaseMember(
 }
 
 /**
- * Earliest times at which something happens without a command; undefined for never.
- * `lockUntilMs` is by the monotonic clock, `notBeforeMs` by the wall clock.
+ * Time by the monotonic clock at which something happens without a command: the first lock ends, or
+ * the first delay of a redelivery that is not over; infinite for never.
  */
-export function nextTimes({ window }: SharePartition): {
-  readonly lockUntilMs: number | undefined;
-  readonly notBeforeMs: number | undefined;
-} {
-  let lockUntilMs: number | undefined;
-  let notBeforeMs: number | undefined;
+export function nextTimeMs({ window }: SharePartition, monotonicMs: number): number {
+  let nextMs = Number.POSITIVE_INFINITY;
   for (const record of window.records) {
-    const { delivery } = record;
-    if (delivery !== undefined && !(delivery.lockUntilMs >= (lockUntilMs ?? Infinity))) {
-      lockUntilMs = delivery.lockUntilMs;
-    }
-    const isWaiting = record.state === 'available' && record.notBeforeMs > 0;
-    if (isWaiting && !(record.notBeforeMs >= (notBeforeMs ?? Infinity))) {
-      notBeforeMs = record.notBeforeMs;
+    const { delivery, retry } = record;
+    if (delivery !== undefined) nextMs = Math.min(nextMs, delivery.lockUntilMs);
+    if (retry !== undefined && record.isRetriedLater(monotonicMs)) {
+      nextMs = Math.min(nextMs, retry.readyAtMs);
     }
   }
-  return { lockUntilMs, notBeforeMs };
+  return nextMs;
 }
 
 /** Delay of a redelivery: doubles with each counted delivery, up to a maximum. */

@@ -3,7 +3,7 @@
  * state is the fold of. They name offsets as ranges: a change of a thousand neighbouring records
  * is as small as a change of one.
  */
-import type { Offset } from '#protocol';
+import type { LeaderEpoch, Offset } from '#protocol';
 import type { OffsetRanges } from './offset-ranges.js';
 
 /**
@@ -42,6 +42,8 @@ export type ShareChange =
       readonly delayed?: readonly number[];
       /** Number of delayed records that were passed and are pending. */
       readonly pending?: number;
+      /** Epoch of the leader from which they were read; left out where it is not known. */
+      readonly leaderEpoch?: LeaderEpoch;
     }
   /** Delayed records up to the cursor are due; those in `ranges` are available from now on. */
   | {
@@ -52,8 +54,20 @@ export type ShareChange =
       /** True when no record is pending any more. */
       readonly isLast?: boolean;
     }
+  /** Delayed records that waited in the window give up their places: they are pending again. */
+  | { readonly kind: 'postponed'; readonly ranges: OffsetRanges }
   /** Records below `to` are no longer in the log; those that no member has are finished. */
   | { readonly kind: 'trimmed'; readonly to: Offset }
+  /**
+   * Records from `to` on were lost with the end of the log: whatever is there now was not looked
+   * at. Those in the window are dropped.
+   */
+  | {
+      readonly kind: 'truncated';
+      readonly to: Offset;
+      /** Epoch of the leader whose log has this end. */
+      readonly leaderEpoch: LeaderEpoch;
+    }
   | {
       readonly kind: 'acquired';
       readonly member: string;
@@ -69,6 +83,8 @@ export type ShareChange =
       readonly isCounted: boolean;
       /** Wall clock before which the records are not delivered again, ms; 0 for at once. */
       readonly notBeforeMs: number;
+      /** Delay that ends then, ms; left out for none. */
+      readonly delayMs?: number;
       readonly ranges: OffsetRanges;
     }
   | { readonly kind: 'condemned'; readonly reason: string; readonly ranges: OffsetRanges }
@@ -79,6 +95,16 @@ export type ShareChange =
   | { readonly kind: 'deadLettersAbandoned' }
   /** The window is dropped and begins again at `offset`. */
   | { readonly kind: 'reset'; readonly offset: Offset }
+  /**
+   * A record that waits for its time, or that was not looked at yet, is finished: it is passed over
+   * when the group comes to it.
+   */
+  | {
+      readonly kind: 'cancelled';
+      readonly offset: Offset;
+      /** Its time of delivery, ms since 1970; null for a record that is not delayed. */
+      readonly deliverAtMs: number | null;
+    }
   /** All records below `to` that no member has are finished, delayed ones too. */
   | { readonly kind: 'purged'; readonly to: Offset };
 

@@ -16,11 +16,15 @@ export interface ShareConfig {
   readonly isKeyOrdered: boolean;
 }
 
-/** Time and configs of a decision: decisions read neither a clock nor settings. */
-export interface ShareContext {
+/** The time of a decision, or of the replay of its changes. */
+export interface ShareTimes {
   /** Wall clock, ms since 1970: times of delivery. */
   readonly nowMs: number;
-  /** Monotonic clock, ms: locks. */
+  /** Monotonic clock of this broker, ms: locks and the delays of redeliveries. */
   readonly monotonicMs: number;
+}
+
+/** Time and configs of a decision: decisions read neither a clock nor settings. */
+export interface ShareContext extends ShareTimes {
   readonly config: ShareConfig;
 }

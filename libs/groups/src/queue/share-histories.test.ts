@@ -4,8 +4,18 @@ import type { RecordAck } from './acknowledge-records.js';
 import type { ShareConfig } from './share-context.js';
 import { ShareWorld } from './testing/share-world.js';
 
-/** SLUICE_HISTORIES sets how many histories run per config; a failure prints its seed. */
+/**
+ * SLUICE_HISTORIES sets how many histories run per config; SLUICE_HISTORIES_SEED and
+ * SLUICE_HISTORIES_SHRINK work as in log-histories.test.ts. A failure prints its seed.
+ */
 const HISTORIES = Number(process.env['SLUICE_HISTORIES'] ?? 15);
+const SEED = process.env['SLUICE_HISTORIES_SEED'];
+const IS_SHRUNK = process.env['SLUICE_HISTORIES_SHRINK'] !== 'false';
+const RUN = {
+  numRuns: HISTORIES,
+  endOnFailure: !IS_SHRUNK,
+  ...(SEED === undefined ? {} : { seed: Number(SEED) }),
+};
 const MEMBERS = ['m1', 'm2', 'm3'];
 
 type Step = (world: ShareWorld) => void;
@@ -61,7 +71,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   weighted(2, fc.constant(0), (world) => world.compact()),
   weighted(2, fc.constant(0), (world) => world.failover()),
   weighted(1, fc.nat(3), (world, records) => world.trim(records)),
+  weighted(1, fc.integer({ min: 1, max: 4 }), (world, records) => world.truncate(records)),
   weighted(1, fc.constant(0), (world) => world.purge()),
+  weighted(3, fc.nat(60), (world, pick) => {
+    world.cancel(pick);
+  }),
 );
 
 const CONFIGS: Readonly<Record<string, Partial<ShareConfig>>> = {
@@ -85,7 +99,7 @@ describe('a share partition', () => {
           }
           assertAllDelivered(world);
         }),
-        { numRuns: HISTORIES },
+        RUN,
       );
     },
   );
@@ -107,7 +121,7 @@ describe('a share partition', () => {
           assertAllDelivered(world);
         },
       ),
-      { numRuns: HISTORIES },
+      RUN,
     );
   });
 });

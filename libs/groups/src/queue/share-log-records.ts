@@ -8,15 +8,15 @@
  * (`half`), so a snapshot that a coordinator did not finish takes nothing from the one before it.
  */
 import {
+  anyOf,
   choice,
-  either,
   flag,
   list,
   type MessageShape,
   nullable,
   object,
   text,
-  whole,
+  wholeNumber,
 } from '#replication';
 import type { ShareChange } from './share-change.js';
 import type { SnapshotPart } from './share-snapshot.js';
@@ -59,12 +59,12 @@ export interface DeltaRecord {
 export type ShareRecord = SnapshotChunkRecord | DeltaRecord;
 
 const anyText = text(0, Number.MAX_SAFE_INTEGER);
-const count = whole(0, Number.MAX_SAFE_INTEGER);
-const timeMs = whole(-1, Number.MAX_SAFE_INTEGER);
-const int = whole(-(2 ** 31), 2 ** 32);
+const count = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+const timeMs = wholeNumber(-1, Number.MAX_SAFE_INTEGER);
+const int = wholeNumber(-(2 ** 31), 2 ** 32);
 const ranges = list(count);
 const keys = list(nullable(int));
-const cursor = object({ atMs: timeMs, offset: whole(-1, Number.MAX_SAFE_INTEGER) });
+const cursor = object({ atMs: timeMs, offset: wholeNumber(-1, Number.MAX_SAFE_INTEGER) });
 const producer = {
   producerId: count,
   producerEpoch: count,
@@ -79,17 +79,19 @@ const plan = object({ ranges, ...producer });
 const CHANGES: Readonly<Record<ShareChange['kind'], readonly [Members, Members?]>> = {
   scanned: [
     { to: count, ranges },
-    { keys, delayed: list(count), pending: count },
+    { keys, delayed: list(count), pending: count, leaderEpoch: count },
   ],
   due: [
     { cursor, ranges },
     { keys, isLast: flag },
   ],
+  postponed: [{ ranges }],
   trimmed: [{ to: count }],
+  truncated: [{ to: count, leaderEpoch: count }],
   acquired: [{ member: anyText, receiveId: nullable(anyText), lockMs: count, ranges }],
   extended: [{ lockMs: count, ranges }],
   acknowledged: [{ ranges }],
-  released: [{ isCounted: flag, notBeforeMs: count, ranges }],
+  released: [{ isCounted: flag, notBeforeMs: count, ranges }, { delayMs: count }],
   condemned: [{ reason: anyText, ranges }],
   archived: [{ ranges }],
   deadLettersPlanned: [{ plan }],
@@ -97,6 +99,7 @@ const CHANGES: Readonly<Record<ShareChange['kind'], readonly [Members, Members?]
   deadLettersAbandoned: [{}],
   reset: [{ offset: count }],
   purged: [{ to: count }],
+  cancelled: [{ offset: count, deliverAtMs: nullable(count) }],
 };
 
 /** Shape of each kind of part, without its member `kind`. */
@@ -112,7 +115,9 @@ const PARTS: Readonly<Record<SnapshotPart['kind'], readonly [Members, Members?]>
       deadLetterProducer: nullable(object(producer)),
       deadLetterCount: count,
     },
+    { scanEpoch: count },
   ],
+  cancelled: [{ entries: list(nullable(count)) }],
   finished: [{ member: anyText, deliveryCount: count, first: count, last: count }],
   records: [
     {
@@ -121,7 +126,7 @@ const PARTS: Readonly<Record<SnapshotPart['kind'], readonly [Members, Members?]>
       notBeforeMs: count,
       ranges,
     },
-    { keys, member: anyText, receiveId: anyText, lockMs: count, reason: anyText },
+    { keys, member: anyText, receiveId: anyText, lockMs: count, delayMs: count, reason: anyText },
   ],
 };
 
@@ -130,17 +135,17 @@ type Members = Readonly<Record<string, MessageShape>>;
 /** Members of the keys and values, in the order in which they are written. */
 export const SHARE_RECORD_FORMS = {
   'share-snapshot': {
-    key: { topic: anyText, partition: count, half: whole(0, 1), chunk: count },
+    key: { topic: anyText, partition: count, half: wholeNumber(0, 1), chunk: count },
     value: { topicId: anyText, epoch: count, chunks: count, parts: list(oneOf(PARTS)) },
   },
   'share-delta': {
-    key: { topic: anyText, partition: count, slot: whole(0, DELTA_SLOTS - 1) },
+    key: { topic: anyText, partition: count, slot: wholeNumber(0, DELTA_SLOTS - 1) },
     value: { topicId: anyText, epoch: count, changes: list(oneOf(CHANGES)) },
   },
 } as const satisfies Record<ShareRecord['kind'], { key: Members; value: Members }>;
 
 function oneOf(kinds: Readonly<Record<string, readonly [Members, Members?]>>): MessageShape {
-  return either(
+  return anyOf(
     ...Object.entries(kinds).map(([kind, [required, optional]]) =>
       object({ kind: choice(kind), ...required }, optional),
     ),

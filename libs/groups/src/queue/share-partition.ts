@@ -2,20 +2,23 @@
  * The deliveries of one topic partition to one queue group: Kafka's share partition (KIP-932).
  *
  * The state is the fold of its changes: `apply` is the only writer, so a new coordinator that
- * reads the changes from the group's log has the same state. The end of a lock is the only part
- * that is not in the log: locks begin again when the log is read.
+ * reads the changes from the group's log has the same state. The ends of locks and delays by the
+ * monotonic clock are the only part that is not in the log: locks begin again when the log is read,
+ * delays end at the wall time that the log has.
  *
  * A record below `scanOffset` is live if it is in the window, pending if it is delayed beyond `due`
  * (the index of delayed records at the partition's leader has it), and else finished. The memory is
  * bounded by the window, whatever the number of pending records.
  *
- * Invariants: startOffset <= scanOffset; both grow, except by `reset`. A record's `deliveries`
- * never falls. A pending record has an offset in [delayedFrom, scanOffset) and lies beyond `due`.
+ * Invariants: startOffset <= scanOffset; both grow, except by `reset` and `truncated`. A record's
+ * `deliveries` never falls. A pending record has an offset in [delayedFrom, scanOffset) and lies
+ * beyond `due`.
  */
-import type { Offset } from '#protocol';
+import type { LeaderEpoch, Offset } from '#protocol';
 import { assert, assertNever } from '#runtime';
+import { CancelledRecords } from './cancelled-records.js';
 import { FinishedDeliveries } from './finished-deliveries.js';
-import { countIn, type OffsetRanges, offsetsIn, rangesOf } from './offset-ranges.js';
+import { type OffsetRanges, offsetCountOf, offsetsIn, rangesOf } from './offset-ranges.js';
 import {
   compareDue,
   type DeadLetterPlan,
@@ -23,8 +26,9 @@ import {
   type KeyHashes,
   type ShareChange,
 } from './share-change.js';
+import type { ShareTimes } from './share-context.js';
 import { ShareWindow } from './share-window.js';
-import { WindowRecord } from './window-record.js';
+import { retryDelay, WindowRecord } from './window-record.js';
 
 type ChangeOf<Kind extends ShareChange['kind']> = Extract<ShareChange, { kind: Kind }>;
 /** A change of records that are in the window. */
@@ -42,6 +46,7 @@ export type DeadLetterProducer = Omit<DeadLetterPlan, 'ranges'>;
 export interface ShareProgress {
   readonly startOffset: Offset;
   readonly scanOffset: Offset;
+  readonly scanEpoch?: LeaderEpoch;
   readonly delayedFrom: Offset;
   readonly pendingCount: number;
   readonly due: DueCursor;
@@ -53,10 +58,12 @@ export interface ShareProgress {
 export class SharePartition {
   readonly window = new ShareWindow();
   readonly finished = new FinishedDeliveries();
+  readonly cancelled = new CancelledRecords();
   /** Number of records that each member has; members without one are left out. */
   readonly #acquired = new Map<string, number>();
   #startOffset: Offset;
   #scanOffset: Offset;
+  #scanEpoch: LeaderEpoch | undefined;
   #delayedFrom: Offset;
   #pendingCount = 0;
   #due: DueCursor = NOTHING_DUE;
@@ -64,10 +71,14 @@ export class SharePartition {
   #deadLetterProducer: DeadLetterProducer | undefined;
   #deadLetterCount = 0;
 
-  /** @param startOffset offset of the first record that the group gets */
-  constructor(startOffset: Offset) {
+  /**
+   * @param startOffset offset of the first record that the group gets
+   * @param scanEpoch leader epoch in which the log had that offset, where it is known
+   */
+  constructor(startOffset: Offset, scanEpoch?: LeaderEpoch) {
     this.#startOffset = startOffset;
     this.#scanOffset = startOffset;
+    this.#scanEpoch = scanEpoch;
     this.#delayedFrom = startOffset;
   }
 
@@ -79,6 +90,14 @@ export class SharePartition {
   /** Offset of the next record to look at. */
   get scanOffset(): Offset {
     return this.#scanOffset;
+  }
+
+  /**
+   * Epoch of the leader from which the records below `scanOffset` were read; undefined while it is
+   * not known. It shows that the log was truncated below `scanOffset`.
+   */
+  get scanEpoch(): LeaderEpoch | undefined {
+    return this.#scanEpoch;
   }
 
   /** Number of pending records, at most: some may have been deleted from the log. */
@@ -118,9 +137,9 @@ export class SharePartition {
 
   /**
    * Applies one change.
-   * @param monotonicMs time from which a lock of this change runs
+   * @param times time from which a lock or a delay of this change runs
    */
-  apply(change: ShareChange, monotonicMs: number): void {
+  apply(change: ShareChange, times: ShareTimes): void {
     switch (change.kind) {
       case 'scanned':
         this.#applyScanned(change);
@@ -128,14 +147,23 @@ export class SharePartition {
       case 'due':
         this.#applyDue(change);
         break;
+      case 'postponed':
+        this.#applyPostponed(change);
+        break;
       case 'trimmed':
         this.#applyTrimmed(change);
+        break;
+      case 'truncated':
+        this.#applyTruncated(change);
         break;
       case 'purged':
         this.#applyPurged(change);
         break;
       case 'reset':
         this.#applyReset(change);
+        break;
+      case 'cancelled':
+        this.#applyCancelled(change);
         break;
       case 'deadLettersPlanned':
         this.#applyPlan(change.plan);
@@ -152,12 +180,13 @@ export class SharePartition {
       case 'released':
       case 'condemned':
       case 'archived':
-        this.#applyToRecords(change, monotonicMs);
+        this.#applyToRecords(change, times);
         break;
       default:
         assertNever(change, 'a change of a share partition');
     }
     this.#advanceStart();
+    if (this.cancelled.size > 0) this.#forgetCancelled();
   }
 
   /** Begins all locks again: the log does not say when they end. */
@@ -173,6 +202,7 @@ export class SharePartition {
     return {
       startOffset: this.#startOffset,
       scanOffset: this.#scanOffset,
+      ...(this.#scanEpoch === undefined ? {} : { scanEpoch: this.#scanEpoch }),
       delayedFrom: this.#delayedFrom,
       pendingCount: this.#pendingCount,
       due: this.#due,
@@ -185,6 +215,7 @@ export class SharePartition {
   restoreProgress(progress: ShareProgress): void {
     this.#startOffset = progress.startOffset;
     this.#scanOffset = progress.scanOffset;
+    this.#scanEpoch = progress.scanEpoch;
     this.#delayedFrom = progress.delayedFrom;
     this.#pendingCount = progress.pendingCount;
     this.#due = progress.due;
@@ -199,11 +230,13 @@ export class SharePartition {
     if (record.delivery !== undefined) this.#countAcquired(record.delivery.member, 1);
   }
 
-  #applyScanned({ to, ranges, keys, delayed = [], pending = 0 }: ChangeOf<'scanned'>): void {
+  #applyScanned(change: ChangeOf<'scanned'>): void {
+    const { to, ranges, keys, delayed = [], pending = 0 } = change;
     assert(to >= this.#scanOffset, `a scan goes back from ${this.#scanOffset} to ${to}`);
     if (this.#pendingCount === 0) this.#delayedFrom = this.#scanOffset;
     this.#pendingCount += pending;
     this.#scanOffset = to;
+    this.#scanEpoch = change.leaderEpoch;
     this.#addAll(ranges, keys);
     for (let at = 0; at < delayed.length; at += 2) {
       this.window.get(delayed[at] as Offset)?.delayUntil(delayed[at + 1] as number);
@@ -238,16 +271,54 @@ export class SharePartition {
     }
   }
 
+  #applyPostponed({ ranges }: ChangeOf<'postponed'>): void {
+    for (const record of this.window.in(ranges)) {
+      assert(record.state === 'delayed', `record ${record.offset} does not wait for its time`);
+    }
+    this.window.remove(ranges);
+    this.#delayedFrom = Math.min(this.#delayedFrom, ranges[0] ?? this.#delayedFrom);
+    this.#pendingCount += offsetCountOf(ranges);
+  }
+
   #applyTrimmed({ to }: ChangeOf<'trimmed'>): void {
     this.#finishWaiting(to);
-    this.#scanOffset = Math.max(this.#scanOffset, to);
+    this.#passTo(to);
+  }
+
+  #applyTruncated({ to, leaderEpoch }: ChangeOf<'truncated'>): void {
+    assert(to <= this.#scanOffset, `a truncation goes on from ${this.#scanOffset} to ${to}`);
+    const lost = this.window.records.filter(({ offset }) => offset >= to);
+    for (const { delivery } of lost) {
+      if (delivery !== undefined) this.#countAcquired(delivery.member, -1);
+    }
+    this.window.remove(rangesOf(lost.map(({ offset }) => offset)));
+    this.finished.forgetFrom(to);
+    this.cancelled.forgetFrom(to);
+    this.#startOffset = Math.min(this.#startOffset, to);
+    this.#scanOffset = to;
+    this.#scanEpoch = leaderEpoch;
+    if (this.#delayedFrom >= to) this.#pendingCount = 0;
+    this.#delayedFrom = Math.min(this.#delayedFrom, to);
+    // The last range of a plan has its highest offset.
+    if ((this.#plan?.ranges.at(-1) ?? -1) < to) return;
+    // As at a reset: nobody knows which of these dead letters are in their topic.
+    this.#plan = undefined;
+    this.#deadLetterProducer = undefined;
   }
 
   #applyPurged({ to }: ChangeOf<'purged'>): void {
     this.#finishWaiting(to);
-    this.#scanOffset = Math.max(this.#scanOffset, to);
+    this.#passTo(to);
     this.#delayedFrom = Math.max(this.#delayedFrom, to);
+    this.cancelled.forgetBelow(to);
     if (to >= this.#scanOffset) this.#pendingCount = 0;
+  }
+
+  /** Passes over records that were not looked at. */
+  #passTo(offset: Offset): void {
+    if (offset <= this.#scanOffset) return;
+    this.#scanOffset = offset;
+    this.#scanEpoch = undefined;
   }
 
   /** Finishes all records below an offset that no member has. */
@@ -258,15 +329,36 @@ export class SharePartition {
     this.window.remove(rangesOf(waiting.map(({ offset }) => offset)));
   }
 
+  #applyCancelled({ offset, deliverAtMs }: ChangeOf<'cancelled'>): void {
+    this.cancelled.add(offset, deliverAtMs);
+    if (this.window.get(offset) !== undefined) this.window.remove([offset, offset]);
+    else if (offset < this.#scanOffset) this.#pendingCount = Math.max(0, this.#pendingCount - 1);
+  }
+
+  /** Forgets cancelled records that the group will not come to any more. */
+  #forgetCancelled(): void {
+    // A record that waits in the window may become pending again, and those behind it with it.
+    const mayBePending = this.window.records.some(({ state }) => state === 'delayed');
+    if (this.#pendingCount > 0 || mayBePending) {
+      this.cancelled.forgetPassed(this.#scanOffset, this.#due);
+      return;
+    }
+    this.cancelled.forgetBelow(this.#scanOffset);
+    // An offer of due records that was made before finds none of them pending.
+    this.#delayedFrom = this.#scanOffset;
+  }
+
   #applyReset({ offset }: ChangeOf<'reset'>): void {
     this.window.clear();
     this.finished.clear();
+    this.cancelled.clear();
     this.#acquired.clear();
     // Dead letters that were being written may be in their topic or not: the next producer is new.
     this.#plan = undefined;
     this.#deadLetterProducer = undefined;
     this.#startOffset = offset;
     this.#scanOffset = offset;
+    this.#scanEpoch = undefined;
     this.#delayedFrom = offset;
     this.#pendingCount = 0;
   }
@@ -274,12 +366,12 @@ export class SharePartition {
   #applyPlan(plan: DeadLetterPlan): void {
     const { ranges, ...producer } = plan;
     this.#plan = plan;
-    this.#deadLetterProducer = { ...producer, sequence: producer.sequence + countIn(ranges) };
+    this.#deadLetterProducer = { ...producer, sequence: producer.sequence + offsetCountOf(ranges) };
   }
 
   #applyWritten(): void {
     const { ranges } = this.#plan ?? { ranges: [] };
-    this.#deadLetterCount += countIn(ranges);
+    this.#deadLetterCount += offsetCountOf(ranges);
     this.#plan = undefined;
     this.window.remove(ranges);
   }
@@ -291,8 +383,10 @@ export class SharePartition {
     this.window.remove(rangesOf(condemned.map(({ offset }) => offset)));
   }
 
-  #applyToRecords(change: RecordsChange, monotonicMs: number): void {
+  #applyToRecords(change: RecordsChange, times: ShareTimes): void {
     const { kind, ranges } = change;
+    const { monotonicMs } = times;
+    const retry = kind === 'released' ? retryDelay(change, times) : undefined;
     for (const record of this.window.in(ranges)) {
       if (kind !== 'extended' && record.delivery !== undefined) {
         this.#countAcquired(record.delivery.member, -1);
@@ -308,7 +402,7 @@ export class SharePartition {
           record.extend(change.lockMs, monotonicMs + change.lockMs);
           break;
         case 'released':
-          record.release(change.isCounted, change.notBeforeMs);
+          record.release(change.isCounted, retry);
           break;
         case 'condemned':
           record.condemn(change.reason);

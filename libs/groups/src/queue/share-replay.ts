@@ -1,4 +1,5 @@
 import { ProtocolError } from '#protocol';
+import type { ShareTimes } from './share-context.js';
 import type { DeltaRecord, ShareRecord, SnapshotChunkRecord } from './share-log-records.js';
 import type { ShareLogPosition } from './share-log-writer.js';
 import type { SharePartition } from './share-partition.js';
@@ -33,11 +34,11 @@ export class ShareReplay {
    */
   #gap: DeltaRecord['key'] | undefined;
 
-  readonly #monotonicMs: () => number;
+  readonly #times: () => ShareTimes;
 
-  /** @param monotonicMs clock that locks run by */
-  constructor(monotonicMs: () => number) {
-    this.#monotonicMs = monotonicMs;
+  /** @param times clocks that locks and delays run by */
+  constructor(times: () => ShareTimes) {
+    this.#times = times;
   }
 
   /**
@@ -91,7 +92,7 @@ export class ShareReplay {
     this.#gap = undefined;
     const snapshot = open.lists.flat();
     this.#share = {
-      state: this.#sameState(snapshot) ?? restoreSnapshot(snapshot, this.#monotonicMs()),
+      state: this.#sameState(snapshot) ?? restoreSnapshot(snapshot, this.#times()),
       position: { topicId, epoch, slot: 0 },
     };
   }
@@ -110,7 +111,8 @@ export class ShareReplay {
     if (value.epoch !== epoch || value.topicId !== topicId) return;
     if (key.slot !== slot) this.#gap ??= key;
     if (this.#gap !== undefined) return;
-    for (const change of value.changes) share.state.apply(change, this.#monotonicMs());
+    const times = this.#times();
+    for (const change of value.changes) share.state.apply(change, times);
     this.#share = { ...share, position: { topicId, epoch, slot: slot + 1 } };
   }
 }

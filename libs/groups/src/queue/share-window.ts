@@ -1,6 +1,6 @@
 import type { Offset } from '#protocol';
 import { assert } from '#runtime';
-import { type OffsetRanges, pairsOf } from './offset-ranges.js';
+import { boundsOf, type OffsetRanges } from './offset-ranges.js';
 import type { WindowRecord } from './window-record.js';
 
 /**
@@ -38,7 +38,7 @@ export class ShareWindow {
 
   /** The records of the ranges, all of which must be there. */
   *in(ranges: OffsetRanges): Iterable<WindowRecord> {
-    for (const [first, last] of pairsOf(ranges)) {
+    for (const [first, last] of boundsOf(ranges)) {
       const at = this.#indexOf(first);
       for (let index = 0; index <= last - first; index += 1) {
         const record = this.#records[at + index];
@@ -50,7 +50,7 @@ export class ShareWindow {
 
   /** Removes the records of the ranges, all of which must be there. */
   remove(ranges: OffsetRanges): void {
-    for (const [first, last] of pairsOf(ranges)) {
+    for (const [first, last] of boundsOf(ranges)) {
       const at = this.#indexOf(first);
       const removed = this.#records.splice(at, last - first + 1);
       assert(

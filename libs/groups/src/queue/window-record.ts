@@ -6,6 +6,7 @@ import {
   type DeliveryState,
   type LiveState,
 } from './delivery-state.js';
+import type { ShareTimes } from './share-context.js';
 
 /** The delivery that a record is acquired for. */
 export interface Delivery {
@@ -17,6 +18,33 @@ export interface Delivery {
   readonly lockUntilMs: number;
 }
 
+/**
+ * The end of a redelivery's delay. The log has it by the wall clock, so that the next coordinator
+ * knows it; this broker waits by its monotonic clock, so that a change of the wall clock neither
+ * lengthens nor shortens the delay.
+ */
+export interface RetryDelay {
+  /** Wall clock at its end, as it was when the delay began, ms. */
+  readonly notBeforeMs: number;
+  /** The whole delay, ms; undefined in a log that does not have it. */
+  readonly delayMs: number | undefined;
+  /** Its end by the monotonic clock of this broker; not in the log. */
+  readonly readyAtMs: number;
+}
+
+/**
+ * The delay of a record of the log; undefined for none. The rest of a delay is never longer than
+ * the whole delay, however far apart the clocks of two coordinators are.
+ */
+export function retryDelay(
+  { notBeforeMs, delayMs }: { readonly notBeforeMs: number; readonly delayMs?: number | undefined },
+  { nowMs, monotonicMs }: ShareTimes,
+): RetryDelay | undefined {
+  if (notBeforeMs === 0) return undefined;
+  const leftMs = Math.min(Math.max(0, notBeforeMs - nowMs), delayMs ?? Number.POSITIVE_INFINITY);
+  return { notBeforeMs, delayMs, readyAtMs: monotonicMs + leftMs };
+}
+
 /** A record of the window: one that is not finished. */
 export class WindowRecord {
   #state: LiveState = 'available';
@@ -24,8 +52,10 @@ export class WindowRecord {
   deliveries = 0;
   /** Undefined while no member has the record. */
   delivery: Delivery | undefined;
-  /** Wall clock before which the record is not delivered, ms; 0 for at once. */
-  notBeforeMs = 0;
+  /** Time of delivery of a `delayed` record by the wall clock, ms; 0 for any other record. */
+  deliverAtMs = 0;
+  /** Undefined for a record that no redelivery delays, or did. */
+  retry: RetryDelay | undefined;
   /** The reason that its dead letter names, once it is `archiving`. */
   reason: string | undefined;
 
@@ -47,13 +77,18 @@ export class WindowRecord {
   /** Makes a new record wait for its time of delivery. */
   delayUntil(deliverAtMs: number): void {
     this.#state = 'delayed';
-    this.notBeforeMs = deliverAtMs;
+    this.deliverAtMs = deliverAtMs;
+  }
+
+  /** True for an available record whose delay is not over. */
+  isRetriedLater(monotonicMs: number): boolean {
+    return this.#state === 'available' && (this.retry?.readyAtMs ?? 0) > monotonicMs;
   }
 
   /** Sets what a snapshot has. */
   restore(
     state: LiveState,
-    rest: Pick<WindowRecord, 'deliveries' | 'delivery' | 'notBeforeMs' | 'reason'>,
+    rest: Pick<WindowRecord, 'deliveries' | 'delivery' | 'deliverAtMs' | 'retry' | 'reason'>,
   ): void {
     this.#state = state;
     Object.assign(this, rest);
@@ -61,13 +96,13 @@ export class WindowRecord {
 
   becomeDue(): void {
     this.#become('becomeDue');
-    this.notBeforeMs = 0;
+    this.deliverAtMs = 0;
   }
 
   acquire(delivery: Delivery): void {
     this.#become('acquire');
     this.delivery = delivery;
-    this.notBeforeMs = 0;
+    this.retry = undefined;
   }
 
   /** Renews the lock. */
@@ -78,10 +113,10 @@ export class WindowRecord {
     this.delivery = { ...delivery, lockMs, lockUntilMs };
   }
 
-  release(isCounted: boolean, notBeforeMs: number): void {
+  release(isCounted: boolean, retry: RetryDelay | undefined): void {
     this.#become('release');
     this.delivery = undefined;
-    this.notBeforeMs = notBeforeMs;
+    this.retry = retry;
     if (isCounted) this.deliveries += 1;
   }
 

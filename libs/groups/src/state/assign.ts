@@ -3,6 +3,7 @@
  * partition by partition. A partition that another member owns is granted when that member has
  * released it, and any partition only when its position is committed.
  */
+import type { LeaderEpoch, Offset } from '#protocol';
 import type { AssignedMember } from '../assignor/assignor.js';
 import { chosenAssignor } from '../assignor/assignor.js';
 import { ASSIGNORS } from '../assignor/assignors.js';
@@ -13,6 +14,7 @@ import type {
   OwnedPartitions,
   TargetPartitions,
 } from '../log/group-records.js';
+import { AUTO_OFFSET_RESET_CONFIG } from '../queue/queue-config.js';
 import type { Decision, DecisionContext, TopicShape } from './decision.js';
 import type { Group } from './group.js';
 import type { MemberAssignment, TopicIdPartition } from './member-assignment.js';
@@ -21,6 +23,11 @@ import { isReadFromZero, subscribedTopics } from './subscription.js';
 /** A partition that can be granted once its position is committed. */
 export interface PendingPosition extends TopicIdPartition {
   readonly reset: AutoOffsetReset;
+  /**
+   * Leader epoch when the group subscribed to the topic: with `latest`, records of later epochs
+   * belong to the group. Undefined where it is not known.
+   */
+  readonly sinceEpoch: LeaderEpoch | undefined;
 }
 
 /**
@@ -81,16 +88,27 @@ export function pendingPositions(group: Group, context: DecisionContext): Pendin
         if (context.topics.topic(topic)?.id !== topicId) continue;
         if (listed.has(keyOf(target))) continue;
         listed.add(keyOf(target));
-        pending.push({ ...target, reset: resetOf(group, topic) });
+        const isNew = isReadFromZero(group, target);
+        const reset = isNew ? 'earliest' : resetOf(group, topic, context);
+        const sinceEpoch = group.knownTopics.get(topic)?.leaderEpochs?.[partition];
+        pending.push({ ...target, reset, sinceEpoch });
       }
     }
   }
   return pending;
 }
 
-/** The policy for a partition without a position; a config of a queue group beats its members. */
-function resetOf({ mode, configs, knownTopics }: Group, topic: string): AutoOffsetReset {
-  const config = mode === 'queue' ? configs.get('share.auto.offset.reset') : undefined;
+/**
+ * The policy for a partition without a position. In a queue group a topic whose records are deleted
+ * on ack is read from its start, and the group's config beats the members.
+ */
+function resetOf(
+  { mode, configs, knownTopics }: Group,
+  topic: string,
+  { topics }: DecisionContext,
+): AutoOffsetReset {
+  if (mode === 'queue' && topics.topic(topic)?.isDeletedOnAck === true) return 'earliest';
+  const config = mode === 'queue' ? configs.get(AUTO_OFFSET_RESET_CONFIG) : undefined;
   if (config === 'latest' || config === 'earliest') return config;
   return knownTopics.get(topic)?.reset ?? 'earliest';
 }
@@ -242,11 +260,14 @@ function ownedAfter(grant: Grant, context: DecisionContext): readonly OwnedParti
 function hasPosition(
   { group, positions }: Grant,
   target: TopicIdPartition,
-  { nowMs }: DecisionContext,
+  { nowMs, topics }: DecisionContext,
 ): boolean {
   const { topic, topicId, partition } = target;
   if (group.offsets.has(topic, topicId, partition)) return true;
   if (!isReadFromZero(group, target)) return false;
+  // A queue gets its first position once the topic lists it: see QueueListings.
+  const isListed = topics.topic(topic)?.queueGroups.includes(group.name) === true;
+  if (group.mode === 'queue' && !isListed) return false;
   positions.set(keyOf(target), positionRecord(group.name, { ...target, offset: 0 }, nowMs));
   return true;
 }
@@ -254,13 +275,19 @@ function hasPosition(
 /** A position of a partition that the group reads for the first time, as a committed offset. */
 export function positionRecord(
   group: string,
-  { topic, topicId, partition, offset }: TopicIdPartition & { readonly offset: number },
+  {
+    topic,
+    topicId,
+    partition,
+    offset,
+    leaderEpoch = null,
+  }: TopicIdPartition & { readonly offset: Offset; readonly leaderEpoch?: LeaderEpoch | null },
   committedAtMs: number,
 ): GroupRecord {
   return {
     kind: 'offset',
     key: { group, topic, partition },
-    value: { topicId, offset, leaderEpoch: null, metadata: null, committedAtMs },
+    value: { topicId, offset, leaderEpoch, metadata: null, committedAtMs },
   };
 }
 

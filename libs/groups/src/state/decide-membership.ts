@@ -11,6 +11,7 @@ import { decideMemberGone } from './decide-queue.js';
 import { assertAdmitted, assertMode, type Decision, type DecisionContext } from './decision.js';
 import type { Group } from './group.js';
 import { MemberAssignment } from './member-assignment.js';
+import { assertOwner, type MemberCaller, ownerOf } from './member-owner.js';
 import { isReadFromZero, subscribedTopics } from './subscription.js';
 
 /** Replaced processes of one `instanceId` that are remembered. */
@@ -30,19 +31,25 @@ export interface JoinCommand {
   readonly maxPollIntervalMs: number;
   readonly autoOffsetReset: AutoOffsetReset;
   readonly autoCommit: boolean;
+  /** Broker epoch of the process that has the member's connection, if it has one. */
+  readonly brokerEpoch?: number;
+  /** The member belongs to this caller. */
+  readonly caller?: MemberCaller;
 }
 
 /**
  * Adds a member, or does nothing when the same join was decided before. A process with the instance
  * id of another member replaces that member and has its partitions at once.
  * @throws ProtocolError INCONSISTENT_GROUP_PROTOCOL, UNRELEASED_INSTANCE_ID,
- *   GROUP_MAX_SIZE_REACHED, POLICY_VIOLATION, NO_OFFSET_FOR_PARTITION
+ *   GROUP_MAX_SIZE_REACHED, POLICY_VIOLATION, NO_OFFSET_FOR_PARTITION, GROUP_AUTHORIZATION_FAILED
+ *   for the id of a member of another principal
  */
 export function decideJoin(group: Group, join: JoinCommand, context: DecisionContext): Decision {
   assertAdmitted(group, 'join');
   assertGroupRoom(group, context);
   assertMode(group, join.mode);
   assertNotFenced(group, join);
+  assertIdsAreOwn(group, join);
   const { memberId, instanceId } = join;
   const present = group.members.get(memberId);
   const replaced = instanceId === null ? undefined : group.memberOfInstance(instanceId);
@@ -86,6 +93,16 @@ export function decideRemoval(
   ];
   if (group.members.size > 1) return records;
   return [...records, groupRecord(group, { ...group.head, emptySinceMs: nowMs })];
+}
+
+/** @throws ProtocolError GROUP_AUTHORIZATION_FAILED */
+function assertIdsAreOwn(group: Group, { memberId, instanceId, caller }: JoinCommand): void {
+  const { members } = group;
+  assertOwner(members.get(memberId), caller, `Member "${memberId}" of group "${group.name}"`);
+  if (instanceId === null) return;
+  const replaced = group.memberOfInstance(instanceId);
+  const member = replaced === undefined ? undefined : members.get(replaced);
+  assertOwner(member, caller, `instanceId "${instanceId}" of group "${group.name}"`);
 }
 
 /** Stops a replaced process from taking its instance id back by repeating its join. */
@@ -148,13 +165,14 @@ function replacedBy(group: Group, memberId: string): readonly string[] {
 }
 
 function memberValue(join: JoinCommand, replaced: readonly string[]): MemberValue {
-  const { kind: _, memberId: __, mode: ___, ...member } = join;
-  return { ...member, replaced };
+  const { kind: _, memberId: __, mode: ___, caller, ...member } = join;
+  const owner = ownerOf(caller);
+  return { ...member, replaced, ...(owner === undefined ? undefined : { owner }) };
 }
 
 function isSameMember(one: MemberValue, other: MemberValue): boolean {
-  const names = Object.keys(one) as (keyof MemberValue)[];
-  return names.every((name) => JSON.stringify(one[name]) === JSON.stringify(other[name]));
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]) as Set<keyof MemberValue>;
+  return [...names].every((name) => JSON.stringify(one[name]) === JSON.stringify(other[name]));
 }
 
 /** Records of the topics that the group subscribes to for the first time. */
@@ -170,6 +188,7 @@ function newTopics(group: Group, join: JoinCommand, context: DecisionContext): G
       topicId: shape?.id ?? null,
       partitions: shape?.partitionCount ?? 0,
       reset,
+      leaderEpochs: shape?.leaderEpochs ?? [],
     };
     records.push({ kind: 'topic', key: { group: group.name, topic }, value });
   };

@@ -5,6 +5,7 @@ import { positionRecord } from './assign.js';
 import { assertAdmitted, assertMember, type Decision, type DecisionContext } from './decision.js';
 import type { Group } from './group.js';
 import type { TopicIdPartition } from './member-assignment.js';
+import type { MemberCaller } from './member-owner.js';
 
 /** A position to be committed. Offsets and metadata have been checked. */
 export interface CommitEntry extends TopicIdPartition {
@@ -13,12 +14,19 @@ export interface CommitEntry extends TopicIdPartition {
   readonly metadata: string | null;
 }
 
+/** Position up to which a partition was read. */
+export interface ReadPosition {
+  readonly offset: Offset;
+  /** Epoch of the leader from which the records before it were read, if that is known. */
+  readonly leaderEpoch?: LeaderEpoch;
+}
+
 /** The content of a poll's cursor: it says what the member received. */
 export interface Acknowledgement {
   /** Generation of the answer that the member received. */
   readonly generation: number;
   /** Next offsets of that answer's partitions. */
-  readonly positions: readonly (TopicPartition & { readonly offset: Offset })[];
+  readonly positions: readonly (TopicPartition & ReadPosition)[];
 }
 
 /** @throws ProtocolError NON_EMPTY_GROUP, INCONSISTENT_GROUP_PROTOCOL */
@@ -27,8 +35,8 @@ export function decideCommit(
   offsets: readonly CommitEntry[],
   context: DecisionContext,
 ): Decision {
-  assertAdmitted(group, 'offsetsFromOutside');
   assertStreamMode(group);
+  assertAdmitted(group, 'offsetsFromOutside');
   return offsets.map((entry) => commitRecord(group.name, entry, context));
 }
 
@@ -42,11 +50,12 @@ export function decideMemberCommit(
     readonly memberId: string;
     readonly generation: number;
     readonly offsets: readonly CommitEntry[];
+    readonly caller?: MemberCaller;
   },
   context: DecisionContext,
 ): Decision {
   const { memberId, generation, offsets } = commit;
-  assertMember(group, memberId);
+  assertMember(group, memberId, commit.caller);
   for (const { topic, partition } of offsets) {
     if (isOwnedSince(group, memberId, { topic, partition, generation })) continue;
     throw new ProtocolError(
@@ -66,11 +75,15 @@ export function decideMemberCommit(
  */
 export function decidePoll(
   group: Group,
-  poll: { readonly memberId: string; readonly acknowledged: Acknowledgement | null },
+  poll: {
+    readonly memberId: string;
+    readonly acknowledged: Acknowledgement | null;
+    readonly caller?: MemberCaller;
+  },
   context: DecisionContext,
 ): Decision {
   const { memberId, acknowledged } = poll;
-  assertMember(group, memberId);
+  assertMember(group, memberId, poll.caller);
   const member = group.members.get(memberId);
   const records: GroupRecord[] = [];
   if (member?.autoCommit === true && acknowledged !== null) {
@@ -86,18 +99,35 @@ export function decidePoll(
   return [...records, ...release(group, memberId)];
 }
 
+/** A heartbeat of a member. */
+export interface HeartbeatCommand {
+  readonly memberId: string;
+  /**
+   * Generation of an answer that the member received; partitions that this answer named as revoked
+   * are released. Null releases nothing.
+   */
+  readonly generation: number | null;
+  /** Epoch of the process that has the member's connection, if it has one. */
+  readonly brokerEpoch?: number | undefined;
+  readonly caller?: MemberCaller;
+}
+
 /**
- * A heartbeat; with the generation of an answer that the member received it releases what that
- * answer told it to give up.
+ * Keeps a member, and records the process that has its connection now. With the generation of an
+ * answer that the member received it releases the partitions which that answer named as revoked.
  * @throws ProtocolError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH
  */
-export function decideHeartbeat(
-  group: Group,
-  { memberId, generation }: { readonly memberId: string; readonly generation: number | null },
-): Decision {
-  assertMember(group, memberId);
-  if (generation === null || generation < group.assignmentOf(memberId).generation) return [];
-  return release(group, memberId);
+export function decideHeartbeat(group: Group, heartbeat: HeartbeatCommand): Decision {
+  const { memberId, generation, brokerEpoch, caller } = heartbeat;
+  assertMember(group, memberId, caller);
+  const member = group.members.get(memberId);
+  const records: GroupRecord[] = [];
+  if (member !== undefined && brokerEpoch !== undefined && member.brokerEpoch !== brokerEpoch) {
+    const key = { group: group.name, memberId };
+    records.push({ kind: 'member', key, value: { ...member, brokerEpoch } });
+  }
+  if (generation === null || generation < group.assignmentOf(memberId).generation) return records;
+  return [...records, ...release(group, memberId)];
 }
 
 /** Takes the partitions that a member is to give up from it; it did not answer in time. */
@@ -110,14 +140,14 @@ export function acceptedPositions(
   group: Group,
   memberId: string,
   { generation, positions }: Acknowledgement,
-): (TopicIdPartition & { readonly offset: Offset })[] {
+): (TopicIdPartition & ReadPosition)[] {
   const { owned } = group.assignmentOf(memberId);
-  const accepted: (TopicIdPartition & { readonly offset: Offset })[] = [];
-  for (const { topic, partition, offset } of positions) {
+  const accepted: (TopicIdPartition & ReadPosition)[] = [];
+  for (const { topic, partition, ...position } of positions) {
     const topicId = owned.get(topic)?.topicId;
     if (topicId === undefined) continue;
     if (!isOwnedSince(group, memberId, { topic, partition, generation })) continue;
-    accepted.push({ topic, topicId, partition, offset });
+    accepted.push({ topic, topicId, partition, ...position });
   }
   return accepted;
 }

@@ -1,4 +1,5 @@
 /** Decisions about the records of queue groups: the share partitions' decisions as log records. */
+import type { LeaderEpoch, Offset } from '#protocol';
 import type { GroupRecord } from '../log/group-records.js';
 import {
   type AckResult,
@@ -9,14 +10,21 @@ import {
   type AcquiredRun,
   acquireRecords,
   availableCount,
-  heldRuns,
+  lockedRuns,
 } from '../queue/acquire-records.js';
-import { type DueOffer, offerDue, offerRecords, type RecordOffer } from '../queue/offer-records.js';
+import {
+  type DueOffer,
+  offerDue,
+  offerRecords,
+  offerTruncation,
+  type RecordOffer,
+  type TruncationOffer,
+} from '../queue/offer-records.js';
 import { isPaused, shareConfigOf } from '../queue/queue-config.js';
 import type { QueueShare } from '../queue/queue-shares.js';
 import { releaseExpired, releaseMember } from '../queue/release-records.js';
 import type { ShareChange } from '../queue/share-change.js';
-import type { ShareContext } from '../queue/share-context.js';
+import type { ShareContext, ShareTimes } from '../queue/share-context.js';
 import type { ShareRecord } from '../queue/share-log-records.js';
 import { writeChanges, writeSnapshot } from '../queue/share-log-writer.js';
 import { SharePartition } from '../queue/share-partition.js';
@@ -24,13 +32,6 @@ import type { Group } from './group.js';
 
 /** Bytes that the lists of one log record may take: far below a batch. */
 const PART_BYTES_MAX = 256 * 1024;
-
-/** The times of a decision. */
-export interface QueueTimes {
-  /** Wall clock, ms since 1970. */
-  readonly nowMs: number;
-  readonly monotonicMs: number;
-}
 
 /** A partition of a topic as it is now. */
 export interface SharePlace {
@@ -43,6 +44,8 @@ export interface SharePlace {
 export interface PartitionOffer extends SharePlace {
   readonly records: RecordOffer | null;
   readonly due: DueOffer | null;
+  /** Left out where the log continues what the group has looked at. */
+  readonly truncation?: TruncationOffer;
 }
 
 /** Records that a member got from one partition. */
@@ -53,31 +56,41 @@ export interface PartitionAcquisition extends SharePlace {
 /** An ack with the partition of its record. */
 export interface PartitionAck extends RecordAck, SharePlace {}
 
-function shareContext(group: Group, times: QueueTimes): ShareContext {
+function shareContext(group: Group, times: ShareTimes): ShareContext {
   return { ...times, config: shareConfigOf(group) };
 }
 
-/** Begins the share partition of a place at an offset, unless there is one. */
-export function decideOpen(group: Group, place: SharePlace, startOffset: number): GroupRecord[] {
+/** Begins the share partition of a place at a position, unless there is one. */
+export function decideOpen(
+  group: Group,
+  place: SharePlace,
+  { offset, leaderEpoch }: { readonly offset: Offset; readonly leaderEpoch?: LeaderEpoch | null },
+): GroupRecord[] {
   const { topic, topicId, partition } = place;
   if (group.queue.get(topic, topicId, partition) !== undefined) return [];
   const key = { group: group.name, topic, partition };
   const epoch = group.queue.lastEpoch(topic, partition);
   const position = { topicId, epoch, slot: 0 };
-  const { records } = writeSnapshot(key, position, new SharePartition(startOffset), PART_BYTES_MAX);
+  const state = new SharePartition(offset, leaderEpoch ?? undefined);
+  const { records } = writeSnapshot(key, position, state, PART_BYTES_MAX);
   return [...records];
 }
 
-/** Takes what brokers found: due records first, which have waited longer. */
+/** Takes a part of what a broker found. */
 export function decideOffer(
   group: Group,
   offer: PartitionOffer,
-  step: 'due' | 'records',
-  times: QueueTimes,
+  step: 'truncation' | 'due' | 'records',
+  times: ShareTimes,
 ): GroupRecord[] {
   const share = group.queue.get(offer.topic, offer.topicId, offer.partition);
   if (share === undefined) return [];
   const context = shareContext(group, times);
+  if (step === 'truncation') {
+    const { truncation } = offer;
+    const changes = truncation === undefined ? [] : offerTruncation(share.state, truncation);
+    return recordsOf(group, share, changes);
+  }
   if (step === 'due') {
     return offer.due === null
       ? []
@@ -92,7 +105,7 @@ export function decideAcquire(
   group: Group,
   places: readonly SharePlace[],
   command: { readonly member: string; readonly recordsMax: number; readonly receiveId?: string },
-  times: QueueTimes,
+  times: ShareTimes,
 ): { records: GroupRecord[]; acquired: PartitionAcquisition[] } {
   const records: GroupRecord[] = [];
   const acquired: PartitionAcquisition[] = [];
@@ -129,7 +142,7 @@ function repeatedAnswer(
   if (receiveId === undefined) return [];
   return places.flatMap(({ topic, topicId, partition }) => {
     const share = group.queue.get(topic, topicId, partition);
-    const runs = share === undefined ? [] : heldRuns(share.state, member, receiveId, context);
+    const runs = share === undefined ? [] : lockedRuns(share.state, member, receiveId, context);
     return runs.length === 0 ? [] : [{ topic, topicId, partition, runs }];
   });
 }
@@ -139,7 +152,7 @@ export function decideAcks(
   group: Group,
   member: string,
   acks: readonly PartitionAck[],
-  times: QueueTimes,
+  times: ShareTimes,
 ): { records: GroupRecord[]; results: AckResult[] } {
   const context = shareContext(group, times);
   const byPlace = new Map<string, { readonly share: QueueShare; readonly at: number[] }>();
@@ -163,7 +176,7 @@ export function decideAcks(
 }
 
 /** True when a member could get records now. */
-export function hasAvailable(group: Group, times: QueueTimes): boolean {
+export function hasAvailable(group: Group, times: ShareTimes): boolean {
   if (isPaused(group.configs)) return false;
   const context = shareContext(group, times);
   for (const { state } of group.queue.all()) {
@@ -173,7 +186,7 @@ export function hasAvailable(group: Group, times: QueueTimes): boolean {
 }
 
 /** Takes back records whose locks are over. */
-export function decideExpiredLocks(group: Group, times: QueueTimes): GroupRecord[] {
+export function decideExpiredLocks(group: Group, times: ShareTimes): GroupRecord[] {
   const context = shareContext(group, times);
   return [...group.queue.all()].flatMap((share) =>
     recordsOf(group, share, releaseExpired(share.state, context)),

@@ -1,7 +1,7 @@
 /** Decisions that remove a group or parts of it, and its configs. */
-import { ProtocolError } from '#protocol';
+import { FaultList, ProtocolError } from '#protocol';
 import type { GroupRecord } from '../log/group-records.js';
-import { KEY_ORDERED_CONFIG } from '../queue/queue-config.js';
+import { AUTO_OFFSET_RESET_CONFIG, KEY_ORDERED_CONFIG } from '../queue/queue-config.js';
 import { assertGroupRoom } from './decide-membership.js';
 import { decideShareRemoval } from './decide-queue.js';
 import { assertAdmitted, type Decision, type DecisionContext } from './decision.js';
@@ -38,7 +38,7 @@ export function decideStaleOffsets(
     if (!isStale(topic, value.topicId)) continue;
     records.push({ kind: 'offset', key: { group: group.name, topic, partition }, value: null });
   }
-  records.push(...decideShareRemoval(group, isStale));
+  records.push(...decideShareRemoval(group, isStale), ...redriveRemovals(group, isStale));
   return records;
 }
 
@@ -66,9 +66,43 @@ export function decideConfigs(
       `${KEY_ORDERED_CONFIG} of group "${group.name}" changes only while it has no members.`,
     );
   }
+  assertNotLatest(group, changes, context);
   const listed = Array.from(configs, ([name, value]) => ({ name, value }));
   const value = listed.length === 0 ? null : { configs: listed };
   return [{ kind: 'configs', key: { group: group.name }, value }];
+}
+
+/**
+ * A queue reads topics whose records are deleted on ack from their start.
+ * @throws ProtocolError INVALID_CONFIG
+ */
+function assertNotLatest(
+  { mode, knownTopics }: Group,
+  changes: ReadonlyMap<string, string | null>,
+  { topics }: DecisionContext,
+): void {
+  if (mode !== 'queue' || changes.get(AUTO_OFFSET_RESET_CONFIG) !== 'latest') return;
+  for (const name of knownTopics.keys()) {
+    if (topics.topic(name)?.isDeletedOnAck !== true) continue;
+    const faults = new FaultList();
+    faults.add(
+      `/configs/${AUTO_OFFSET_RESET_CONFIG}`,
+      `topic "${name}" of this group has sluice.delete.on.ack: a queue reads it from "earliest"`,
+    );
+    throw new ProtocolError('INVALID_CONFIG', `${faults.sentence}.`, faults.asOptions);
+  }
+}
+
+/** Removes the progress of redrives in the topics that a condition selects. */
+function redriveRemovals(
+  { name, redrives }: Group,
+  isRemoved: (topic: string, topicId: string) => boolean,
+): GroupRecord[] {
+  return [...redrives.values()]
+    .filter(({ topic, state }) => isRemoved(topic, state.topicId))
+    .map(({ topic, partition }) => {
+      return { kind: 'redrive', key: { group: name, topic, partition }, value: null };
+    });
 }
 
 /** The group's own record is last: a group that lost the end of its removal still expires. */
@@ -84,7 +118,8 @@ function removalRecords(group: Group): GroupRecord[] {
   for (const pattern of group.patterns) {
     records.push({ kind: 'pattern', key: { group: name, pattern }, value: null });
   }
-  records.push(...decideShareRemoval(group, () => true));
+  const all = (): boolean => true;
+  records.push(...decideShareRemoval(group, all), ...redriveRemovals(group, all));
   if (group.configs.size > 0) records.push({ kind: 'configs', key: { group: name }, value: null });
   records.push({ kind: 'group', key: { group: name }, value: null });
   return records;

@@ -1,12 +1,19 @@
-import { ProtocolError } from '#protocol';
+import { type LeaderEpoch, ProtocolError } from '#protocol';
 import type { GroupMode, GroupRecord } from '../log/group-records.js';
 import type { Group } from './group.js';
 import { admissionOf, type GroupRequest } from './group-state.js';
+import { assertOwner, type MemberCaller } from './member-owner.js';
 
 /** A topic as the coordinator's broker knows it. */
 export interface TopicShape {
   readonly id: string;
   readonly partitionCount: number;
+  /** True when records that all queue groups are done with are deleted. */
+  readonly isDeletedOnAck: boolean;
+  /** Queue groups that the topic's metadata lists. */
+  readonly queueGroups: readonly string[];
+  /** Leader epoch of each partition, as this broker knows it. */
+  readonly leaderEpochs: readonly LeaderEpoch[];
 }
 
 /** The topics that members can subscribe to. */
@@ -26,6 +33,8 @@ export interface GroupLimits {
   /** Bytes that the members, subscriptions and assignments of all groups may still grow by. */
   readonly stateBytesFree: number;
   readonly groupStateBytesMax: number;
+  /** Dead letters of one partition that a redrive may leave behind. */
+  readonly redriveWaitingMax: number;
 }
 
 /** The input of decisions beside the group. */
@@ -34,6 +43,10 @@ export interface DecisionContext {
   readonly nowMs: number;
   readonly topics: TopicCatalog;
   readonly limits: GroupLimits;
+}
+
+export function unknownGroupError(group: string): ProtocolError {
+  return new ProtocolError('GROUP_ID_NOT_FOUND', `There is no group "${group}".`);
 }
 
 /** Records to write, in this order; none when nothing changes. */
@@ -53,8 +66,13 @@ export function assertAdmitted(group: Group, request: GroupRequest): void {
   throw new ProtocolError(code, `Group "${group.name}" ${sentence}`);
 }
 
-/** @throws ProtocolError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH */
-export function assertMember(group: Group, memberId: string): void {
+/**
+ * Checks that a member is in the group, and belongs to the caller.
+ * @throws ProtocolError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, GROUP_AUTHORIZATION_FAILED
+ */
+export function assertMember(group: Group, memberId: string, caller: MemberCaller): void {
+  const what = `Member "${memberId}" of group "${group.name}"`;
+  assertOwner(group.members.get(memberId), caller, what);
   if (group.members.has(memberId)) return;
   if (group.replacementOf(memberId) !== undefined) {
     throw new ProtocolError(

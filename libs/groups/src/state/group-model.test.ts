@@ -30,7 +30,7 @@ interface SeenAnswer {
 
 class GroupModel {
   readonly log: GroupRecord[] = [];
-  readonly topics = new Map<string, TopicShape>([['left', { id: 'left-0', partitionCount: 3 }]]);
+  readonly topics = new Map<string, TopicShape>([['left', shape('left-0', 3)]]);
   readonly seen = new Map<string, SeenAnswer>();
   group = new Group(GROUP);
   nowMs = 1000;
@@ -53,6 +53,7 @@ class GroupModel {
         memberTopicsMax: 10,
         stateBytesFree: 1e9,
         groupStateBytesMax: 1e9,
+        redriveWaitingMax: 100,
       },
     };
   }
@@ -321,9 +322,9 @@ function anyTopicChange(): fc.Arbitrary<Step> {
         const present = model.topics.get(topic);
         if (change === 'delete') model.topics.delete(topic);
         else if (present === undefined) {
-          model.topics.set(topic, { id: `${topic}-${model.newId()}`, partitionCount: 2 });
+          model.topics.set(topic, shape(`${topic}-${model.newId()}`, 2));
         } else if (present.partitionCount < 6) {
-          model.topics.set(topic, { ...present, partitionCount: present.partitionCount + 1 });
+          model.topics.set(topic, shape(present.id, present.partitionCount + 1));
         }
         model.changeTopics();
       },
@@ -402,3 +403,8 @@ describe('a group with any history', () => {
     );
   });
 });
+
+function shape(id: string, partitionCount: number): TopicShape {
+  const leaderEpochs = Array.from({ length: partitionCount }, () => 0);
+  return { id, partitionCount, leaderEpochs, isDeletedOnAck: false, queueGroups: [] };
+}

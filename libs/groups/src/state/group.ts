@@ -17,9 +17,12 @@ import type {
   KnownTopicValue,
   MemberRecord,
   MemberValue,
+  RedriveRecord,
 } from '../log/group-records.js';
 import { GroupOffsets } from '../offsets/group-offsets.js';
 import { QueueShares } from '../queue/queue-shares.js';
+import type { RedriveState } from '../queue/redrive-state.js';
+import type { ShareTimes } from '../queue/share-context.js';
 import type { ShareRecord } from '../queue/share-log-records.js';
 import { type GroupState, nextState } from './group-state.js';
 import { MemberAssignment } from './member-assignment.js';
@@ -33,8 +36,12 @@ const GROUP_BYTES = 480;
 const COLLECTIONS_BYTES = 1400;
 const MEMBER_BYTES = 700;
 const NAME_BYTES = 200;
+/** Bytes of heap of a redrive, and of each number in it. */
+const REDRIVE_BYTES = 400;
+const NUMBER_BYTES = 8;
 
-const NO_SHARES = new QueueShares(() => 0);
+const NO_TIME = (): ShareTimes => ({ nowMs: 0, monotonicMs: 0 });
+const NO_SHARES = new QueueShares(NO_TIME);
 
 /** The collections of a group that is more than a list of offsets. */
 class GroupCollections {
@@ -49,6 +56,14 @@ class GroupCollections {
   configs: ReadonlyMap<string, string> = new Map();
   /** Share partitions of a queue group. */
   queue = NO_SHARES;
+  readonly redrives = new Map<string, Redrive>();
+}
+
+/** The progress in a partition of a dead-letter topic. */
+interface Redrive {
+  readonly topic: string;
+  readonly partition: number;
+  readonly state: RedriveState;
 }
 
 /** Shared by all groups that are lists of offsets. Never written to. */
@@ -65,11 +80,11 @@ export class Group {
   #unsettled = 0;
   #stateBytes = 0;
 
-  readonly #monotonicMs: () => number;
+  readonly #times: () => ShareTimes;
 
-  /** @param monotonicMs clock that the locks of a queue run by */
-  constructor(name: string, monotonicMs: () => number = () => 0) {
-    this.#monotonicMs = monotonicMs;
+  /** @param times clocks that the locks and delays of a queue run by */
+  constructor(name: string, times: () => ShareTimes = NO_TIME) {
+    this.#times = times;
     // The name may have been cut from the URL of a request.
     this.name = detachedText(name);
   }
@@ -119,11 +134,17 @@ export class Group {
     return this.#collections.queue;
   }
 
+  /** Progress of putting dead letters back, by dead-letter topic and partition. */
+  get redrives(): ReadonlyMap<string, Redrive> {
+    return this.#collections.redrives;
+  }
+
   /** True when nothing of the group is in the log. */
   get isForgotten(): boolean {
     if (this.#head !== undefined || this.offsets.count > 0) return false;
-    const { members, assignments, knownTopics, patterns, configs, queue } = this.#collections;
-    if (members.size + assignments.size + queue.count > 0) return false;
+    const { members, assignments, knownTopics, patterns, configs, queue, redrives } =
+      this.#collections;
+    if (members.size + assignments.size + queue.count + redrives.size > 0) return false;
     return knownTopics.size + patterns.size + configs.size === 0;
   }
 
@@ -193,6 +214,9 @@ export class Group {
       case 'assignment':
         this.#applyAssignment(record);
         return;
+      case 'redrive':
+        this.#applyRedrive(record);
+        return;
       case 'share-snapshot':
       case 'share-delta':
         this.#applyShare(record);
@@ -216,13 +240,15 @@ export class Group {
   }
 
   #applyKnownTopic(topic: string, value: KnownTopicValue | null): void {
-    const bytes = NAME_BYTES + textMemoryBytes(topic);
+    const { knownTopics } = this.#collections;
+    const before = knownTopics.get(topic);
+    if (before !== undefined) this.#stateBytes -= knownTopicBytes(topic, before);
     if (value === null) {
-      if (this.#collections.knownTopics.delete(topic)) this.#stateBytes -= bytes;
+      knownTopics.delete(topic);
       return;
     }
-    if (!this.#collections.knownTopics.has(topic)) this.#stateBytes += bytes;
-    this.#collections.knownTopics.set(topic, value);
+    this.#stateBytes += knownTopicBytes(topic, value);
+    knownTopics.set(topic, value);
   }
 
   #applyPattern(pattern: string, isKnown: boolean): void {
@@ -235,8 +261,16 @@ export class Group {
 
   #applyShare(record: ShareRecord): void {
     const collections = this.#collections;
-    if (collections.queue === NO_SHARES) collections.queue = new QueueShares(this.#monotonicMs);
+    if (collections.queue === NO_SHARES) collections.queue = new QueueShares(this.#times);
     collections.queue.apply(record);
+  }
+
+  #applyRedrive({ key: { topic, partition }, value }: RedriveRecord): void {
+    const key = `${topic} ${partition}`;
+    this.#stateBytes -= redriveBytes(this.#collections.redrives.get(key));
+    if (value === null) this.#collections.redrives.delete(key);
+    else this.#collections.redrives.set(key, { topic, partition, state: value });
+    this.#stateBytes += redriveBytes(this.#collections.redrives.get(key));
   }
 
   #applyMember({ key: { memberId }, value }: MemberRecord): void {
@@ -303,9 +337,20 @@ function highestGeneration({ value }: MemberAssignment): number {
   return highest;
 }
 
+function knownTopicBytes(topic: string, { leaderEpochs = [] }: KnownTopicValue): number {
+  return NAME_BYTES + textMemoryBytes(topic) + NUMBER_BYTES * leaderEpochs.length;
+}
+
+function redriveBytes(redrive: Redrive | undefined): number {
+  if (redrive === undefined) return 0;
+  const { topic, state } = redrive;
+  const numbers = state.waiting.length + (state.plan?.ranges.length ?? 0);
+  return REDRIVE_BYTES + textMemoryBytes(topic) + numbers * NUMBER_BYTES;
+}
+
 function memberBytes(memberId: string, value: MemberValue): number {
-  const { topics, patterns, replaced, instanceId, clientId } = value;
-  const names = [memberId, instanceId ?? '', clientId ?? ''];
-  const texts = [...names, ...topics, ...patterns, ...replaced];
+  const { topics, patterns, replaced, instanceId, clientId, owner } = value;
+  const names = [memberId, instanceId ?? '', clientId ?? '', owner?.principal ?? ''];
+  const texts = [...names, ...topics, ...patterns, ...replaced, ...(owner?.groups ?? [])];
   return texts.reduce((bytes, text) => bytes + textMemoryBytes(text), MEMBER_BYTES);
 }

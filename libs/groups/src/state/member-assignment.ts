@@ -74,6 +74,15 @@ export class MemberAssignment {
     return this.owned.get(topic)?.since.get(partition);
   }
 
+  /**
+   * True when an answer of a generation told the member what it owns and what it should release;
+   * false when it is not known what the member was told.
+   */
+  isKnownIn(generation: number | undefined): boolean {
+    if (generation === undefined || generation < this.generation) return false;
+    return this.value.owned.every(({ since }) => since.every((one) => one <= generation));
+  }
+
   isTarget({ topic, topicId, partition }: TopicIdPartition): boolean {
     const target = this.target.get(topic);
     return target?.topicId === topicId && target.partitions.has(partition);

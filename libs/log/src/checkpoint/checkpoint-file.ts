@@ -73,7 +73,7 @@ export class CheckpointFile<Entry> {
 
   /** @throws CorruptCheckpointError when the content is not a complete checkpoint of version 0 */
   async read(): Promise<Entry[]> {
-    const content = await readFileIfAny(this.#fileSystem, this.path);
+    const content = await tryReadFile(this.#fileSystem, this.path);
     if (content === undefined || content.length === 0) return [];
     const lines = content.toString('utf8').split('\n');
     if (lines.pop() !== '') this.#corrupt('its last line does not end');
@@ -94,7 +94,7 @@ export class CheckpointFile<Entry> {
 }
 
 /** Returns the file's bytes, or undefined when there is no such file. */
-export async function readFileIfAny(
+export async function tryReadFile(
   fileSystem: FileSystem,
   path: string,
 ): Promise<Buffer | undefined> {

@@ -119,6 +119,24 @@ describe('a batch', () => {
     expect(contents(rest)).toEqual([[101, 'b', '2', 30]]);
   });
 
+  it.each([
+    ['a plain batch', (bytes: Buffer) => bytes],
+    ['a compressed batch', gzipBatch],
+  ])('keeps records that wait for their time of delivery, in %s', async (_what, packed) => {
+    const at = (time: number) => [['sluice.deliver.at', String(time)]] as const;
+    const batch = inLog(
+      packed(
+        testBatch([
+          { ...A, headers: at(NOW_MS + 1) },
+          { ...B, headers: at(NOW_MS) },
+          { ...C, key: null, headers: at(NOW_MS + 2) },
+        ]),
+      ),
+    );
+    const rest = await filtered(batch, ruleOf({ a: 900, b: 900 }));
+    expect(contents(rest).map(([offset]) => offset)).toEqual([100, 102]);
+  });
+
   it('keeps every record from the end of the map on', async () => {
     const batch = inLog(testBatch([A, { ...A, key: null }, A]));
     const rest = await filtered(batch, ruleOf({ a: 900 }, { mapEndOffset: 101 }));
@@ -135,6 +153,28 @@ describe('a batch', () => {
     for (let promises = 0; promises < 100; promises += 1) await Promise.resolve();
     expect(isFiltered).toBe(false);
     await filtering;
+  });
+
+  it('leaves the event loop while it checks its records and while it copies them', async () => {
+    let nowMs = 0;
+    let pauses = 0;
+    const busy = new Throttler({
+      clock: { nowMs: () => NOW_MS, monotonicMs: () => (nowMs += 10) },
+      scheduler: {
+        ...scheduler,
+        soon: (task) => {
+          pauses += 1;
+          queueMicrotask(task);
+        },
+      },
+      bytesPerSecond: 1e9,
+      sliceMsMax: 5,
+    });
+    // Every other record stays: 640 records are checked, and 320 spans are copied, 64 at a time.
+    const records = Array.from({ length: 640 }, (_, index) => (index % 2 === 0 ? A : B));
+    const batch = inLog(gzipBatch(testBatch(records)));
+    await filterBatch(batch, ruleOf({ a: 900 }), busy);
+    expect(pauses).toBe(640 / 64 + 320 / 64);
   });
 
   it('of a codec that cannot be read stays as it is', async () => {

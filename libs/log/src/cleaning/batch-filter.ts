@@ -4,6 +4,7 @@ import { COMPRESSION_MASK, compress } from '../compression/compression.js';
 import { unpackedBatchOf } from '../record-batch/batch-parts.js';
 import { crc32c } from '../record-batch/crc32c.js';
 import { isUnreadable } from '../record-batch/damage.js';
+import { deliverAtOf, mayHaveDelays } from '../record-batch/delivery-time.js';
 import {
   ATTRIBUTES_AT,
   BASE_TIMESTAMP_AT,
@@ -46,7 +47,8 @@ export interface RetentionRule {
 
 /**
  * Filters a batch by Kafka's rules of compaction: it retains the last record of each key and
- * tombstones until their delete horizon, and removes records without a key. Offsets, the offset
+ * tombstones until their delete horizon, and removes records without a key. Records that wait for
+ * their time of delivery are retained: queue groups will get them. Offsets, the offset
  * range of the batch, its leader epoch and its producer's fields do not change.
  *
  * A tombstone gets its horizon at its first compaction, now plus delete.retention.ms: bit 6 of the
@@ -115,10 +117,12 @@ async function selectRecords(
 ): Promise<KeptRecords> {
   const kept: KeptRecords = { count: 0, spans: [], maxTimestamp: -1, hasTombstone: false };
   const mayDropTombstones = batch.hasDeleteHorizon && rule.nowMs >= batch.baseTimestamp;
+  const mayBeDelayed = mayHaveDelays(batch);
   let start = RECORD_BATCH_HEADER_BYTES;
   for (let checkedCount = 0; cursor.next(); checkedCount += 1) {
     const end = start + cursor.sizeBytes;
-    if (isRetained(cursor, rule, mayDropTombstones)) {
+    const isPending = mayBeDelayed && (deliverAtOf(cursor) ?? 0) > rule.nowMs;
+    if (isPending || isRetained(cursor, rule, mayDropTombstones)) {
       const last = kept.spans.length - 1;
       if (kept.spans[last] === start) kept.spans[last] = end;
       else kept.spans.push(start, end);
@@ -159,7 +163,7 @@ async function rewriteBatch(
 ): Promise<Buffer> {
   const records =
     horizonMs === undefined
-      ? copySpans(source, kept.spans)
+      ? await copySpans(source, kept.spans, throttler)
       : await rebaseTimestamps(source, kept.spans, batch.baseTimestamp - horizonMs, throttler);
   let attributes = batch.attributes & ~COMPRESSION_MASK;
   let body = records;
@@ -180,10 +184,28 @@ async function rewriteBatch(
   return finishBatch(bytes, { attributes, count: kept.count, maxTimestamp: kept.maxTimestamp });
 }
 
-function copySpans(source: Buffer, spans: readonly number[]): Buffer {
-  const parts: Buffer[] = [];
-  for (let i = 0; i < spans.length; i += 2) parts.push(source.subarray(spans[i], spans[i + 1]));
-  return Buffer.concat(parts);
+/**
+ * Copies the spans into one buffer; a large batch may have millions of them.
+ * @throws StoppedError
+ */
+async function copySpans(
+  source: Buffer,
+  spans: readonly number[],
+  throttler: Throttler,
+): Promise<Buffer> {
+  const target = Buffer.allocUnsafe(sizeOf(spans));
+  let position = 0;
+  for (let i = 0; i < spans.length; i += 2) {
+    position += source.copy(target, position, spans[i], spans[i + 1]);
+    if (i % (2 * RECORDS_PER_LOOK) === 0 && throttler.isDue) await throttler.pause();
+  }
+  return target;
+}
+
+function sizeOf(spans: readonly number[]): number {
+  let bytes = 0;
+  for (let i = 0; i < spans.length; i += 2) bytes += (spans[i + 1] ?? 0) - (spans[i] ?? 0);
+  return bytes;
 }
 
 /**
@@ -198,8 +220,7 @@ async function rebaseTimestamps(
   throttler: Throttler,
 ): Promise<Buffer> {
   const reader = new VarintReader(source, 0, source.length);
-  let sourceBytes = 0;
-  for (let i = 0; i < spans.length; i += 2) sourceBytes += (spans[i + 1] ?? 0) - (spans[i] ?? 0);
+  const sourceBytes = sizeOf(spans);
   // A record takes at least 7 bytes; its length and its delta can grow by 4 and by 9.
   const target = Buffer.allocUnsafe(sourceBytes + Math.ceil(sourceBytes / 7) * 13);
   let position = 0;
@@ -226,7 +247,7 @@ async function rebaseTimestamps(
       if (moved % RECORDS_PER_LOOK === 0 && throttler.isDue) await throttler.pause();
     }
   }
-  return Buffer.from(target.subarray(0, position));
+  return target.subarray(0, position);
 }
 
 function finishBatch(

@@ -6,13 +6,12 @@ import {
   ProtocolError,
   type SyncedEndOffset,
 } from '#protocol';
-import { assert, isDiskFull, retryShortage } from '#runtime';
+import { assert, isDiskFull, retryDuringShortage } from '#runtime';
 import type { Election } from '../leader-epoch/leader-elections.js';
 import { measureDamage } from '../log/damage-search.js';
-import type { LogReader } from '../log/log-reader.js';
-import type { LogEnvironment, LogState } from '../log/log-state.js';
-import type { LogWriter } from '../log/log-writer.js';
-import { writeFailed, writesOffline } from '../log/storage-error.js';
+import type { LogParts } from '../log/log-parts.js';
+import type { LogState } from '../log/log-state.js';
+import { failedWriteError, writesOfflineError } from '../log/storage-error.js';
 import type { DamagedRange } from '../record-batch/damage.js';
 import { replayProducers } from '../recovery/producer-replay.js';
 import { assertFollows } from '../replica/follower-appends.js';
@@ -40,16 +39,10 @@ interface CutPlace {
 export class LogTrimmer {
   /** Pending removals of files that readers may still use. */
   readonly #removals = new Set<Promise<void>>();
-  readonly #log: LogState;
-  readonly #environment: LogEnvironment;
-  readonly #writer: LogWriter;
-  readonly #reader: LogReader;
+  readonly #parts: LogParts;
 
-  constructor(log: LogState, environment: LogEnvironment, writer: LogWriter, reader: LogReader) {
-    this.#log = log;
-    this.#environment = environment;
-    this.#writer = writer;
-    this.#reader = reader;
+  constructor(parts: LogParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -58,11 +51,11 @@ export class LogTrimmer {
    * @throws ProtocolError OFFSET_OUT_OF_RANGE above the high watermark; KAFKA_STORAGE_ERROR
    */
   deleteRecordsBefore(offset: Offset): Promise<Offset> {
-    return this.#writer.exclusive(async () => {
-      const { logStart, highWatermark } = this.#log.offsets;
-      if (offset > highWatermark) throw outOfRange(offset, this.#log);
+    return this.#parts.writer.exclusive(async () => {
+      const { logStart, highWatermark } = this.#parts.state.offsets;
+      if (offset > highWatermark) throw outOfRange(offset, this.#parts.state);
       if (offset > logStart) await this.#advanceLogStart(offset, 'records');
-      return this.#log.offsets.logStart;
+      return this.#parts.state.offsets.logStart;
     });
   }
 
@@ -71,8 +64,8 @@ export class LogTrimmer {
    * @returns the number of removed segments
    */
   deleteSegmentsBefore(offset: Offset): Promise<number> {
-    return this.#writer.exclusive(async () => {
-      const { segments, offsets } = this.#log;
+    return this.#parts.writer.exclusive(async () => {
+      const { segments, offsets } = this.#parts.state;
       const before = segments.all.length;
       const boundary = segments.holding(Math.min(offset, offsets.highWatermark)).baseOffset;
       // A segment may already lie below the log start: it was active when its records were deleted.
@@ -90,17 +83,17 @@ export class LogTrimmer {
    * @returns false without a change when some of the segments are no longer in the log
    */
   replaceSegments(old: readonly LogSegment[], cleaned: LogSegment): Promise<boolean> {
-    return this.#writer.exclusive(async () => {
+    return this.#parts.writer.exclusive(async () => {
       const to = this.#endOfRow(old);
-      if (to === undefined || this.#log.failure !== undefined) return false;
-      await this.#writer.settleRolled();
+      if (to === undefined || this.#parts.state.failure !== undefined) return false;
+      await this.#parts.writer.settleRolled();
       await this.#markCompacted(to);
       await this.#listSegments(old, to);
       try {
         await this.#swap(old, cleaned, { from: cleaned.baseOffset, to });
       } catch (error) {
-        this.#writer.goOffline('a compacted segment could not be put in place', error);
-        throw writeFailed(error);
+        this.#parts.writer.goOffline('a compacted segment could not be put in place', error);
+        throw failedWriteError(error);
       }
       return true;
     });
@@ -114,8 +107,8 @@ export class LogTrimmer {
    * @param leader leader that this log is truncated for: rejects when the log no longer follows it
    */
   async truncateTo(offset: Offset, leader?: Election): Promise<void> {
-    await this.#writer.exclusive(async () => {
-      const log = this.#log;
+    await this.#parts.writer.exclusive(async () => {
+      const log = this.#parts.state;
       if (leader !== undefined) assertFollows(log, leader);
       const { logStart, logEnd } = log.offsets;
       assert(offset >= logStart, `truncation to ${offset}, below the log start ${logStart}`);
@@ -128,11 +121,11 @@ export class LogTrimmer {
           await this.#step(() => log.epochs.flush());
         }
       } catch (error) {
-        this.#writer.goOffline('a truncation failed', error);
-        throw writeFailed(error);
+        this.#parts.writer.goOffline('a truncation failed', error);
+        throw failedWriteError(error);
       }
     });
-    this.#reader.transactions.clear();
+    this.#parts.reader.transactions.clear();
   }
 
   /**
@@ -141,17 +134,17 @@ export class LogTrimmer {
    * @param leader as in `truncateTo`
    */
   async truncateFullyAndStartAt(offset: Offset, leader?: Election): Promise<void> {
-    await this.#writer.exclusive(async () => {
-      if (leader !== undefined) assertFollows(this.#log, leader);
+    await this.#parts.writer.exclusive(async () => {
+      if (leader !== undefined) assertFollows(this.#parts.state, leader);
       this.#assertMayCut(0);
       try {
         await this.#startAt(offset);
       } catch (error) {
-        this.#writer.goOffline('a truncation failed', error);
-        throw writeFailed(error);
+        this.#parts.writer.goOffline('a truncation failed', error);
+        throw failedWriteError(error);
       }
     });
-    this.#reader.transactions.clear();
+    this.#parts.reader.transactions.clear();
   }
 
   /** Waits until the files of removed segments are deleted. */
@@ -165,8 +158,8 @@ export class LogTrimmer {
    *   start: their deletion is what makes room
    */
   async #advanceLogStart(offset: Offset, reason: 'records' | 'segments'): Promise<void> {
-    const log = this.#log;
-    const environment = this.#environment;
+    const log = this.#parts.state;
+    const environment = this.#parts.environment;
     const { offsets, segments } = log;
     const before = offsets.logStart;
     let boundary = segments.holding(offset).baseOffset;
@@ -177,7 +170,7 @@ export class LogTrimmer {
     } catch (error) {
       isRecorded = false;
       offsets.logStart = before;
-      if (reason === 'records' || !isDiskFull(error)) throw writeFailed(error);
+      if (reason === 'records' || !isDiskFull(error)) throw failedWriteError(error);
       boundary = await this.#markDeleted(boundary);
       offsets.logStart = Math.max(before, boundary) as LogStartOffset;
     }
@@ -185,7 +178,7 @@ export class LogTrimmer {
     log.tail.dropBefore(offsets.logStart);
     const removed = segments.all.filter(({ baseOffset }) => baseOffset < boundary);
     segments.replace(0, boundary, []);
-    this.#writer.forgetRolled(0, boundary);
+    this.#parts.writer.forgetRolled(0, boundary);
     log.damage.dropSegments((baseOffset) => baseOffset < boundary);
     const bytes = removed.reduce((sum, segment) => sum + segment.sizeBytes, 0);
     if (removed.length > 0) environment.observer.deleted(removed.length, bytes);
@@ -199,10 +192,10 @@ export class LogTrimmer {
    */
   async #removeSnapshotsBefore(offset: Offset): Promise<void> {
     try {
-      await this.#log.producers.removeSnapshotsBefore(offset);
+      await this.#parts.state.producers.removeSnapshotsBefore(offset);
     } catch (error) {
-      this.#environment.logger.warn(
-        { err: error, ...this.#log.topicPartition },
+      this.#parts.environment.logger.warn(
+        { err: error, ...this.#parts.state.topicPartition },
         'old producer snapshots could not be deleted: done when the log start moves again',
       );
     }
@@ -215,8 +208,8 @@ export class LogTrimmer {
    * @throws ProtocolError KAFKA_STORAGE_ERROR when none could be marked
    */
   async #markDeleted(boundary: Offset): Promise<Offset> {
-    const log = this.#log;
-    const environment = this.#environment;
+    const log = this.#parts.state;
+    const environment = this.#parts.environment;
     let end = log.segments.first.baseOffset;
     try {
       for (const segment of log.segments.all) {
@@ -227,7 +220,7 @@ export class LogTrimmer {
       }
       await environment.fileSystem.syncDirectory(log.directory);
     } catch (error) {
-      if (end === log.segments.first.baseOffset) throw writeFailed(error);
+      if (end === log.segments.first.baseOffset) throw failedWriteError(error);
     }
     return end;
   }
@@ -237,13 +230,13 @@ export class LogTrimmer {
    * nothing when there are none.
    */
   async recordDeletions(): Promise<void> {
-    const paths = this.#log.unrecordedDeletions;
+    const paths = this.#parts.state.unrecordedDeletions;
     if (paths.length === 0) return;
-    const { checkpoints, fileSystem } = this.#environment;
+    const { checkpoints, fileSystem } = this.#parts.environment;
     const done = [...paths];
     await checkpoints.persistLogStartOffsets();
     for (const path of done) await fileSystem.removeFile(path);
-    await fileSystem.syncDirectory(this.#log.directory);
+    await fileSystem.syncDirectory(this.#parts.state.directory);
     paths.splice(0, done.length);
   }
 
@@ -251,23 +244,23 @@ export class LogTrimmer {
    * Refuses to truncate a log that accepts no writes, unless everything it lacks is truncated too.
    */
   #assertMayCut(offset: Offset): void {
-    const { failure } = this.#log;
+    const { failure } = this.#parts.state;
     if (failure === undefined) return;
     if (failure.lost === undefined || offset > failure.lost.startOffset) {
-      throw writesOffline(failure, 'failed');
+      throw writesOfflineError(failure, 'failed');
     }
   }
 
   async #startAt(offset: Offset): Promise<void> {
-    const log = this.#log;
-    const environment = this.#environment;
+    const log = this.#parts.state;
+    const environment = this.#parts.environment;
     const { offsets } = log;
-    await this.#writer.settleRolled();
-    await this.#step(() => this.#writer.roller.dropUnfinished());
+    await this.#parts.writer.settleRolled();
+    await this.#step(() => this.#parts.writer.roller.dropUnfinished());
     await this.#lowerEnds(Math.min(offset, offsets.logEnd));
     offsets.logStart = offset as LogStartOffset;
     await this.#step(() => environment.checkpoints.persistLogStartOffsets());
-    this.#writer.forgetRolled(0, Number.POSITIVE_INFINITY);
+    this.#parts.writer.forgetRolled(0, Number.POSITIVE_INFINITY);
     await this.#step(() => log.compactedSegments.replace([]));
     await this.#remove(log.segments.all);
     const empty = await this.#step(() => {
@@ -285,31 +278,31 @@ export class LogTrimmer {
     log.epochs.truncateFromEnd(0);
     await this.#step(() => log.epochs.flush());
     await this.#step(() => log.producers.clear());
-    this.#writer.truncated(truncated());
+    this.#parts.writer.truncated(truncated());
   }
 
   /** Lowers, durably, every recorded offset above `end` before the log is truncated. */
   async #lowerEnds(end: Offset): Promise<void> {
-    const { offsets } = this.#log;
-    const { checkpoints } = this.#environment;
+    const { offsets } = this.#parts.state;
+    const { checkpoints } = this.#parts.environment;
     offsets.syncedEnd = Math.min(offsets.syncedEnd, end) as SyncedEndOffset;
     offsets.recoveryPoint = Math.min(offsets.recoveryPoint, end);
     offsets.highWatermark = Math.min(offsets.highWatermark, end) as HighWatermark;
     // Records appended at truncated offsets were never compacted.
-    this.#log.cleanedEnd = Math.min(this.#log.cleanedEnd, end);
+    this.#parts.state.cleanedEnd = Math.min(this.#parts.state.cleanedEnd, end);
     await this.#step(() => checkpoints.persistCleanedEnds());
     await this.#step(() => checkpoints.persistRecoveryPoints());
   }
 
-  /** Runs one step of a change that must not stay half done: see `retryShortage`. */
+  /** Runs one step of a change that must not stay half done: see `retryDuringShortage`. */
   #step<T>(run: () => Promise<T>): Promise<T> {
-    return retryShortage(this.#environment.scheduler, run);
+    return retryDuringShortage(this.#parts.environment.scheduler, run);
   }
 
   /** Removes segments newest first, each durably: a crash meanwhile leaves a log without a gap. */
   async #remove(segments: readonly LogSegment[]): Promise<void> {
-    const log = this.#log;
-    const environment = this.#environment;
+    const log = this.#parts.state;
+    const environment = this.#parts.environment;
     for (const segment of segments.toReversed()) {
       await this.#step(() => segment.remove());
       await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
@@ -317,10 +310,10 @@ export class LogTrimmer {
   }
 
   async #truncate(offset: Offset): Promise<void> {
-    const log = this.#log;
-    const environment = this.#environment;
-    await this.#writer.settleRolled();
-    await this.#step(() => this.#writer.roller.dropUnfinished());
+    const log = this.#parts.state;
+    const environment = this.#parts.environment;
+    await this.#parts.writer.settleRolled();
+    await this.#step(() => this.#parts.writer.roller.dropUnfinished());
     const cut = await this.#step(() => this.#cutPlace(offset));
     const { offsets } = log;
     await this.#lowerEnds(cut.offset);
@@ -328,7 +321,7 @@ export class LogTrimmer {
     await this.#step(() => log.compactedSegments.dropAbove(baseOffset));
     const later = log.segments.all.filter((segment) => segment.baseOffset > baseOffset);
     log.segments.replace(baseOffset + 1, Number.POSITIVE_INFINITY, []);
-    this.#writer.forgetRolled(baseOffset, Number.POSITIVE_INFINITY);
+    this.#parts.writer.forgetRolled(baseOffset, Number.POSITIVE_INFINITY);
     await this.#remove(later);
     await this.#step(() => cut.segment.truncateTo(cut.offset, cut.position));
     await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
@@ -339,21 +332,21 @@ export class LogTrimmer {
     log.epochs.truncateFromEnd(cut.offset);
     await this.#step(() => log.epochs.flush());
     log.failure = undefined;
-    await this.#step(() => replayProducers(log, this.#reader, environment.clock.nowMs()));
-    this.#writer.truncated(truncated());
+    await this.#step(() => replayProducers(log, this.#parts.reader, environment.clock.nowMs()));
+    this.#parts.writer.truncated(truncated());
   }
 
   /**
    * Finds the first batch that contains `offset` or a later one: its position and the new log end.
    */
   async #cutPlace(offset: Offset): Promise<CutPlace> {
-    const segment = this.#log.segments.holding(offset);
+    const segment = this.#parts.state.segments.holding(offset);
     await segment.loadIndexes();
     let cut: CutPlace = { segment, position: segment.sizeBytes, offset };
     let from = segment.offsetIndex.positionFor(offset);
     let expectedOffset = from === 0 ? segment.baseOffset : undefined;
     for (;;) {
-      const end = await this.#reader.walk(segment, from, (batch, position) => {
+      const end = await this.#parts.reader.walk(segment, from, (batch, position) => {
         expectedOffset = batch.nextOffset;
         if (batch.lastOffset < offset) return 'next';
         cut = { segment, position, offset: Math.min(offset, batch.baseOffset) };
@@ -385,7 +378,7 @@ export class LogTrimmer {
     const file = await segment.file.acquire();
     try {
       const place = { segment, file, position, expectedOffset };
-      return await measureDamage(this.#log, this.#environment, place);
+      return await measureDamage(this.#parts.state, this.#parts.environment, place);
     } finally {
       segment.file.release();
     }
@@ -396,7 +389,7 @@ export class LogTrimmer {
    * consecutive.
    */
   #endOfRow(row: readonly LogSegment[]): Offset | undefined {
-    const { all } = this.#log.segments;
+    const { all } = this.#parts.state.segments;
     const firstIndex = all.findIndex((segment) => segment === row[0]);
     if (firstIndex < 0 || row.some((segment, i) => all[firstIndex + i] !== segment)) {
       return undefined;
@@ -406,20 +399,20 @@ export class LogTrimmer {
 
   /** Records that offsets below `to` may have gaps, before the first gap exists. */
   async #markCompacted(to: Offset): Promise<void> {
-    if (this.#log.denseFrom >= to) return;
-    const before = this.#log.denseFrom;
-    this.#log.denseFrom = to;
+    if (this.#parts.state.denseFrom >= to) return;
+    const before = this.#parts.state.denseFrom;
+    this.#parts.state.denseFrom = to;
     try {
-      await this.#environment.checkpoints.persistCompactedEnds();
+      await this.#parts.environment.checkpoints.persistCompactedEnds();
     } catch (error) {
-      this.#log.denseFrom = before;
-      throw writeFailed(error);
+      this.#parts.state.denseFrom = before;
+      throw failedWriteError(error);
     }
   }
 
   /** Lists the segments below `to` as they are after the swap, before any of them is removed. */
   async #listSegments(old: readonly LogSegment[], to: Offset): Promise<void> {
-    const log = this.#log;
+    const log = this.#parts.state;
     const merged = new Set(old.slice(1));
     const bases = log.segments.all
       .filter((segment) => segment.baseOffset < to && !merged.has(segment))
@@ -427,7 +420,7 @@ export class LogTrimmer {
     try {
       await log.compactedSegments.replace(bases);
     } catch (error) {
-      throw writeFailed(error);
+      throw failedWriteError(error);
     }
   }
 
@@ -436,8 +429,8 @@ export class LogTrimmer {
     cleaned: LogSegment,
     range: { readonly from: Offset; readonly to: Offset },
   ): Promise<void> {
-    const log = this.#log;
-    const environment = this.#environment;
+    const log = this.#parts.state;
+    const environment = this.#parts.environment;
     await this.#step(() => cleaned.renameTo('.swap'));
     await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
     // The next start finishes the swap from here on.
@@ -468,8 +461,8 @@ export class LogTrimmer {
   #later(segments: readonly LogSegment[], remove: () => Promise<void>): void {
     if (segments.length === 0) return;
     const removal = remove().catch((error: unknown) => {
-      this.#environment.logger.warn(
-        { err: error, ...this.#log.topicPartition },
+      this.#parts.environment.logger.warn(
+        { err: error, ...this.#parts.state.topicPartition },
         'files of a removed segment could not be deleted: done at the next start',
       );
     });

@@ -1,10 +1,13 @@
 import type { Offset, TopicConfig } from '#protocol';
+import type { BatchUnpacker } from '../compression/compression.js';
 import { type AgedSegment, youngestRecord } from './record-age.js';
 
 /** The side of a segment that retention uses. */
 interface RetainedSegment extends AgedSegment {
   readonly baseOffset: Offset;
   readonly sizeBytes: number;
+  /** Latest time of delivery of its records, ms since 1970; -1 when none is delayed. */
+  latestDeliverAtMs(unpacker: BatchUnpacker): Promise<number>;
 }
 
 /** The side of a log that retention uses. */
@@ -30,10 +33,15 @@ export interface TrimmableLog extends RetainedLog {
 /**
  * Deletes whole segments below the high watermark that exceed `retention.ms` or `retention.bytes`;
  * an active segment among them is rolled first.
+ * @param unpacker unpacks batches whose records may be delayed
  * @returns the number of deleted segments
  */
-export async function applyRetention(log: TrimmableLog, nowMs: number): Promise<number> {
-  const startOffset = await retentionStartOffset(log, nowMs);
+export async function applyRetention(
+  log: TrimmableLog,
+  nowMs: number,
+  unpacker: BatchUnpacker,
+): Promise<number> {
+  const startOffset = await retentionStartOffset(log, nowMs, unpacker);
   if (startOffset <= (log.segments[0]?.baseOffset ?? startOffset)) return 0;
   if (startOffset > (log.segments.at(-1)?.baseOffset ?? 0)) await log.roll();
   return log.trimmer.deleteSegmentsBefore(startOffset);
@@ -46,10 +54,15 @@ export async function applyRetention(log: TrimmableLog, nowMs: number): Promise<
  *
  * A segment expires by time when its youngest record is older than `retention.ms` (see
  * record-age.ts for timestamps in the future); one without timestamps is retained. It expires by
- * size when the rest of the log has `retention.bytes`. A segment with a record at or above the high
- * watermark is retained, and so is an empty active one.
+ * size when the rest of the log has `retention.bytes` and none of its records waits for its time of
+ * delivery: such a record was promised to queue groups. A segment with a record at or above the
+ * high watermark is retained, and so is an empty active one.
  */
-export async function retentionStartOffset(log: RetainedLog, nowMs: number): Promise<Offset> {
+export async function retentionStartOffset(
+  log: RetainedLog,
+  nowMs: number,
+  unpacker: BatchUnpacker,
+): Promise<Offset> {
   const { segments, config } = log;
   const { highWatermark, logEnd } = log.offsets;
   const retentionMs = config['retention.ms'];
@@ -62,7 +75,9 @@ export async function retentionStartOffset(log: RetainedLog, nowMs: number): Pro
     const isEmptyActive = segmentIndex === segments.length - 1 && segment.sizeBytes === 0;
     if (!deletes || endOffset > highWatermark || isEmptyActive) return segment.baseOffset;
     const isTooMuch = retentionBytes >= 0 && excessBytes >= segment.sizeBytes;
-    const isToGo = isTooMuch || (retentionMs >= 0 && (await isTooOld(log, segment, nowMs)));
+    const isToGo =
+      (retentionMs >= 0 && (await isTooOld(log, segment, nowMs))) ||
+      (isTooMuch && (await segment.latestDeliverAtMs(unpacker)) <= nowMs);
     if (!isToGo) return segment.baseOffset;
     excessBytes -= segment.sizeBytes;
   }

@@ -6,17 +6,12 @@ import { compressSync as compressSnappy } from 'snappy';
 import { describe, expect, it } from 'vitest';
 import { ProtocolError } from '#protocol';
 import { CodecPackage } from './codec-package.js';
-import {
-  type CompressionType,
-  compress,
-  compressionTypeOf,
-  decompress,
-  decompressOnThread,
-  UNPACKED_BATCH_BYTES_MAX,
-} from './compression.js';
+import { BatchUnpacker, type CompressionType, compress, compressionTypeOf } from './compression.js';
 import { decompressZstdInJavaScript } from './zstd-frame.js';
 
 const TEXT = Buffer.from('Kafka keeps records. '.repeat(5000));
+const BYTES_MAX = 2 * 1024 * 1024;
+const unpacker = new BatchUnpacker(BYTES_MAX);
 const STREAM_HEADER_BYTES = 16;
 const corrupt = expect.objectContaining({ code: 'CORRUPT_MESSAGE' });
 
@@ -24,7 +19,7 @@ describe('compress', () => {
   it('packs records in a codec that every supported Node.js unpacks by itself', async () => {
     const { bytes, codec } = await compress(TEXT);
     expect(bytes.length).toBeLessThan(TEXT.length);
-    expect(decompress(compressionTypeOf(codec), bytes)).toEqual(TEXT);
+    expect(unpacker.unpack(compressionTypeOf(codec), bytes)).toEqual(TEXT);
   });
 });
 
@@ -70,31 +65,31 @@ describe('decompress', () => {
     ],
     ['zstd', 'a frame', zstdFrame(plainZstdBlocks(TEXT))],
   ])('unpacks %s: %s', async (type, _title, bytes) => {
-    expect(decompress(type, bytes).equals(TEXT)).toBe(true);
-    expect((await decompressOnThread(type, bytes)).equals(TEXT)).toBe(true);
+    expect(unpacker.unpack(type, bytes).equals(TEXT)).toBe(true);
+    expect(Buffer.concat(await unpacker.unpackOnThread(type, bytes)).equals(TEXT)).toBe(true);
   });
 
   it.each<[CompressionType, Buffer]>([
-    ['gzip', gzipSync(Buffer.alloc(UNPACKED_BATCH_BYTES_MAX + 1))],
-    ['snappy', compressSnappy(Buffer.alloc(UNPACKED_BATCH_BYTES_MAX + 1))],
-    ['snappy', snappyStream(Buffer.alloc(UNPACKED_BATCH_BYTES_MAX + 1))],
-    ['lz4', compressFrameSync(Buffer.alloc(UNPACKED_BATCH_BYTES_MAX + 1))],
-    ['zstd', zstdFrame(zeroZstdBlocks(UNPACKED_BATCH_BYTES_MAX + 1))],
+    ['gzip', gzipSync(Buffer.alloc(BYTES_MAX + 1))],
+    ['snappy', compressSnappy(Buffer.alloc(BYTES_MAX + 1))],
+    ['snappy', snappyStream(Buffer.alloc(BYTES_MAX + 1))],
+    ['lz4', compressFrameSync(Buffer.alloc(BYTES_MAX + 1))],
+    ['zstd', zstdFrame(zeroZstdBlocks(BYTES_MAX + 1))],
   ])('refuses a %s batch that unpacks to more than the bound', async (type, bomb) => {
     expect(bomb.length).toBeLessThan(4 * 1024 * 1024);
     const bound = 'SLUICE_UNPACKED_BATCH_BYTES_MAX';
     const tooLarge = { code: 'CORRUPT_MESSAGE', message: expect.stringContaining(bound), bound };
-    expect(() => decompress(type, bomb)).toThrow(expect.objectContaining(tooLarge));
-    await expect(decompressOnThread(type, bomb)).rejects.toMatchObject(tooLarge);
+    expect(() => unpacker.unpack(type, bomb)).toThrow(expect.objectContaining(tooLarge));
+    await expect(unpacker.unpackOnThread(type, bomb)).rejects.toMatchObject(tooLarge);
   });
 
   it.each([
     ['16 GiB', Buffer.from('28b52ffd00c0010000', 'hex')],
     ['2^60 bytes in one piece', Buffer.from('28b52ffde00000000000000010010000', 'hex')],
   ])('refuses a zstd frame that asks its reader to keep %s', (_title, frame) => {
-    expect(() => decompress('zstd', frame)).toThrow(corrupt);
+    expect(() => unpacker.unpack('zstd', frame)).toThrow(corrupt);
     const second = Buffer.concat([zstdFrame(plainZstdBlocks(TEXT)), frame]);
-    expect(() => decompress('zstd', second)).toThrow(corrupt);
+    expect(() => unpacker.unpack('zstd', second)).toThrow(corrupt);
   });
 
   it('unpacks zstd in JavaScript alone, within the same bound', () => {
@@ -136,8 +131,8 @@ describe('decompress', () => {
 
   it.each(wholes)('answers cut %s bytes on a thread as it does at once', async (type, whole) => {
     const cut = whole.subarray(0, whole.length >> 1);
-    const onThread = await decompressOnThread(type, cut).catch(() => Buffer.alloc(0));
-    expect(onThread.length).toBe(unpackedBytes(type, cut));
+    const onThread = await unpacker.unpackOnThread(type, cut).catch(() => []);
+    expect(Buffer.concat(onThread).length).toBe(unpackedBytes(type, cut));
   });
 
   it('names the package that is missing for a codec', () => {
@@ -154,7 +149,7 @@ describe('decompress', () => {
 /** True when the answer is one that a reader can be given. */
 function isAnswered(type: CompressionType, bytes: Buffer): boolean {
   try {
-    return decompress(type, bytes).length <= UNPACKED_BATCH_BYTES_MAX;
+    return unpacker.unpack(type, bytes).length <= BYTES_MAX;
   } catch (error) {
     return error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE';
   }
@@ -163,7 +158,7 @@ function isAnswered(type: CompressionType, bytes: Buffer): boolean {
 /** 0 for bytes that are refused. */
 function unpackedBytes(type: CompressionType, bytes: Buffer): number {
   try {
-    return decompress(type, bytes).length;
+    return unpacker.unpack(type, bytes).length;
   } catch {
     return 0;
   }

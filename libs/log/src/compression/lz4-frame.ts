@@ -1,6 +1,6 @@
 import type * as lz4 from 'lz4-napi';
 import { CodecPackage } from './codec-package.js';
-import { type BlockWork, type PackedBlock, TooLargeUnpackedError } from './packed-block.js';
+import { type BlockUnpacking, type PackedBlock, TooLargeUnpackedError } from './packed-block.js';
 
 const lz4Package = new CodecPackage<typeof lz4>('lz4-napi', 'lz4');
 
@@ -39,7 +39,7 @@ const EXPANSION_MAX = 255;
  * is also how frames are read whose header checksum is Kafka's old, wrong one (KAFKA-3160).
  * @throws Error when it is malformed; TooLargeUnpackedError when it unpacks to more than `bytesMax`
  */
-export function* unpackLz4Frame(bytes: Buffer, bytesMax: number): BlockWork {
+export function* unpackLz4Frame(bytes: Buffer, bytesMax: number): BlockUnpacking {
   if (bytes.readUInt32LE(0) !== FRAME_MAGIC) throw new RangeError('it is no LZ4 frame');
   const flags = bytes.readUInt8(4);
   if (flags >> 6 !== 1) throw new RangeError(`LZ4 frames of version ${flags >> 6} are not known`);
@@ -51,7 +51,7 @@ export function* unpackLz4Frame(bytes: Buffer, bytesMax: number): BlockWork {
   let position = headerBytes(flags);
   for (;;) {
     const word = bytes.readUInt32LE(position);
-    if (word === 0) return Buffer.concat(parts, sizeBytes);
+    if (word === 0) return parts;
     const start = position + 4;
     const end = start + (word % IS_PLAIN);
     if (end > bytes.length) throw new RangeError('an LZ4 block ends beyond its frame');

@@ -9,9 +9,9 @@ export interface PackedBlock {
 
 /**
  * Splits a blob into blocks: it yields each block, receives its unpacked bytes, and returns the
- * whole.
+ * pieces of the whole in their order.
  */
-export type BlockWork = Generator<PackedBlock, Buffer, Buffer>;
+export type BlockUnpacking = Generator<PackedBlock, Buffer[], Buffer>;
 
 /** A blob unpacks to more bytes than it may. */
 export class TooLargeUnpackedError extends RangeError {
@@ -19,17 +19,20 @@ export class TooLargeUnpackedError extends RangeError {
 }
 
 /** Unpacks all blocks at once. */
-export function unpackBlocksSync(work: BlockWork, unpack: (block: PackedBlock) => Buffer): Buffer {
+export function unpackBlocksSync(
+  work: BlockUnpacking,
+  unpack: (block: PackedBlock) => Buffer,
+): Buffer {
   let step = work.next();
   while (step.done !== true) step = work.next(unpack(step.value));
-  return step.value;
+  return Buffer.concat(step.value);
 }
 
 /** Unpacks the blocks one after the other, each as `unpack` does it. */
 export async function unpackBlocks(
-  work: BlockWork,
+  work: BlockUnpacking,
   unpack: (block: PackedBlock) => Promise<Buffer>,
-): Promise<Buffer> {
+): Promise<Buffer[]> {
   let step = work.next();
   while (step.done !== true) step = work.next(await unpack(step.value));
   return step.value;

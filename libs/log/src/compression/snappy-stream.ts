@@ -1,6 +1,6 @@
 import type * as snappy from 'snappy';
 import { CodecPackage } from './codec-package.js';
-import { type BlockWork, type PackedBlock, TooLargeUnpackedError } from './packed-block.js';
+import { type BlockUnpacking, type PackedBlock, TooLargeUnpackedError } from './packed-block.js';
 
 const snappyPackage = new CodecPackage<typeof snappy>('snappy', 'snappy');
 
@@ -17,8 +17,8 @@ const STREAM_HEADER_BYTES = STREAM_MAGIC.length + 8;
  * raw block (librdkafka).
  * @throws Error when it is malformed; TooLargeUnpackedError when it unpacks to more than `bytesMax`
  */
-export function* unpackSnappy(bytes: Buffer, bytesMax: number): BlockWork {
-  if (!isStreamHeader(bytes, 0)) return yield checked(bytes, bytesMax);
+export function* unpackSnappy(bytes: Buffer, bytesMax: number): BlockUnpacking {
+  if (!isStreamHeader(bytes, 0)) return [yield checked(bytes, bytesMax)];
   const parts: Buffer[] = [];
   let sizeBytes = 0;
   let position = 0;
@@ -36,7 +36,7 @@ export function* unpackSnappy(bytes: Buffer, bytesMax: number): BlockWork {
     sizeBytes += part.length;
     position = end;
   }
-  return Buffer.concat(parts, sizeBytes);
+  return parts;
 }
 
 export function unpackSnappyBlockSync({ bytes }: PackedBlock): Buffer {

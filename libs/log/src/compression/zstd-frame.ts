@@ -1,8 +1,9 @@
-import { promisify } from 'node:util';
+import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import type * as fzstd from 'fzstd';
 import { CodecPackage } from './codec-package.js';
 import { TooLargeUnpackedError } from './packed-block.js';
+import { chunkBytesOf, unpackedByStream } from './unpacking-stream.js';
 
 /** Pure JavaScript, for a Node without zstd (before 22.15). */
 const fzstdPackage = new CodecPackage<typeof fzstd>('fzstd', 'zstd');
@@ -22,15 +23,10 @@ interface ZstdOptions {
 /** Node's own, from 22.15 on. */
 interface NodeZstd {
   readonly zstdDecompressSync?: (bytes: Buffer, options: ZstdOptions) => Buffer;
-  readonly zstdDecompress?: (
-    bytes: Buffer,
-    options: ZstdOptions,
-    done: (error: Error | null, unpacked: Buffer) => void,
-  ) => void;
+  readonly createZstdDecompress?: (options: { readonly chunkSize: number }) => Transform;
 }
 
-const { zstdDecompressSync, zstdDecompress } = zlib as NodeZstd;
-const zstdOnThread = zstdDecompress === undefined ? undefined : promisify(zstdDecompress);
+const { zstdDecompressSync, createZstdDecompress } = zlib as NodeZstd;
 
 /**
  * Unpacks zstd, by Node's zlib where that can and else by a package in JavaScript.
@@ -45,11 +41,14 @@ export function decompressZstdSync(bytes: Buffer, bytesMax: number): Buffer {
 
 /**
  * Works like `decompressZstdSync`, on a thread of the pool where Node's zlib can, else in slices
- * between which the event loop turns.
+ * between which the event loop turns. Returns the pieces of the whole.
  */
-export async function decompressZstd(bytes: Buffer, bytesMax: number): Promise<Buffer> {
+export async function decompressZstd(bytes: Buffer, bytesMax: number): Promise<Buffer[]> {
   assertWindows(bytes);
-  if (zstdOnThread !== undefined) return zstdOnThread(bytes, { maxOutputLength: bytesMax });
+  if (createZstdDecompress !== undefined) {
+    const stream = createZstdDecompress({ chunkSize: chunkBytesOf(bytes) });
+    return unpackedByStream(stream, bytes, bytesMax);
+  }
   const work = new ZstdInJavaScript(bytesMax);
   for (let position = 0; position < bytes.length; position += SLICE_BYTES) {
     if (position > 0) await new Promise((resolve) => setImmediate(resolve));
@@ -58,18 +57,18 @@ export async function decompressZstd(bytes: Buffer, bytesMax: number): Promise<B
       position + SLICE_BYTES >= bytes.length,
     );
   }
-  return work.whole();
+  return work.pieces;
 }
 
 /** Works like `decompressZstdSync`, on any Node. */
 export function decompressZstdInJavaScript(bytes: Buffer, bytesMax: number): Buffer {
   const work = new ZstdInJavaScript(bytesMax);
   work.push(bytes, true);
-  return work.whole();
+  return Buffer.concat(work.pieces);
 }
 
 class ZstdInJavaScript {
-  readonly #parts: Uint8Array[] = [];
+  readonly pieces: Buffer[] = [];
   readonly #decompressor: fzstd.Decompress;
   #sizeBytes = 0;
 
@@ -78,16 +77,12 @@ class ZstdInJavaScript {
       this.#sizeBytes += part.length;
       if (this.#sizeBytes > bytesMax) throw new TooLargeUnpackedError('it is too large');
       // The package reuses the buffer that it passes to this callback.
-      this.#parts.push(Uint8Array.from(part));
+      this.pieces.push(Buffer.from(part));
     });
   }
 
   push(bytes: Buffer, isLast: boolean): void {
     this.#decompressor.push(bytes, isLast);
-  }
-
-  whole(): Buffer {
-    return Buffer.concat(this.#parts, this.#sizeBytes);
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { FileLock, FileSystem } from '#runtime';
-import { readFileIfAny, replaceFile } from '../checkpoint/checkpoint-file.js';
+import { replaceFile, tryReadFile } from '../checkpoint/checkpoint-file.js';
 
 const LOCK_FILE = '.lock';
 const CLEAN_SHUTDOWN_FILE = '.kafka_cleanshutdown';
@@ -85,7 +85,7 @@ export class DataDir {
 
   /** Returns the time in ms that `keepTime` stored last; undefined when no readable one exists. */
   async lastSeenMs(): Promise<number | undefined> {
-    const content = await readFileIfAny(this.#fileSystem, join(this.path, LAST_SEEN_TIME_FILE));
+    const content = await tryReadFile(this.#fileSystem, join(this.path, LAST_SEEN_TIME_FILE));
     const match = /^\d{1,15}(?=\n$)/.exec(content?.toString('utf8') ?? '');
     return match === null ? undefined : Number(match[0]);
   }

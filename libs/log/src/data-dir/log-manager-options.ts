@@ -27,6 +27,8 @@ export interface LogManagerOptions {
    * 50,000 by default.
    */
   readonly segmentsMax?: number;
+  /** Bytes that the records of one compressed batch may unpack to; 64 MiB by default. */
+  readonly unpackedBatchBytesMax?: number;
   /** Unused segment files that are kept open. */
   readonly openFilesMax?: number;
   /** A round of group commit accepts appends until it has this many bytes. */

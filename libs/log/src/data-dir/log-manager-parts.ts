@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DiskReserve, ExpiryClock, Limiter } from '#runtime';
+import { BatchUnpacker } from '../compression/compression.js';
 import type { LogEnvironment } from '../log/log-state.js';
 import { Quarantine } from '../log/quarantine.js';
 import { TailCache } from '../log/tail-cache.js';
@@ -63,6 +64,7 @@ export async function openManagerParts(
     checkpoints,
     expiryClock,
     files: new FilePool(fileSystem, options.openFilesMax ?? DEFAULT_OPEN_FILES_MAX),
+    unpacker: new BatchUnpacker(options.unpackedBatchBytesMax),
     syncs: new Limiter(options.syncsInFlightMax),
     durability: options.durability,
     roundBytesMax: options.roundBytesMax ?? DEFAULT_ROUND_BYTES_MAX,

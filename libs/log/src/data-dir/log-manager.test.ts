@@ -13,7 +13,7 @@ import {
   topicConfig,
   valuesBatch,
 } from '../testing/log-fixture.js';
-import { testBatch } from '../testing/test-batches.js';
+import { gzipBatch, testBatch } from '../testing/test-batches.js';
 import { DataDirLockedError } from './data-dir.js';
 
 const OTHER = { topic: 'a.b_c-1', partition: 12 };
@@ -367,5 +367,24 @@ describe('the log manager', () => {
     expect(await broker.names()).not.toContain(LOG_0);
     broker.crash();
     expect((await testLog(await broker.open())).offsets.logStart).toBe(2);
+  });
+
+  it.each([
+    ['the tail cache', 1024 * 1024],
+    ['the disk', 0],
+  ])('bounds what batches from %s unpack to, per broker', async (_title, tailCacheBytes) => {
+    const packed = gzipBatch(testBatch([{ key: null, value: filler(5000), timestamp: 0 }]));
+    const unpackedWithin = async (unpackedBatchBytesMax: number): Promise<number> => {
+      const manager = await new FakeBroker().open({ tailCacheBytes, unpackedBatchBytesMax });
+      const log = await testLog(manager);
+      await log.writer.append([Buffer.from(packed)], { leaderEpoch: 0 });
+      const [batch] = await log.reader.read(0, 4096, log.offsets.logEnd);
+      const records = Buffer.concat((await batch?.recordsPiecesOnThread()) ?? []);
+      expect(batch?.recordsBytes()).toEqual(records);
+      return records.length;
+    };
+    const [wide, narrow] = await Promise.allSettled([unpackedWithin(8000), unpackedWithin(4000)]);
+    expect(wide).toMatchObject({ value: expect.any(Number) as number });
+    expect(narrow).toMatchObject({ reason: { bound: 'SLUICE_UNPACKED_BATCH_BYTES_MAX' } });
   });
 });

@@ -5,13 +5,20 @@ import {
   type TopicPartition,
   topicPartitionName,
 } from '#protocol';
-import { assert, type DiskReserve, type ExpiryClock, type Random, retryShortage } from '#runtime';
+import {
+  assert,
+  type DiskReserve,
+  type ExpiryClock,
+  type Random,
+  retryDuringShortage,
+} from '#runtime';
 import { RepeatedTask } from '../background/repeated-task.js';
 import { LogCleaner } from '../cleaning/cleaner.js';
 import type { HashKey } from '../cleaning/offset-map.js';
 import { applyRetention } from '../cleaning/retention.js';
+import type { BatchUnpacker } from '../compression/compression.js';
 import type { QuarantineStatus } from '../log/quarantine.js';
-import { writeFailed } from '../log/storage-error.js';
+import { failedWriteError } from '../log/storage-error.js';
 import type { Log } from '../log.js';
 import type { ProducerMemory } from '../producer-state/producer-memory.js';
 import { LogScrubber } from '../recovery/scrubber.js';
@@ -140,6 +147,11 @@ export class LogManager {
     return this.#unopened;
   }
 
+  /** Unpacks the batches of all logs. */
+  get unpacker(): BatchUnpacker {
+    return this.#parts.environment.unpacker;
+  }
+
   /** Disk space reserved for metadata that must be recorded on a full disk. */
   get reserve(): DiskReserve {
     return this.#parts.environment.reserve;
@@ -209,7 +221,7 @@ export class LogManager {
       this.#add(log);
       return log;
     } catch (error) {
-      throw error instanceof ProtocolError ? error : writeFailed(error);
+      throw error instanceof ProtocolError ? error : failedWriteError(error);
     }
   }
 
@@ -331,8 +343,8 @@ export class LogManager {
     await fileSystem.rename(directory, deletedPath);
     this.#undeleted.delete(name);
     const { scheduler } = this.#ports;
-    await retryShortage(scheduler, () => fileSystem.syncDirectory(this.#options.dataDir));
-    await retryShortage(scheduler, () => fileSystem.removeDirectory(deletedPath));
+    await retryDuringShortage(scheduler, () => fileSystem.syncDirectory(this.#options.dataDir));
+    await retryDuringShortage(scheduler, () => fileSystem.removeDirectory(deletedPath));
   }
 
   async #loadAll(isClean: boolean): Promise<void> {
@@ -371,7 +383,7 @@ export class LogManager {
     const topicIdOf = (path: string): Promise<string | undefined> =>
       claimTopicId(path, { ...this.#ports, reserve: this.reserve });
     try {
-      const topicId = await retryShortage(this.#ports.scheduler, () => topicIdOf(directory));
+      const topicId = await retryDuringShortage(this.#ports.scheduler, () => topicIdOf(directory));
       if (topicId === undefined) return;
       const description = {
         topicPartition,
@@ -383,7 +395,7 @@ export class LogManager {
         ...checkpoints.offsetsOf(topicPartition),
       };
       const { loader } = this.#parts;
-      this.#add(await retryShortage(this.#ports.scheduler, () => loader.load(description)));
+      this.#add(await retryDuringShortage(this.#ports.scheduler, () => loader.load(description)));
     } catch (error) {
       this.#unopened.set(basename(directory), error);
       logger.error({ err: error, ...topicPartition }, 'a log could not be opened');
@@ -420,7 +432,7 @@ export class LogManager {
       const isDue = log.isConfigured && log.isWritable && log.role === 'leader';
       if (!isDue || this.#isClosed) continue;
       try {
-        await applyRetention(log, expiryClock.nowMs());
+        await applyRetention(log, expiryClock.nowMs(), this.unpacker);
       } catch (error) {
         logger.warn({ err: error, ...log.topicPartition }, 'retention failed: tried again later');
       }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { FileSystem } from '#runtime';
-import { readFileIfAny, replaceFile } from '../checkpoint/checkpoint-file.js';
+import { replaceFile, tryReadFile } from '../checkpoint/checkpoint-file.js';
 
 const FILE_NAME = 'partition.metadata';
 
@@ -36,7 +36,7 @@ export async function readPartitionMetadata(
   fileSystem: FileSystem,
   directory: string,
 ): Promise<PartitionMetadataFile | undefined> {
-  const content = await readFileIfAny(fileSystem, join(directory, FILE_NAME));
+  const content = await tryReadFile(fileSystem, join(directory, FILE_NAME));
   const written = /^topic_id: (\S+)$/m.exec(content?.toString('utf8') ?? '')?.[1];
   if (written === undefined) return undefined;
   return { topicId: fromKafkaForm(written), isInKafkaForm: toKafkaForm(written) === written };

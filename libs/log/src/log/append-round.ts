@@ -1,5 +1,6 @@
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
 import { assert } from '#runtime';
+import type { BatchUnpacker } from '../compression/compression.js';
 import type { ProducerStateManager } from '../producer-state/producer-state.js';
 import { RecordBatch, stampBatch } from '../record-batch/record-batch.js';
 
@@ -172,10 +173,13 @@ function oldLeaderEpoch(append: PendingAppend): ProtocolError {
  * @throws ProtocolError CORRUPT_MESSAGE on bytes that are no batch; AssertionError when a
  *   producer's batch does not come alone (its sequence could not be answered for the others)
  */
-export function batchesToAppend(buffers: readonly Buffer[]): RecordBatch[] {
+export function batchesToAppend(
+  buffers: readonly Buffer[],
+  unpacker: BatchUnpacker,
+): RecordBatch[] {
   assert(buffers.length > 0, 'an append has at least one batch');
   return buffers.map((bytes) => {
-    const batch = new RecordBatch(bytes);
+    const batch = new RecordBatch(bytes, unpacker);
     assert(buffers.length === 1 || batch.producerId < 0, "a producer's batch comes alone");
     // These getters throw on values that no batch may have; after this nothing in a round throws.
     assert(batch.lastOffsetDelta >= 0 && batch.recordCount >= 0, 'a batch has records');

@@ -6,7 +6,7 @@ import {
   SCAN_CHUNK_BYTES,
   type ScanEnd,
   scanBatches,
-  type Visit,
+  type VisitResult,
 } from '../record-batch/batch-scan.js';
 import { committedBatches, isOfTransaction } from '../record-batch/committed-batches.js';
 import { corruptMessage, unreadableBatch } from '../record-batch/damage.js';
@@ -17,7 +17,7 @@ import type { LogSegment } from '../segment/segment.js';
 import { INDEX_INTERVAL_BYTES } from '../segment/segment-indexes.js';
 import { measureDamage, reportDamage } from './damage-search.js';
 import type { LogEnvironment, LogState } from './log-state.js';
-import { readFailed } from './storage-error.js';
+import { failedReadError } from './storage-error.js';
 
 /** The first record at or after a point in time. */
 export interface FoundTimestamp {
@@ -152,8 +152,7 @@ export class LogReader {
   async walk(segment: LogSegment, position: number, visit: BatchVisitor): Promise<ScanEnd> {
     const file = await segment.file.acquire();
     try {
-      const span = { from: position, to: segment.sizeBytes };
-      return await scanBatches(file, span, SCAN_CHUNK_BYTES, visit);
+      return await scanBatches(file, { from: position, to: segment.sizeBytes }, visit);
     } finally {
       segment.file.release();
     }
@@ -262,11 +261,12 @@ class SegmentRead {
     let isIndexInDoubt = false;
     if (this.#indexedLastOffset === undefined) this.#expectedOffset = segment.baseOffset;
     for (;;) {
-      const span = { from: position, to: segment.sizeBytes };
       const chunkBytes = Math.min(maxBytes, SCAN_CHUNK_BYTES * 16) + READ_SLACK_BYTES;
-      const visit = (batch: RecordBatch, at: number): Visit => this.#visit(batch, at);
+      const visit = (batch: RecordBatch, at: number): VisitResult => this.#visit(batch, at);
       const mayReadOn = (): boolean => this.#batches.length === 0;
-      const end = await scanBatches(file, span, chunkBytes, visit, mayReadOn);
+      const { unpacker } = this.#environment;
+      const span = { from: position, to: segment.sizeBytes };
+      const end = await scanBatches(file, { ...span, chunkBytes, mayReadOn, unpacker }, visit);
       if (end.reason !== 'bad' || this.#batches.length > 0) break;
       if (segment.truncations !== this.#truncations) return undefined;
       const known = this.#log.damage.at(segment.baseOffset, end.position);
@@ -290,7 +290,7 @@ class SegmentRead {
     return this.#batches;
   }
 
-  #visit(batch: RecordBatch, position: number): Visit {
+  #visit(batch: RecordBatch, position: number): VisitResult {
     const segment = this.#segment;
     const request = this.#request;
     const { baseOffset, lastOffset, sizeBytes } = batch;
@@ -379,5 +379,5 @@ async function firstRecordFrom(
 /** Maps a fault of the disk to an error of the contract; other errors stay as they are. */
 function asReadError(error: unknown): unknown {
   if (error instanceof ProtocolError || !(error instanceof Error)) return error;
-  return typeof (error as NodeJS.ErrnoException).code === 'string' ? readFailed(error) : error;
+  return typeof (error as NodeJS.ErrnoException).code === 'string' ? failedReadError(error) : error;
 }

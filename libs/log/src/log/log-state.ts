@@ -9,6 +9,7 @@ import type {
 } from '#protocol';
 import type { Clock, DiskReserve, FileSystem, Logger, Scheduler } from '#runtime';
 import type { CompactedSegments } from '../checkpoint/compacted-segments.js';
+import type { BatchUnpacker } from '../compression/compression.js';
 import type { LeaderElections } from '../leader-epoch/leader-elections.js';
 import type { LeaderEpochCache } from '../leader-epoch/leader-epoch-cache.js';
 import type { ProducerStateManager } from '../producer-state/producer-state.js';
@@ -42,6 +43,8 @@ export interface LogEnvironment {
   readonly logger: Logger;
   readonly observer: LogObserver;
   readonly syncs: SyncLimiter;
+  /** Unpacks the compressed batches of all logs. */
+  readonly unpacker: BatchUnpacker;
   readonly durability: Durability;
   /** A round accepts appends until it has this many bytes; a single append may be larger. */
   readonly roundBytesMax: number;

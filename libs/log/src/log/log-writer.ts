@@ -1,15 +1,9 @@
-import {
-  type LeaderEpoch,
-  type LogEndOffset,
-  type Offset,
-  ProtocolError,
-  type SyncedEndOffset,
-} from '#protocol';
+import { type LeaderEpoch, type LogEndOffset, type Offset, type SyncedEndOffset } from '#protocol';
 import {
   DiskReserveError,
   type FileHandle,
   isShortageBeforeSync,
-  retryShortage,
+  retryDuringShortage,
   SerialQueue,
 } from '#runtime';
 import type { RecordBatch } from '../record-batch/record-batch.js';
@@ -24,7 +18,12 @@ import { DuplicateAnswers } from './duplicate-answers.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import { RolledSegments } from './rolled-segments.js';
 import { SegmentRoller, takeProducerSnapshot } from './segment-roller.js';
-import { brokerStops, notLeading, writeFailed, writesOffline } from './storage-error.js';
+import {
+  closedLogError,
+  failedWriteError,
+  notLeadingError,
+  writesOfflineError,
+} from './storage-error.js';
 
 /** Reason of a log that is offline because of a bug and not of the disk. */
 const UNEXPECTED = 'an unexpected fault';
@@ -94,10 +93,10 @@ export class LogWriter {
     { leaderEpoch }: { readonly leaderEpoch: LeaderEpoch },
   ): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      if (this.#log.failure !== undefined) throw writesOffline(this.#log.failure, 'failed');
-      if (this.#isStopped) throw brokerStops();
-      if (this.#log.role !== 'leader') throw notLeading();
-      const batches = batchesToAppend(buffers);
+      if (this.#log.failure !== undefined) throw writesOfflineError(this.#log.failure, 'failed');
+      if (this.#isStopped) throw closedLogError();
+      if (this.#log.role !== 'leader') throw notLeadingError();
+      const batches = batchesToAppend(buffers, this.#environment.unpacker);
       let sizeBytes = 0;
       for (const bytes of buffers) sizeBytes += bytes.length;
       this.#pending.push({ batches, leaderEpoch, sizeBytes, resolve, reject });
@@ -121,8 +120,8 @@ export class LogWriter {
    */
   stopLeading(): void {
     this.#log.role = 'follower';
-    this.#rejectPending(notLeading());
-    this.#duplicates.rejectFrom(0, notLeading('unknown'));
+    this.#rejectPending(notLeadingError());
+    this.#duplicates.rejectFrom(0, notLeadingError('unknown'));
   }
 
   /** True when the log is being closed or deleted; nothing may be written then. */
@@ -151,7 +150,7 @@ export class LogWriter {
       return await file.acquire();
     } catch (error) {
       this.#storageFailed(error);
-      throw writeFailed(error);
+      throw failedWriteError(error);
     }
   }
 
@@ -189,8 +188,8 @@ export class LogWriter {
     if (this.#log.failure !== undefined) return;
     const failure = { what, cause };
     this.#log.failure = failure;
-    this.#rejectPending(writesOffline(failure, 'failed'));
-    this.#duplicates.rejectFrom(0, writesOffline(failure, 'unknown'));
+    this.#rejectPending(writesOfflineError(failure, 'failed'));
+    this.#duplicates.rejectFrom(0, writesOfflineError(failure, 'unknown'));
     const { topicPartition } = this.#log;
     this.#environment.logger.error(
       { err: cause, ...topicPartition },
@@ -199,20 +198,26 @@ export class LogWriter {
     this.#environment.observer.storageFailed(topicPartition, true);
   }
 
-  /** Ends all writing without a sync because the log is deleted. */
+  /**
+   * Ends all writing without a sync because the log is deleted: with its topic, or because other
+   * brokers keep the partition. Only the metadata tells which.
+   */
   async abandon(): Promise<void> {
-    this.#isStopped = true;
-    await this.#idle();
-    const error = new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', 'The topic is deleted.');
-    this.#duplicates.rejectFrom(0, error);
+    await this.#endWrites();
     await this.#lane.run(() => this.#rolled.flush());
   }
 
   /** Refuses further appends, finishes accepted ones and makes everything durable. */
   async stop(): Promise<void> {
+    await this.#endWrites();
+    await this.#lane.run(() => this.#flushAll());
+  }
+
+  /** Refuses further appends, and ends what waits for a high watermark that no longer moves. */
+  async #endWrites(): Promise<void> {
     this.#isStopped = true;
     await this.#idle();
-    await this.#lane.run(() => this.#flushAll());
+    this.#duplicates.rejectFrom(0, closedLogError('unknown'));
   }
 
   async #idle(): Promise<void> {
@@ -306,7 +311,7 @@ export class LogWriter {
       return true;
     } catch (error) {
       this.#storageFailed(error);
-      this.#rejectPending(writeFailed(error));
+      this.#rejectPending(failedWriteError(error));
       return false;
     }
   }
@@ -328,8 +333,10 @@ export class LogWriter {
         const { resolve, reject } = append;
         this.#duplicates.add({ result, resolve, reject }, log.offsets.highWatermark);
       }
+      // Leading may have ended while the round was written: no high watermark answers them then.
+      if (log.role !== 'leader') this.#duplicates.rejectFrom(0, notLeadingError('unknown'));
     } catch (error) {
-      round.fail(writesOffline({ what: UNEXPECTED, cause: error }, 'unknown'));
+      round.fail(writesOfflineError({ what: UNEXPECTED, cause: error }, 'unknown'));
       throw error;
     } finally {
       active.file.release();
@@ -345,7 +352,7 @@ export class LogWriter {
       return await acquired;
     } catch (error) {
       this.#storageFailed(error);
-      this.#rejectPending(writeFailed(error));
+      this.#rejectPending(failedWriteError(error));
       return undefined;
     }
   }
@@ -412,7 +419,7 @@ export class LogWriter {
       return true;
     } catch (error) {
       this.goOffline('a sync failed', error);
-      round.fail(writesOffline({ what: 'a sync failed', cause: error }, 'unknown'));
+      round.fail(writesOfflineError({ what: 'a sync failed', cause: error }, 'unknown'));
       return false;
     }
   }
@@ -423,18 +430,18 @@ export class LogWriter {
     const environment = this.#environment;
     log.producers.undoTo();
     try {
-      await retryShortage(environment.scheduler, () => {
+      await retryDuringShortage(environment.scheduler, () => {
         return handle.truncate(log.segments.active.sizeBytes);
       });
       await environment.syncs.run(() => handle.datasync());
     } catch (error) {
       const what = 'a failed write could not be taken back';
       this.goOffline(what, error);
-      round.fail(writesOffline({ what, cause: error }, 'unknown'));
+      round.fail(writesOfflineError({ what, cause: error }, 'unknown'));
       return;
     }
     this.#storageFailed(cause);
-    round.fail(writeFailed(cause));
+    round.fail(failedWriteError(cause));
   }
 
   #storageFailed(error: unknown): void {

@@ -75,7 +75,10 @@ export class SegmentReader {
       if (sizeBytes > this.#sizeBytes - this.#position) return undefined;
       await this.#fill(sizeBytes);
       const at = this.#position - this.#chunkPosition;
-      const batch = new RecordBatch(this.#chunk.subarray(at, at + sizeBytes));
+      const batch = new RecordBatch(
+        this.#chunk.subarray(at, at + sizeBytes),
+        this.#environment.unpacker,
+      );
       return batch.baseOffset >= this.#expectedOffset && batch.isCrcValid() ? batch : undefined;
     } catch (error) {
       if (error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE') return undefined;

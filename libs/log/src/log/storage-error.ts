@@ -3,7 +3,7 @@ import { isDiskFull, isOutOfDescriptors, isShortage } from '#runtime';
 import type { LogFailure } from './log-state.js';
 
 /** Error of a write that the disk rejected and that is not in the log; the next one may succeed. */
-export function writeFailed(cause: unknown): ProtocolError {
+export function failedWriteError(cause: unknown): ProtocolError {
   const detail = `${reasonOf(cause)}: nothing was written.`;
   return new ProtocolError('KAFKA_STORAGE_ERROR', detail, {
     cause,
@@ -16,7 +16,7 @@ export function writeFailed(cause: unknown): ProtocolError {
  * Error of writes to an offline partition, which needs an operator.
  * @param outcome `unknown` for a write that was under way
  */
-export function writesOffline(failure: LogFailure, outcome: Outcome): ProtocolError {
+export function writesOfflineError(failure: LogFailure, outcome: Outcome): ProtocolError {
   const end =
     failure.lost === undefined
       ? 'the broker is restarted'
@@ -30,24 +30,25 @@ export function writesOffline(failure: LogFailure, outcome: Outcome): ProtocolEr
 }
 
 /** Error of a leader's append to a log that follows another broker now. */
-export function notLeading(outcome: Outcome = 'failed'): ProtocolError {
+export function notLeadingError(outcome: Outcome = 'failed'): ProtocolError {
   const detail = 'Another broker leads the partition by now.';
   return new ProtocolError('LEADER_NOT_AVAILABLE', detail, { outcome });
 }
 
 /** Error of a leader's change to a follower's log that follows another leader now. */
-export function fenced(epoch: LeaderEpoch): ProtocolError {
+export function fencedLeaderError(epoch: LeaderEpoch): ProtocolError {
   const detail = `The log does not follow the leader of epoch ${epoch} any more.`;
   return new ProtocolError('LEADER_NOT_AVAILABLE', detail);
 }
 
-/** Error of an append to a closed log. */
-export function brokerStops(): ProtocolError {
-  return new ProtocolError('LEADER_NOT_AVAILABLE', 'The broker is stopping.');
+/** Error of a write to a closed log. The broker stops, or no longer keeps the partition. */
+export function closedLogError(outcome: Outcome = 'failed'): ProtocolError {
+  const detail = 'This broker has closed the log of the partition.';
+  return new ProtocolError('LEADER_NOT_AVAILABLE', detail, { outcome });
 }
 
 /** Error of a failed read of the disk. */
-export function readFailed(cause: unknown): ProtocolError {
+export function failedReadError(cause: unknown): ProtocolError {
   const detail = isShortage(cause)
     ? `${reasonOf(cause)}: nothing was read.`
     : 'The disk did not give the data.';

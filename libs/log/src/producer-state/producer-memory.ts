@@ -32,7 +32,7 @@ export interface PartitionProducers {
 /**
  * Share of a limit down to which room is made, so that the next producers need no further search.
  */
-export const ROOM_MADE_TO = 0.9;
+export const EVICTION_TARGET_SHARE = 0.9;
 /** Pause in ms after a search that found no room. */
 const FRUITLESS_WAIT_MS = 1000;
 
@@ -104,7 +104,7 @@ export class ProducerMemory {
    */
   makeRoom(nowMs: number): void {
     if (Math.abs(nowMs - this.#fruitlessAtMs) < FRUITLESS_WAIT_MS) return;
-    const enoughBytes = this.limits.brokerBytes * ROOM_MADE_TO;
+    const enoughBytes = this.limits.brokerBytes * EVICTION_TARGET_SHARE;
     const isEnough = (): boolean => this.#usedBytes <= enoughBytes;
     for (const partition of this.#partitions) {
       if (isEnough()) return;

@@ -1,8 +1,12 @@
 import { ProtocolError } from '#protocol';
 import { assert, type FileSystem, type Logger } from '#runtime';
-import { readFileIfAny, replaceFile } from '../checkpoint/checkpoint-file.js';
+import { replaceFile, tryReadFile } from '../checkpoint/checkpoint-file.js';
 import { ProducerEntry, sequenceAfter } from './producer-entry.js';
-import { type PartitionProducers, type ProducerMemory, ROOM_MADE_TO } from './producer-memory.js';
+import {
+  EVICTION_TARGET_SHARE,
+  type PartitionProducers,
+  type ProducerMemory,
+} from './producer-memory.js';
 import {
   decodeSnapshot,
   encodeSidecar,
@@ -12,7 +16,7 @@ import {
   snapshotFileName,
   snapshotOffset,
 } from './producer-snapshot.js';
-import { notInOrder, outOfOrder } from './sequence-errors.js';
+import { outOfOrderSequenceError, unexpectedSequenceError } from './sequence-errors.js';
 import type { SequencedBatch } from './sequenced-batch.js';
 
 /** A batch that is in the log already: the answer of its first append. */
@@ -131,12 +135,12 @@ export class ProducerStateManager implements PartitionProducers {
     }
     if (batch.producerEpoch > producer.epoch) {
       if (batch.baseSequence === 0) return undefined;
-      throw outOfOrder(batch, 0, 'failed');
+      throw outOfOrderSequenceError(batch, 0, 'failed');
     }
     if (batch.baseSequence === producer.nextSequence) return undefined;
     const duplicate = producer.find(batch.baseSequence, batch.lastOffset - batch.baseOffset);
     if (duplicate !== undefined) return duplicate;
-    throw notInOrder(batch, producer);
+    throw unexpectedSequenceError(batch, producer);
   }
 
   /**
@@ -220,7 +224,7 @@ export class ProducerStateManager implements PartitionProducers {
   commit(): void {
     this.#undos.length = 0;
     const { partitionBytes, brokerBytes } = this.#memory.limits;
-    if (this.#usedBytes > partitionBytes) this.#evictOldest(partitionBytes * ROOM_MADE_TO);
+    if (this.#usedBytes > partitionBytes) this.#evictOldest(partitionBytes * EVICTION_TARGET_SHARE);
     if (this.#memory.usedBytes > brokerBytes) this.#memory.makeRoom(this.#lastAppendMs);
   }
 
@@ -339,9 +343,9 @@ export class ProducerStateManager implements PartitionProducers {
 
   async #load(offset: number, nowMs: number): Promise<boolean> {
     const { fileSystem, directory } = this.#options;
-    const snapshot = await readFileIfAny(fileSystem, `${directory}/${snapshotFileName(offset)}`);
+    const snapshot = await tryReadFile(fileSystem, `${directory}/${snapshotFileName(offset)}`);
     if (snapshot === undefined) return false;
-    const sidecar = await readFileIfAny(fileSystem, `${directory}/${sidecarFileName(offset)}`);
+    const sidecar = await tryReadFile(fileSystem, `${directory}/${sidecarFileName(offset)}`);
     const producers = decodeSnapshot(snapshot, sidecar, nowMs);
     if (producers === undefined) return false;
     const oldestFirst = producers.toSorted((a, b) => a.lastAppendMs - b.lastAppendMs);
@@ -435,7 +439,7 @@ export class ProducerStateManager implements PartitionProducers {
     const { partitionBytes } = this.#memory.limits;
     const bytes = PRODUCER_BYTES + this.#batchesGuaranteed * BATCH_BYTES;
     if (this.#usedBytes + bytes > partitionBytes) {
-      const isEnough = (): boolean => this.#usedBytes <= partitionBytes * ROOM_MADE_TO;
+      const isEnough = (): boolean => this.#usedBytes <= partitionBytes * EVICTION_TARGET_SHARE;
       this.trim();
       this.evictSilent(nowMs, isEnough);
     }

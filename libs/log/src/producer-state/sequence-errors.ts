@@ -6,17 +6,21 @@ import type { SequencedBatch } from './sequenced-batch.js';
 const HALF_OF_ALL_SEQUENCES = 2 ** 30;
 
 /** The error for a batch of the producer's epoch that neither follows nor is remembered. */
-export function notInOrder(batch: SequencedBatch, producer: ProducerEntry): ProtocolError {
+export function unexpectedSequenceError(
+  batch: SequencedBatch,
+  producer: ProducerEntry,
+): ProtocolError {
   const offsetDelta = batch.lastOffset - batch.baseOffset;
   const lastSequence = sequenceAfter(batch.baseSequence, offsetDelta);
   const behind = sequenceAfter(producer.lastSequence, -lastSequence);
   const isAhead = producer.lastSequence < 0 || behind >= HALF_OF_ALL_SEQUENCES;
   // A remembered batch of another size has these sequences, so that this one was never appended.
   const isRemembered = behind < producer.rememberedCount;
-  if (isAhead || isRemembered) return outOfOrder(batch, producer.nextSequence, 'failed');
+  if (isAhead || isRemembered)
+    return outOfOrderSequenceError(batch, producer.nextSequence, 'failed');
   if (behind + offsetDelta + 1 > producer.doneCount) {
     // The batch is older than the producer's entry: it may be in the log or not.
-    return outOfOrder(batch, producer.nextSequence, 'unknown');
+    return outOfOrderSequenceError(batch, producer.nextSequence, 'unknown');
   }
   return new ProtocolError(
     'DUPLICATE_SEQUENCE_NUMBER',
@@ -27,7 +31,7 @@ export function notInOrder(batch: SequencedBatch, producer: ProducerEntry): Prot
 }
 
 /** The error for a batch that must begin with another sequence. */
-export function outOfOrder(
+export function outOfOrderSequenceError(
   batch: SequencedBatch,
   nextSequence: number,
   outcome: 'failed' | 'unknown',

@@ -1,4 +1,5 @@
 import type { Offset } from '#protocol';
+import { inSlices, joinedInSlices } from '#runtime';
 import { COMPRESSION_MASK } from '../compression/compression.js';
 import {
   ATTRIBUTES_AT,
@@ -13,9 +14,9 @@ import { VarintReader } from './varint.js';
 
 /**
  * Cuts an uncompressed batch into smaller batches of the same records, so that each can be read in
- * a short time. A part keeps the base offset and the timestamps of the whole batch, and ends at the
- * offset of its last record; the last part ends where the whole batch ends. Its CRC is that of the
- * whole batch.
+ * a short time. Copying a part does not block the event loop. A part keeps the base offset and the
+ * timestamps of the whole batch, and ends at the offset of its last record; the last part ends
+ * where the whole batch ends. Its CRC is that of the whole batch.
  *
  * A malformed record ends the cutting: the last part has all the rest, so that its reader meets the
  * fault.
@@ -23,11 +24,11 @@ import { VarintReader } from './varint.js';
  * @param from records below this offset may be left out
  * @param bytesMax bytes per part; a larger record is a part of its own
  */
-export function* batchParts(
+export async function* batchParts(
   batch: RecordBatch,
   from: Offset,
   bytesMax: number,
-): Generator<RecordBatch, void, void> {
+): AsyncGenerator<RecordBatch, void, void> {
   const { bytes, baseOffset } = batch;
   const reader = new VarintReader(bytes, RECORD_BATCH_HEADER_BYTES, bytes.length);
   let left = batch.recordCount;
@@ -40,7 +41,7 @@ export function* batchParts(
       part = { start: record.end, count: 0, lastDelta: 0 };
     } else {
       if (part.count > 0 && record.end - part.start > bytesMax) {
-        yield partOf(batch, part.start, start, part);
+        yield await partOf(batch, part.start, start, part);
         part = { start, count: 0, lastDelta: 0 };
       }
       part.count += 1;
@@ -49,7 +50,8 @@ export function* batchParts(
     left -= 1;
   }
   const count = part.count + left;
-  yield partOf(batch, part.start, bytes.length, { count, lastDelta: batch.lastOffsetDelta });
+  const lastDelta = batch.lastOffsetDelta;
+  yield await partOf(batch, part.start, bytes.length, { count, lastDelta });
 }
 
 /**
@@ -59,9 +61,9 @@ export function* batchParts(
  */
 export async function unpackedBatchOf(batch: RecordBatch): Promise<RecordBatch> {
   if (batch.compression === 'none') return batch;
-  const records = await batch.recordsBytesOnThread();
+  const pieces = await batch.recordsPiecesOnThread();
   const { recordCount: count, lastOffsetDelta: lastDelta } = batch;
-  return withRecords(batch, records, { count, lastDelta });
+  return withRecords(batch, pieces, { count, lastDelta });
 }
 
 /** Skips one record. @returns undefined when none can be read */
@@ -89,18 +91,23 @@ interface PartRecords {
   readonly lastDelta: number;
 }
 
-function partOf(batch: RecordBatch, start: number, end: number, records: PartRecords): RecordBatch {
-  return withRecords(batch, batch.bytes.subarray(start, end), records);
+function partOf(
+  batch: RecordBatch,
+  start: number,
+  end: number,
+  records: PartRecords,
+): Promise<RecordBatch> {
+  return withRecords(batch, [batch.bytes.subarray(start, end)], records);
 }
 
-function withRecords(
+/** Copies the records behind the header of the batch, in slices: they may have 64 MiB. */
+async function withRecords(
   { bytes }: RecordBatch,
-  records: Buffer,
+  records: readonly Buffer[],
   { count, lastDelta }: PartRecords,
-): RecordBatch {
-  const batchBytes = Buffer.allocUnsafe(RECORD_BATCH_HEADER_BYTES + records.length);
-  bytes.copy(batchBytes, 0, 0, RECORD_BATCH_HEADER_BYTES);
-  records.copy(batchBytes, RECORD_BATCH_HEADER_BYTES);
+): Promise<RecordBatch> {
+  const header = bytes.subarray(0, RECORD_BATCH_HEADER_BYTES);
+  const batchBytes = await inSlices(joinedInSlices([header, ...records]));
   batchBytes.writeInt32BE(batchBytes.length - LOG_OVERHEAD_BYTES, BATCH_LENGTH_AT);
   batchBytes.writeInt16BE(batchBytes.readInt16BE(ATTRIBUTES_AT) & ~COMPRESSION_MASK, ATTRIBUTES_AT);
   batchBytes.writeInt32BE(lastDelta, LAST_OFFSET_DELTA_AT);

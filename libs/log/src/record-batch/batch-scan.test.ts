@@ -24,13 +24,17 @@ describe('a scan', () => {
 
   it.each([1, 61, 62, 100, 600, 5000])(
     'visits every batch, read %i bytes at a time',
-    async (chunk) => {
+    async (chunkBytes) => {
       const file = await fileOf(...batches);
       const seen: [number, number][] = [];
-      const end = await scanBatches(file, { from: 0, to: sizeBytes }, chunk, (batch, position) => {
-        seen.push([batch.baseOffset, position]);
-        return 'next';
-      });
+      const end = await scanBatches(
+        file,
+        { from: 0, to: sizeBytes, chunkBytes },
+        (batch, position) => {
+          seen.push([batch.baseOffset, position]);
+          return 'next';
+        },
+      );
       expect(end).toEqual({ reason: 'end', position: sizeBytes });
       expect(seen.map(([offset]) => offset)).toEqual([0, 1, 2, 3]);
       expect(seen[2]?.[1]).toBe((batches[0]?.length ?? 0) + (batches[1]?.length ?? 0));
@@ -41,7 +45,7 @@ describe('a scan', () => {
     const whole = batches[0] ?? Buffer.alloc(0);
     const file = await fileOf(whole, batchAt(1, filler(100)).subarray(0, left));
     for (const to of [whole.length + left, whole.length + 5000]) {
-      const end = await scanBatches(file, { from: 0, to }, 4096, () => 'next');
+      const end = await scanBatches(file, { from: 0, to, chunkBytes: 4096 }, () => 'next');
       expect(end).toEqual({ reason: 'bad', position: whole.length });
     }
   });
@@ -49,9 +53,9 @@ describe('a scan', () => {
   it('ends where the visitor says', async () => {
     const file = await fileOf(...batches);
     const position = batches[0]?.length ?? 0;
-    const span = { from: 0, to: sizeBytes };
+    const span = { from: 0, to: sizeBytes, chunkBytes: 4096 };
     for (const verdict of ['stop', 'bad'] as const) {
-      const end = await scanBatches(file, span, 4096, ({ baseOffset }) => {
+      const end = await scanBatches(file, span, ({ baseOffset }) => {
         return baseOffset === 1 ? verdict : 'next';
       });
       expect(end).toEqual({ reason: verdict === 'stop' ? 'stopped' : 'bad', position });

@@ -1,5 +1,6 @@
 import type { Offset } from '#protocol';
 import type { FileHandle } from '#runtime';
+import type { BatchUnpacker } from '../compression/compression.js';
 import {
   BASE_OFFSET_AT,
   BASE_OFFSET_UPPER_LIMIT,
@@ -14,13 +15,13 @@ import {
 } from './record-batch.js';
 
 /** Answer of a visitor of a scan; `bad`: this batch may not come here. */
-export type Visit = 'next' | 'bad' | 'stop';
+export type VisitResult = 'next' | 'bad' | 'stop';
 
 /**
  * Visits one batch of a scan. Its framing is sound; its CRC was not checked.
  * @param position of its first byte in the file
  */
-export type BatchVisitor = (batch: RecordBatch, position: number) => Visit;
+export type BatchVisitor = (batch: RecordBatch, position: number) => VisitResult;
 
 /**
  * End of a scan: at the given end, at the batch that stopped it, or at bytes that are not a batch.
@@ -37,29 +38,38 @@ export interface ByteSpan {
   readonly to: number;
 }
 
+/** A scan of the batches of a span, which begins at a batch. */
+export interface BatchScan extends ByteSpan {
+  /** Bytes that are read at once; SCAN_CHUNK_BYTES if absent. */
+  readonly chunkBytes?: number;
+  /** Called before each piece is read; the scan ends when it returns false. */
+  readonly mayReadOn?: () => boolean;
+  /** Unpacks the batches; needed only if their records are read. */
+  readonly unpacker?: BatchUnpacker;
+}
+
 /** Bytes read at once when a whole file is scanned. */
 export const SCAN_CHUNK_BYTES = 1024 * 1024;
 
 /**
- * Scans the batches of `span`, which begins at a batch. The file is read in pieces of `chunkBytes`,
- * each in its own buffer: batches may be kept, and keep their piece alive. A batch longer than a
- * piece is read on its own. Anything but a whole batch within the span is `bad`.
- * @param mayReadOn called before each piece is read
+ * Scans the batches of a span. The file is read in pieces of `chunkBytes`, each in its own buffer:
+ * batches may be kept, and keep their piece alive. A batch longer than a piece is read on its own.
+ * Anything but a whole batch within the span is `bad`.
  */
 export async function scanBatches(
   file: FileHandle,
-  span: ByteSpan,
-  chunkBytes: number,
+  scan: BatchScan,
   visit: BatchVisitor,
-  mayReadOn: () => boolean = () => true,
 ): Promise<ScanEnd> {
-  let position = span.from;
+  const { to, chunkBytes = SCAN_CHUNK_BYTES, mayReadOn, unpacker } = scan;
+  let position = scan.from;
   let wantedBytes = chunkBytes;
-  while (position < span.to) {
-    if (!mayReadOn()) return { reason: 'stopped', position };
-    const askedBytes = Math.min(wantedBytes, span.to - position);
+  while (position < to) {
+    if (mayReadOn?.() === false) return { reason: 'stopped', position };
+    const askedBytes = Math.min(wantedBytes, to - position);
     const chunk = await readChunk(file, position, askedBytes);
-    const walk = walkChunk(chunk, { from: position, to: span.to }, visit);
+    const span = unpacker === undefined ? { from: position, to } : { from: position, to, unpacker };
+    const walk = walkChunk(chunk, span, visit);
     position = walk.position;
     if (walk.reason !== 'more') return { reason: walk.reason, position };
     // The file ends before the span does.
@@ -77,7 +87,7 @@ interface ChunkWalk {
 }
 
 /** Scans the whole batches of a piece of a file that begins at `span.from`. */
-function walkChunk(chunk: Buffer, span: ByteSpan, visit: BatchVisitor): ChunkWalk {
+function walkChunk(chunk: Buffer, span: BatchScan, visit: BatchVisitor): ChunkWalk {
   let chunkPosition = 0;
   for (;;) {
     const position = span.from + chunkPosition;
@@ -95,7 +105,7 @@ function walkChunk(chunk: Buffer, span: ByteSpan, visit: BatchVisitor): ChunkWal
       return { reason: 'more', position, bytesNeeded: sizeBytes };
     }
     const verdict = visit(
-      new RecordBatch(chunk.subarray(chunkPosition, chunkPosition + sizeBytes)),
+      new RecordBatch(chunk.subarray(chunkPosition, chunkPosition + sizeBytes), span.unpacker),
       position,
     );
     if (verdict === 'bad') return { reason: 'bad', position, bytesNeeded: 0 };

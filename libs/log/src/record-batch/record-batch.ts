@@ -1,9 +1,9 @@
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
 import {
+  type BatchUnpacker,
   type CompressionType,
   compressionTypeOf,
-  decompress,
-  decompressOnThread,
+  DEFAULT_UNPACKER,
 } from '../compression/compression.js';
 import { crc32c } from './crc32c.js';
 
@@ -70,8 +70,17 @@ const INT32_MAX = 2 ** 31 - 1;
  * baseOffset and leaderEpoch).
  */
 export class RecordBatch {
-  /** @throws ProtocolError CORRUPT_MESSAGE when `bytes` is not framed as one batch of magic 2 */
-  constructor(readonly bytes: Buffer) {
+  readonly #unpacker: BatchUnpacker;
+
+  /**
+   * @param unpacker unpacks its records, with the bound of the broker that reads them
+   * @throws ProtocolError CORRUPT_MESSAGE when `bytes` is not framed as one batch of magic 2
+   */
+  constructor(
+    readonly bytes: Buffer,
+    unpacker: BatchUnpacker = DEFAULT_UNPACKER,
+  ) {
+    this.#unpacker = unpacker;
     if (bytes.length < RECORD_BATCH_HEADER_BYTES) {
       throw corrupt(`A batch of ${bytes.length} bytes is shorter than its header.`);
     }
@@ -200,12 +209,13 @@ export class RecordBatch {
    * @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE; CORRUPT_MESSAGE when it cannot be unpacked
    */
   recordsBytes(): Buffer {
-    return decompress(this.compression, this.bytes.subarray(RECORD_BATCH_HEADER_BYTES));
+    return this.#unpacker.unpack(this.compression, this.bytes.subarray(RECORD_BATCH_HEADER_BYTES));
   }
 
-  /** Works like `recordsBytes`, unpacked on a thread of the pool. */
-  recordsBytesOnThread(): Promise<Buffer> {
-    return decompressOnThread(this.compression, this.bytes.subarray(RECORD_BATCH_HEADER_BYTES));
+  /** Works like `recordsBytes`, unpacked on a thread of the pool, in pieces. */
+  recordsPiecesOnThread(): Promise<Buffer[]> {
+    const records = this.bytes.subarray(RECORD_BATCH_HEADER_BYTES);
+    return this.#unpacker.unpackOnThread(this.compression, records);
   }
 
   #readInt64(position: number): number {

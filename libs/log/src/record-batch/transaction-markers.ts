@@ -12,7 +12,7 @@ import { RecordCursor } from './record-cursor.js';
 export type TransactionEnd = 'committed' | 'aborted' | 'undecided' | 'open';
 
 /** The side of a log that is read for markers. */
-export interface MarkedLog {
+export interface MarkerSource {
   logEndOffset(): Offset;
   read(offset: Offset, maxBytes: number, endOffset: Offset): Promise<readonly RecordBatch[]>;
 }
@@ -49,9 +49,9 @@ export class TransactionMarkers {
   readonly #queue = new SerialQueue();
   #ranges: ScannedRange[] = [];
   #markerCount = 0;
-  readonly #log: MarkedLog;
+  readonly #log: MarkerSource;
 
-  constructor(log: MarkedLog) {
+  constructor(log: MarkerSource) {
     this.#log = log;
   }
 

@@ -1,9 +1,7 @@
 import type { Offset } from '#protocol';
 import type { Election } from '../leader-epoch/leader-elections.js';
-import type { LogReader } from '../log/log-reader.js';
-import type { LogEnvironment, LogState } from '../log/log-state.js';
-import type { LogWriter } from '../log/log-writer.js';
-import { brokerStops, writeFailed, writesOffline } from '../log/storage-error.js';
+import type { LogParts } from '../log/log-parts.js';
+import { closedLogError, failedWriteError, writesOfflineError } from '../log/storage-error.js';
 import type { DamagedRange } from '../record-batch/damage.js';
 import type { RecordBatch } from '../record-batch/record-batch.js';
 import {
@@ -36,16 +34,10 @@ interface Replacement {
  * Overlap: calls may overlap with everything; each runs in the log's write lane.
  */
 export class DamageRepair {
-  readonly #log: LogState;
-  readonly #environment: LogEnvironment;
-  readonly #writer: LogWriter;
-  readonly #reader: LogReader;
+  readonly #parts: LogParts;
 
-  constructor(log: LogState, environment: LogEnvironment, writer: LogWriter, reader: LogReader) {
-    this.#log = log;
-    this.#environment = environment;
-    this.#writer = writer;
-    this.#reader = reader;
+  constructor(parts: LogParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -58,8 +50,10 @@ export class DamageRepair {
    *   CORRUPT_MESSAGE on a wrong CRC, KAFKA_STORAGE_ERROR
    */
   async repair(offset: Offset, pieces: readonly Buffer[], leader: LeaderLog): Promise<boolean> {
-    const batches = pieces.flatMap(checkedBatches);
-    return this.#writer.exclusive(async () => {
+    const batches = pieces.flatMap((piece) =>
+      checkedBatches(piece, this.#parts.environment.unpacker),
+    );
+    return this.#parts.writer.exclusive(async () => {
       this.#assertMayWrite(leader.election);
       const range = this.#damageFrom(offset);
       if (range === undefined) return true;
@@ -79,9 +73,9 @@ export class DamageRepair {
    *   KAFKA_STORAGE_ERROR
    */
   keepForCut(leader: Election): Promise<Offset | undefined> {
-    return this.#writer.exclusive(async () => {
-      assertFollows(this.#log, leader);
-      const damaged = this.#log.failure?.lost ?? this.#first;
+    return this.#parts.writer.exclusive(async () => {
+      assertFollows(this.#parts.state, leader);
+      const damaged = this.#parts.state.failure?.lost ?? this.#first;
       if (damaged !== undefined) await this.#keep(damaged, damaged.endPosition);
       return damaged?.startOffset;
     });
@@ -90,18 +84,19 @@ export class DamageRepair {
   /** Offset from which on the first damage has to be filled; undefined when nothing is damaged. */
   get repairOffset(): Offset | undefined {
     const first = this.#first;
-    return first && Math.max(first.startOffset, this.#log.offsets.logStart);
+    return first && Math.max(first.startOffset, this.#parts.state.offsets.logStart);
   }
 
   get #first(): DamagedRange | undefined {
-    const { damage, offsets } = this.#log;
+    const { damage, offsets } = this.#parts.state;
     return damage.ranges.find(({ endOffset }) => endOffset > offsets.logStart);
   }
 
   #assertMayWrite(election: Election): void {
-    assertFollows(this.#log, election);
-    if (this.#log.failure !== undefined) throw writesOffline(this.#log.failure, 'failed');
-    if (this.#writer.isStopped) throw brokerStops();
+    assertFollows(this.#parts.state, election);
+    if (this.#parts.state.failure !== undefined)
+      throw writesOfflineError(this.#parts.state.failure, 'failed');
+    if (this.#parts.writer.isStopped) throw closedLogError();
   }
 
   #damageFrom(offset: Offset): DamagedRange | undefined {
@@ -109,7 +104,9 @@ export class DamageRepair {
   }
 
   #segmentOf({ segmentBaseOffset }: DamagedRange): LogSegment | undefined {
-    return this.#log.segments.all.find(({ baseOffset }) => baseOffset === segmentBaseOffset);
+    return this.#parts.state.segments.all.find(
+      ({ baseOffset }) => baseOffset === segmentBaseOffset,
+    );
   }
 
   /**
@@ -149,10 +146,10 @@ export class DamageRepair {
    * nothing is proven.
    */
   #isOfSameEpoch({ baseOffset, leaderEpoch }: RecordBatch, { elections }: LeaderLog): boolean {
-    const { epochs, offsets } = this.#log;
+    const { epochs, offsets } = this.#parts.state;
     const epochAtStart = epochs.epochForOffset(Math.max(baseOffset, offsets.logStart));
     const election = elections.find(({ epoch }) => epoch === leaderEpoch);
-    return epochAtStart === leaderEpoch && isSameElection(this.#log, election);
+    return epochAtStart === leaderEpoch && isSameElection(this.#parts.state, election);
   }
 
   async #overwrite(
@@ -160,8 +157,8 @@ export class DamageRepair {
     range: DamagedRange,
     { batches, sizeBytes, nextOffset }: Replacement,
   ): Promise<void> {
-    const log = this.#log;
-    const environment = this.#environment;
+    const log = this.#parts.state;
+    const environment = this.#parts.environment;
     const endPosition = range.startPosition + sizeBytes;
     await this.#keep(range, endPosition);
     try {
@@ -173,11 +170,11 @@ export class DamageRepair {
       // Opening the log may have skipped timestamps and producers of the damaged records.
       if (isWhole) await segment.rebuildIndexes();
       if (isWhole && nextOffset > (log.producers.snapshotOffsets.at(-1) ?? 0)) {
-        await replayProducers(log, this.#reader, environment.clock.nowMs());
+        await replayProducers(log, this.#parts.reader, environment.clock.nowMs());
       }
     } catch (error) {
-      this.#writer.goOffline('a repair of damaged records failed', error);
-      throw writeFailed(error);
+      this.#parts.writer.goOffline('a repair of damaged records failed', error);
+      throw failedWriteError(error);
     }
     environment.logger.warn(
       { ...log.topicPartition, startOffset: range.startOffset, endOffset: nextOffset },
@@ -188,8 +185,8 @@ export class DamageRepair {
 
   /** Quarantines the damaged bytes up to `endPosition` beside the log. */
   async #keep(range: DamagedRange, endPosition: number): Promise<void> {
-    const log = this.#log;
-    const environment = this.#environment;
+    const log = this.#parts.state;
+    const environment = this.#parts.environment;
     const segment = this.#segmentOf(range);
     const span = { from: range.startPosition, to: endPosition };
     if (segment === undefined || span.from >= span.to) return;
@@ -197,7 +194,7 @@ export class DamageRepair {
       const keptIn = await quarantineBytes(log, environment, segment, span);
       environment.logger.warn({ ...log.topicPartition, ...span, keptIn }, 'damaged bytes are kept');
     } catch (error) {
-      throw writeFailed(error);
+      throw failedWriteError(error);
     }
   }
 }

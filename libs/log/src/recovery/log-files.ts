@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Offset } from '#protocol';
 import type { FileSystem } from '#runtime';
-import { SCAN_CHUNK_BYTES, scanBatches } from '../record-batch/batch-scan.js';
+import { scanBatches } from '../record-batch/batch-scan.js';
 import {
   isCutFileName,
   parseSegmentFileName,
@@ -131,7 +131,7 @@ async function endOffsetOf(
   try {
     let endOffset = baseOffset;
     const span = { from: 0, to: await file.sizeBytes() };
-    await scanBatches(file, span, SCAN_CHUNK_BYTES, (batch) => {
+    await scanBatches(file, span, (batch) => {
       endOffset = batch.nextOffset;
       return 'next';
     });

@@ -1,8 +1,7 @@
 import { type Offset, ProtocolError } from '#protocol';
-import type { LogReader } from '../log/log-reader.js';
-import type { LogEnvironment, LogState } from '../log/log-state.js';
-import type { LogWriter } from '../log/log-writer.js';
-import { writeFailed } from '../log/storage-error.js';
+import type { LogParts } from '../log/log-parts.js';
+import type { LogState } from '../log/log-state.js';
+import { failedWriteError } from '../log/storage-error.js';
 import { damagedEndOffset, type OffsetRange } from '../record-batch/damage.js';
 import { emptyBatch } from '../record-batch/empty-batch.js';
 import { RECORD_BATCH_HEADER_BYTES } from '../record-batch/record-batch.js';
@@ -38,16 +37,10 @@ export function isSameRange(left: OffsetRange | undefined, right: OffsetRange): 
  * Overlap: calls may overlap with everything; each runs in the log's write lane.
  */
 export class LostRecords {
-  readonly #log: LogState;
-  readonly #environment: LogEnvironment;
-  readonly #writer: LogWriter;
-  readonly #reader: LogReader;
+  readonly #parts: LogParts;
 
-  constructor(log: LogState, environment: LogEnvironment, writer: LogWriter, reader: LogReader) {
-    this.#log = log;
-    this.#environment = environment;
-    this.#writer = writer;
-    this.#reader = reader;
+  constructor(parts: LogParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -57,9 +50,9 @@ export class LostRecords {
    *   missing) for any other range; KAFKA_STORAGE_ERROR
    */
   accept(range: OffsetRange): Promise<void> {
-    return this.#writer.exclusive(async () => {
-      const lost = this.#log.failure?.lost;
-      if (missingBetween(this.#log).some((missing) => isSameRange(missing, range))) {
+    return this.#parts.writer.exclusive(async () => {
+      const lost = this.#parts.state.failure?.lost;
+      if (missingBetween(this.#parts.state).some((missing) => isSameRange(missing, range))) {
         await this.#fillBetween(range);
         return;
       }
@@ -74,8 +67,8 @@ export class LostRecords {
   }
 
   logAbandonedStart({ startOffset, endOffset }: OffsetRange): void {
-    this.#environment.logger.warn(
-      { ...this.#log.topicPartition, startOffset, endOffset },
+    this.#parts.environment.logger.warn(
+      { ...this.#parts.state.topicPartition, startOffset, endOffset },
       'the records missing at the start of the log were abandoned: the log begins after them',
     );
   }
@@ -84,8 +77,8 @@ export class LostRecords {
    * Cuts the bytes found at the position of the lost records; they are quarantined beside the log.
    */
   async #cutRest(): Promise<void> {
-    const log = this.#log;
-    const environment = this.#environment;
+    const log = this.#parts.state;
+    const environment = this.#parts.environment;
     const { failure } = log;
     if (failure?.lost === undefined) return;
     const { startOffset, startPosition, endPosition } = failure.lost;
@@ -98,7 +91,7 @@ export class LostRecords {
       environment.observer.cut(log.topicPartition, endPosition - startPosition);
       await active.truncateTo(startOffset, startPosition);
     } catch (error) {
-      throw writeFailed(error);
+      throw failedWriteError(error);
     }
     const lost = { ...failure.lost, endPosition: startPosition };
     log.damage.dropFrom(startOffset);
@@ -107,8 +100,8 @@ export class LostRecords {
   }
 
   async #fill({ startOffset, endOffset }: OffsetRange): Promise<void> {
-    const log = this.#log;
-    const environment = this.#environment;
+    const log = this.#parts.state;
+    const environment = this.#parts.environment;
     const { active } = log.segments;
     const lastOffset = endOffset - 1;
     if (lastOffset - active.baseOffset > INT32_MAX) throw tooMany();
@@ -119,7 +112,7 @@ export class LostRecords {
       await this.#writeBatch(active, batch);
     } catch (error) {
       // It is unknown whether the batch is in the file: the next call writes the same bytes.
-      throw writeFailed(error);
+      throw failedWriteError(error);
     }
     const sizeBytes = RECORD_BATCH_HEADER_BYTES;
     active.appended({ position, sizeBytes, lastOffset, maxTimestamp: -1 });
@@ -132,8 +125,8 @@ export class LostRecords {
   }
 
   async #fillBetween({ startOffset, endOffset }: OffsetRange): Promise<void> {
-    const log = this.#log;
-    const environment = this.#environment;
+    const log = this.#parts.state;
+    const environment = this.#parts.environment;
     const lastOffset = endOffset - 1;
     if (lastOffset - startOffset > INT32_MAX) throw tooMany();
     const epoch = log.epochs.epochForOffset(startOffset) ?? 0;
@@ -147,7 +140,7 @@ export class LostRecords {
       await environment.fileSystem.syncDirectory(log.directory);
     } catch (error) {
       if (existing === undefined) await this.#dropSegment(segment);
-      throw writeFailed(error);
+      throw failedWriteError(error);
     }
     const sizeBytes = batch.length;
     segment.appended({ position: segment.sizeBytes, sizeBytes, lastOffset, maxTimestamp: -1 });
@@ -161,9 +154,13 @@ export class LostRecords {
 
   async #makeSegment(baseOffset: Offset): Promise<LogSegment> {
     try {
-      return await LogSegment.create(this.#environment.files, this.#log.directory, baseOffset);
+      return await LogSegment.create(
+        this.#parts.environment.files,
+        this.#parts.state.directory,
+        baseOffset,
+      );
     } catch (error) {
-      throw writeFailed(error);
+      throw failedWriteError(error);
     }
   }
 
@@ -172,12 +169,12 @@ export class LostRecords {
     try {
       await segment.remove();
     } catch (error) {
-      this.#writer.goOffline('an unfinished segment could not be removed', error);
+      this.#parts.writer.goOffline('an unfinished segment could not be removed', error);
     }
   }
 
   async #writeBatch(segment: LogSegment, batch: Buffer): Promise<void> {
-    const { reserve, syncs } = this.#environment;
+    const { reserve, syncs } = this.#parts.environment;
     const file = await segment.file.acquire();
     try {
       await reserve.run(() => file.writev([batch], segment.sizeBytes));
@@ -189,11 +186,11 @@ export class LostRecords {
 
   /** True when an empty batch has exactly these offsets, or the log begins after them. */
   async #isAccepted({ startOffset, endOffset }: OffsetRange): Promise<boolean> {
-    const { logStart, logEnd } = this.#log.offsets;
+    const { logStart, logEnd } = this.#parts.state.offsets;
     if (endOffset === logStart && startOffset < endOffset) return true;
     if (startOffset < logStart || endOffset > logEnd) return false;
     try {
-      const [batch] = await this.#reader.read(startOffset, 1, logEnd);
+      const [batch] = await this.#parts.reader.read(startOffset, 1, logEnd);
       return (
         batch?.recordCount === 0 &&
         batch.baseOffset === startOffset &&
@@ -206,9 +203,9 @@ export class LostRecords {
   }
 
   #refusal({ startOffset, endOffset }: OffsetRange): ProtocolError {
-    const { failure, offsets, topicPartition } = this.#log;
+    const { failure, offsets, topicPartition } = this.#parts.state;
     const { topic, partition } = topicPartition;
-    const log = this.#log;
+    const log = this.#parts.state;
     const candidates = [missingStart(log), ...missingBetween(log), failure?.lost];
     const lost = candidates.filter((candidate) => candidate !== undefined);
     const foundText =

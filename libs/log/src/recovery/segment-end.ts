@@ -1,6 +1,6 @@
 import type { Offset } from '#protocol';
 import type { FileHandle, FileSystem } from '#runtime';
-import { SCAN_CHUNK_BYTES, scanBatches } from '../record-batch/batch-scan.js';
+import { scanBatches } from '../record-batch/batch-scan.js';
 import { readLastEntry } from '../segment/offset-index.js';
 import type { LogSegment } from '../segment/segment.js';
 
@@ -32,7 +32,7 @@ export async function segmentEnd(
   let offset: Offset = baseOffset;
   let isAtEntry = entry.position > 0;
   const span = { from: entry.position, to: sizeBytes };
-  const end = await scanBatches(file, span, SCAN_CHUNK_BYTES, (batch) => {
+  const end = await scanBatches(file, span, (batch) => {
     const { baseOffset: first, lastOffset } = batch;
     if (isAtEntry ? lastOffset !== indexedLastOffset : first < offset) return 'bad';
     isAtEntry = false;

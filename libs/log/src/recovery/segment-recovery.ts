@@ -111,7 +111,7 @@ export class SegmentRecovery {
       let position = 0;
       for (;;) {
         const span = { from: position, to: sizeBytes };
-        const end = await scanBatches(file, span, SCAN_CHUNK_BYTES, (batch, batchPosition) => {
+        const end = await scanBatches(file, span, (batch, batchPosition) => {
           return this.#accept(segment, batch, batchPosition, upper) ? 'next' : 'bad';
         });
         if (end.reason !== 'bad') break;

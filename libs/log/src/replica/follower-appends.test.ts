@@ -3,6 +3,7 @@ import type { TopicConfigOverrides } from '#protocol';
 import type { Log } from '../log.js';
 import { emptyBatch } from '../record-batch/empty-batch.js';
 import { CRC_AT, stampBatch } from '../record-batch/record-batch.js';
+import { HeldFileSystem } from '../testing/held-file-system.js';
 import {
   batchBytes,
   FakeBroker,
@@ -17,6 +18,7 @@ import {
 const EPOCH_FILE = 'leader-epoch-checkpoint';
 const ELECTION_FILE = 'leader-election-checkpoint';
 const ELECTION = { epoch: 5, electionId: 'fifth' };
+const PRODUCER = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
 const LEADER = { election: ELECTION, compactedEndOffset: 0, elections: [] };
 
 describe('the copies of a follower', () => {
@@ -228,13 +230,48 @@ describe('a leader that begins to follow', () => {
   it('answers a retry whose original may yet be lost with an unknown outcome', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
-    await log.writer.append([valuesBatch(['a'], producer)], { leaderEpoch: 1 });
-    const retry = log.writer.append([valuesBatch(['a'], producer)], { leaderEpoch: 1 });
+    await log.writer.append([valuesBatch(['a'], PRODUCER)], { leaderEpoch: 1 });
+    const retry = log.writer.append([valuesBatch(['a'], PRODUCER)], { leaderEpoch: 1 });
     await broker.scheduler.settle();
     void log.leadership.stopLeading();
     await expect(retry).rejects.toMatchObject({ outcome: 'unknown' });
   });
+
+  it('answers a retry that is read while it stops leading with an unknown outcome', async () => {
+    const broker = new FakeBroker();
+    const held = new HeldFileSystem(broker.disk.mount());
+    const log = await testLog(await broker.open({}, held.port));
+    await log.writer.append([valuesBatch(['a'], PRODUCER)], { leaderEpoch: 1 });
+    held.heldPath = LOG_0;
+    const other = log.writer.append([valuesBatch(['b'])], { leaderEpoch: 1 });
+    const retry = log.writer.append([valuesBatch(['a'], PRODUCER)], { leaderEpoch: 1 });
+    await broker.scheduler.settle();
+    void log.leadership.stopLeading();
+    held.releaseAll();
+    await other;
+    await expect(retry).rejects.toMatchObject({
+      code: 'LEADER_NOT_AVAILABLE',
+      outcome: 'unknown',
+    });
+  });
+
+  it.each(['deleteLog', 'setAside'] as const)(
+    'answers a retry with an unknown outcome when its replica moves away by %s',
+    async (call) => {
+      const broker = new FakeBroker();
+      const logManager = await broker.open();
+      const log = await testLog(logManager);
+      await log.writer.append([valuesBatch(['a'], PRODUCER)], { leaderEpoch: 1 });
+      const retry = log.writer.append([valuesBatch(['a'], PRODUCER)], { leaderEpoch: 1 });
+      const answered = expect(retry).rejects.toMatchObject({
+        code: 'LEADER_NOT_AVAILABLE',
+        outcome: 'unknown',
+      });
+      await broker.scheduler.settle();
+      await logManager[call](log.topicPartition);
+      await answered;
+    },
+  );
 
   it('keeps what its leader keeps, however old', async () => {
     const broker = new FakeBroker();

@@ -1,9 +1,15 @@
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
-import { DiskReserveError, retryShortage } from '#runtime';
+import { DiskReserveError, retryDuringShortage } from '#runtime';
+import type { BatchUnpacker } from '../compression/compression.js';
 import type { Election } from '../leader-epoch/leader-elections.js';
 import type { LogEnvironment, LogState } from '../log/log-state.js';
 import type { LogWriter } from '../log/log-writer.js';
-import { brokerStops, fenced, writeFailed, writesOffline } from '../log/storage-error.js';
+import {
+  closedLogError,
+  failedWriteError,
+  fencedLeaderError,
+  writesOfflineError,
+} from '../log/storage-error.js';
 import { batchSizeAt, RecordBatch } from '../record-batch/record-batch.js';
 import { LogSegment } from '../segment/segment.js';
 
@@ -47,7 +53,7 @@ export class FollowerAppends {
    *   appended; KAFKA_STORAGE_ERROR
    */
   async append(pieces: readonly Buffer[], leader: LeaderLog): Promise<void> {
-    const batches = pieces.flatMap(checkedBatches);
+    const batches = pieces.flatMap((piece) => checkedBatches(piece, this.#environment.unpacker));
     await this.#writer.exclusive(() => this.#append(batches, leader));
   }
 
@@ -55,8 +61,8 @@ export class FollowerAppends {
     const log = this.#log;
     const writer = this.#writer;
     assertFollows(log, leader.election);
-    if (log.failure !== undefined) throw writesOffline(log.failure, 'failed');
-    if (writer.isStopped) throw brokerStops();
+    if (log.failure !== undefined) throw writesOfflineError(log.failure, 'failed');
+    if (writer.isStopped) throw closedLogError();
     this.#assertInPlace(batches, leader);
     for (let nextIndex = 0; nextIndex < batches.length; ) {
       const fitting = await this.#prepare(batches, nextIndex, leader);
@@ -132,7 +138,7 @@ export class FollowerAppends {
       await this.#assignEpochs(fitting, leader);
       return fitting;
     } catch (error) {
-      throw error instanceof ProtocolError ? error : writeFailed(error);
+      throw error instanceof ProtocolError ? error : failedWriteError(error);
     }
   }
 
@@ -156,10 +162,10 @@ export class FollowerAppends {
     if (baseOffset > log.offsets.logEnd) await this.#markGap(baseOffset);
     const next = await LogSegment.create(environment.files, log.directory, baseOffset);
     const { scheduler, fileSystem } = environment;
-    await retryShortage(scheduler, () => fileSystem.syncDirectory(log.directory));
+    await retryDuringShortage(scheduler, () => fileSystem.syncDirectory(log.directory));
     log.segments.replace(old.baseOffset, Number.POSITIVE_INFINITY, [next]);
-    await retryShortage(scheduler, () => old.remove());
-    await retryShortage(scheduler, () => fileSystem.syncDirectory(log.directory));
+    await retryDuringShortage(scheduler, () => old.remove());
+    await retryDuringShortage(scheduler, () => fileSystem.syncDirectory(log.directory));
   }
 
   async #markGaps(batches: readonly RecordBatch[]): Promise<void> {
@@ -208,7 +214,7 @@ export class FollowerAppends {
 export function assertFollows(log: LogState, { epoch, electionId }: Election): void {
   const { accepted } = log.elections;
   const isAccepted = accepted?.epoch === epoch && accepted.electionId === electionId;
-  if (log.role !== 'follower' || !isAccepted) throw fenced(epoch);
+  if (log.role !== 'follower' || !isAccepted) throw fencedLeaderError(epoch);
 }
 
 /** True when the log knows an epoch by this election, as far as ids are known. */
@@ -222,13 +228,13 @@ export function isSameElection(log: LogState, election: Election | undefined): b
  * Parses the batches of a piece of a leader's log, each whole and with a right CRC.
  * @throws ProtocolError CORRUPT_MESSAGE
  */
-export function checkedBatches(piece: Buffer): RecordBatch[] {
+export function checkedBatches(piece: Buffer, unpacker: BatchUnpacker): RecordBatch[] {
   const keptBytes = ownMemory(piece);
   const batches: RecordBatch[] = [];
   for (let position = 0; position < keptBytes.length; ) {
     const sizeBytes = batchSizeAt(keptBytes, position);
     if (sizeBytes === undefined) throw outOfPlace('A batch was handed over in part.');
-    const batch = new RecordBatch(keptBytes.subarray(position, position + sizeBytes));
+    const batch = new RecordBatch(keptBytes.subarray(position, position + sizeBytes), unpacker);
     if (!batch.isCrcValid()) {
       throw outOfPlace(`The batch of offset ${batch.baseOffset} came with a wrong checksum.`);
     }

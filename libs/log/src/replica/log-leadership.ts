@@ -3,7 +3,7 @@ import type { Election } from '../leader-epoch/leader-elections.js';
 import type { EpochEndOffset } from '../leader-epoch/leader-epoch-cache.js';
 import type { LogEnvironment, LogState } from '../log/log-state.js';
 import type { LogWriter } from '../log/log-writer.js';
-import { writeFailed } from '../log/storage-error.js';
+import { failedWriteError } from '../log/storage-error.js';
 
 /** End of an epoch in a log, and the election that began it. */
 export interface ElectionEndOffset extends EpochEndOffset {
@@ -47,6 +47,11 @@ export class LogLeadership {
    */
   epochStart(epoch: LeaderEpoch): Offset | undefined {
     return this.#log.epochs.entries.findLast((entry) => entry.epoch === epoch)?.startOffset;
+  }
+
+  /** Returns the start of the first epoch after `epoch`; undefined when there is none yet. */
+  epochStartAfter(epoch: LeaderEpoch): Offset | undefined {
+    return this.#log.epochs.entries.find((entry) => entry.epoch > epoch)?.startOffset;
   }
 
   /** Returns the epoch that an offset was written in; undefined below the first known epoch. */
@@ -96,7 +101,7 @@ export class LogLeadership {
       try {
         await this.#environment.reserve.run(() => elections.accept(election, epochsInLog));
       } catch (error) {
-        throw writeFailed(error);
+        throw failedWriteError(error);
       }
       return true;
     });
@@ -113,7 +118,7 @@ export class LogLeadership {
       try {
         await epochs.assign(epoch, offsets.logEnd);
       } catch (error) {
-        throw writeFailed(error);
+        throw failedWriteError(error);
       }
     });
   }
@@ -130,7 +135,7 @@ export class LogLeadership {
       try {
         await epochs.flush();
       } catch (error) {
-        throw writeFailed(error);
+        throw failedWriteError(error);
       }
     });
   }

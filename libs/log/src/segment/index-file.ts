@@ -1,5 +1,5 @@
 import type { FileSystem } from '#runtime';
-import { readFileIfAny } from '../checkpoint/checkpoint-file.js';
+import { tryReadFile } from '../checkpoint/checkpoint-file.js';
 
 /** Encodes the entries [from, to) of an index in their form on disk. */
 type EncodeEntries = (from: number, to: number) => Buffer;
@@ -39,7 +39,7 @@ export class IndexFile {
    * is valid.
    */
   read(): Promise<Buffer | undefined> {
-    return readFileIfAny(this.#fileSystem, this.#filePath);
+    return tryReadFile(this.#fileSystem, this.#filePath);
   }
 
   /** Records that the file has exactly `count` entries, all equal to those in memory. */

@@ -1,6 +1,6 @@
 import { assert, type FileSystem } from '#runtime';
 import {
-  ENTRIES_AT_FIRST,
+  INITIAL_ENTRY_CAPACITY,
   type IndexOptions,
   RELATIVE_OFFSET_MAX,
   SegmentIndex,
@@ -128,7 +128,7 @@ export class OffsetIndex extends SegmentIndex {
   }
 
   protected override clear(): void {
-    this.#entries = new Int32Array(2 * ENTRIES_AT_FIRST);
+    this.#entries = new Int32Array(2 * INITIAL_ENTRY_CAPACITY);
   }
 
   protected override unload(): void {
@@ -171,7 +171,7 @@ export class OffsetIndex extends SegmentIndex {
   #roomForOneMore(): Int32Array {
     const entries = this.loaded(this.#entries);
     if (2 * this.count < entries.length) return entries;
-    const larger = new Int32Array(Math.max(2 * ENTRIES_AT_FIRST, 2 * entries.length));
+    const larger = new Int32Array(Math.max(2 * INITIAL_ENTRY_CAPACITY, 2 * entries.length));
     larger.set(entries);
     this.#entries = larger;
     return larger;

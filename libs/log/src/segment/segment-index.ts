@@ -5,7 +5,7 @@ import { IndexFile } from './index-file.js';
 const INDEX_BYTES_MAX = 10 * 1024 * 1024;
 
 /** Initial capacity of an index in memory, in entries. */
-export const ENTRIES_AT_FIRST = 64;
+export const INITIAL_ENTRY_CAPACITY = 64;
 
 /** Greatest distance of an offset from its segment's base offset: indexes store it as an int32. */
 export const RELATIVE_OFFSET_MAX = 2 ** 31 - 1;

@@ -1,11 +1,6 @@
 import type { Offset } from '#protocol';
 import type { FileHandle, FileSystem } from '#runtime';
-import {
-  type ByteSpan,
-  findNextBatch,
-  SCAN_CHUNK_BYTES,
-  scanBatches,
-} from '../record-batch/batch-scan.js';
+import { type ByteSpan, findNextBatch, scanBatches } from '../record-batch/batch-scan.js';
 import type { RecordBatch } from '../record-batch/record-batch.js';
 import { OffsetIndex } from './offset-index.js';
 import { TimeIndex } from './time-index.js';
@@ -89,7 +84,7 @@ export class SegmentIndexes {
       return 'next';
     };
     for (;;) {
-      const end = await scanBatches(file, { from: position, to: span.to }, SCAN_CHUNK_BYTES, add);
+      const end = await scanBatches(file, { from: position, to: span.to }, add);
       if (end.reason !== 'bad') return;
       const next = await findNextBatch(
         file,

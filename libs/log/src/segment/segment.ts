@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import type { Offset } from '#protocol';
 import { assert, type FileHandle } from '#runtime';
-import { SCAN_CHUNK_BYTES, type ScanEnd, scanBatches } from '../record-batch/batch-scan.js';
+import type { BatchUnpacker } from '../compression/compression.js';
+import { type ScanEnd, scanBatches } from '../record-batch/batch-scan.js';
 import type { FilePool, PooledFile } from './file-pool.js';
 import type { IndexEntry, OffsetIndex } from './offset-index.js';
+import { latestDeliveryIn } from './segment-delays.js';
 import { type BatchPlace, type IndexPaths, SegmentIndexes } from './segment-indexes.js';
 import { type SegmentFileSuffix, segmentFileName } from './segment-names.js';
 import type { TimeIndex } from './time-index.js';
@@ -36,6 +38,8 @@ export class LogSegment {
   #loadingIndexes: Promise<void> | undefined;
   /** Time of the first append, wall clock in ms, as far as known; for the roll by time. */
   firstAppendMs: number | undefined;
+  /** Latest time of delivery of its records, and the state of the segment that it was read in. */
+  #latestDelivery: { atMs: number; sizeBytes: number; truncations: number } | undefined;
   readonly #pool: FilePool;
   readonly #directory: string;
   #suffix: SegmentFileSuffix;
@@ -128,6 +132,24 @@ export class LogSegment {
   /** Returns the time of the last write to its log, wall clock in ms; undefined when unknown. */
   lastWriteMs(): Promise<number | undefined> {
     return this.#pool.fileSystem.modifiedMs(this.file.path);
+  }
+
+  /**
+   * Returns the latest time of delivery of its records, ms since 1970, -1 when none is delayed. The
+   * whole segment is read for it, but only once while it does not change.
+   */
+  async latestDeliverAtMs(unpacker: BatchUnpacker): Promise<number> {
+    const known = this.#latestDelivery;
+    const { sizeBytes, truncations } = this;
+    if (known?.sizeBytes === sizeBytes && known.truncations === truncations) return known.atMs;
+    const file = await this.file.acquire();
+    try {
+      const atMs = await latestDeliveryIn(file, sizeBytes, unpacker);
+      this.#latestDelivery = { atMs, sizeBytes, truncations };
+      return atMs;
+    } finally {
+      this.file.release();
+    }
   }
 
   /** Greatest timestamp of its records, -1 without one; known after `loadIndexes`. */
@@ -361,7 +383,7 @@ export class LogSegment {
     const from = indexes.offset.positionFor(Number.MAX_SAFE_INTEGER);
     const batches: BatchPlace[] = [];
     const span = { from, to: this.#sizeBytes };
-    const end = await scanBatches(handle, span, SCAN_CHUNK_BYTES, (batch, position) => {
+    const end = await scanBatches(handle, span, (batch, position) => {
       if (!batch.isCrcValid()) return 'bad';
       const { lastOffset, maxTimestamp, sizeBytes } = batch;
       const place = { position, sizeBytes, lastOffset, maxTimestamp };

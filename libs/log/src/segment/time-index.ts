@@ -1,6 +1,6 @@
 import { assert } from '#runtime';
 import {
-  ENTRIES_AT_FIRST,
+  INITIAL_ENTRY_CAPACITY,
   type IndexOptions,
   RELATIVE_OFFSET_MAX,
   SegmentIndex,
@@ -107,8 +107,8 @@ export class TimeIndex extends SegmentIndex {
   }
 
   protected override clear(): void {
-    this.#timestamps = new Float64Array(ENTRIES_AT_FIRST);
-    this.#relativeOffsets = new Int32Array(ENTRIES_AT_FIRST);
+    this.#timestamps = new Float64Array(INITIAL_ENTRY_CAPACITY);
+    this.#relativeOffsets = new Int32Array(INITIAL_ENTRY_CAPACITY);
   }
 
   protected override unload(): void {
@@ -157,7 +157,7 @@ export class TimeIndex extends SegmentIndex {
   #roomForOneMore(): Float64Array {
     const timestamps = this.loaded(this.#timestamps);
     if (this.count < timestamps.length) return timestamps;
-    const capacity = Math.max(ENTRIES_AT_FIRST, 2 * timestamps.length);
+    const capacity = Math.max(INITIAL_ENTRY_CAPACITY, 2 * timestamps.length);
     const largerTimestamps = new Float64Array(capacity);
     const largerOffsets = new Int32Array(capacity);
     largerTimestamps.set(timestamps);

@@ -26,12 +26,12 @@ export interface HistoryBatch {
 }
 
 /** A record as the log gave it. */
-export interface SeenRecord extends ReadRecord {
+export interface ObservedRecord extends ReadRecord {
   readonly leaderEpoch: number;
 }
 
 /** The content of a log while nothing was in progress. */
-export interface SeenLog {
+export interface ObservedLog {
   readonly nowMs: number;
   readonly logStart: number;
   readonly logEnd: number;
@@ -39,7 +39,7 @@ export interface SeenLog {
   /** Compaction may have left gaps below it. */
   readonly compactedEnd: number;
   /** Records from `logStart` on, in order. */
-  readonly records: readonly SeenRecord[];
+  readonly records: readonly ObservedRecord[];
   /** Offsets [from, to) that cannot be read. */
   readonly damaged: readonly { readonly from: number; readonly to: number }[];
 }
@@ -119,11 +119,11 @@ export class HistoryModel {
   }
 
   /** Checks a log's content; learns from it which unknown batches are in the log. */
-  check(seen: SeenLog): void {
+  check(seen: ObservedLog): void {
     if (seen.logStart < this.logStart) {
       violated(`the log starts at ${seen.logStart} and was shortened to ${this.logStart}`);
     }
-    const places = new Map<number, SeenRecord>();
+    const places = new Map<number, ObservedRecord>();
     for (const record of seen.records) {
       this.#checkRecord(record);
       places.set(record.offset, record);
@@ -135,7 +135,7 @@ export class HistoryModel {
   }
 
   /** The record is one that was appended, there and only there. */
-  #checkRecord(seen: SeenRecord): void {
+  #checkRecord(seen: ObservedRecord): void {
     const [batch, index] = this.#sourceOf(seen);
     if (batch.fate === 'failed' || batch.fate === 'gone') {
       violated(`batch ${batch.id} is ${batch.fate} and is seen at offset ${seen.offset}`);
@@ -150,7 +150,7 @@ export class HistoryModel {
     }
   }
 
-  #sourceOf(seen: SeenRecord): [HistoryBatch, number] {
+  #sourceOf(seen: ObservedRecord): [HistoryBatch, number] {
     const [id = -1, index = -1] = (seen.headers[0]?.[1] ?? '').split('.').map(Number);
     const batch = this.batches[id];
     const record = batch?.records[index];
@@ -163,7 +163,7 @@ export class HistoryModel {
     return violated(`offset ${seen.offset} has what was never appended: ${JSON.stringify(seen)}`);
   }
 
-  #checkNothingLost(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): void {
+  #checkNothingLost(seen: ObservedLog, places: ReadonlyMap<number, ObservedRecord>): void {
     for (const { id, fate, baseOffset, records } of this.batches) {
       if (fate !== 'acknowledged' || baseOffset === undefined) continue;
       for (let index = 0; index < records.length; index += 1) {
@@ -175,7 +175,7 @@ export class HistoryModel {
     }
   }
 
-  #checkDense(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): void {
+  #checkDense(seen: ObservedLog, places: ReadonlyMap<number, ObservedRecord>): void {
     const from = Math.max(seen.logStart, this.#isCompacted ? seen.compactedEnd : 0);
     for (let offset = from; offset < seen.logEnd; offset += 1) {
       if (!places.has(offset) && !isDamaged(seen, offset)) violated(`offset ${offset} is missing`);
@@ -185,7 +185,7 @@ export class HistoryModel {
   }
 
   /** The last record of each key is there; after a tombstone that went no older one is. */
-  #checkKeys(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): void {
+  #checkKeys(seen: ObservedLog, places: ReadonlyMap<number, ObservedRecord>): void {
     for (const [key, last] of this.#lastOfKeys(seen, places)) {
       const kept = seen.records.findLast((record) => record.key === key)?.offset;
       if (kept === last.offset || isDamaged(seen, last.offset)) continue;
@@ -199,7 +199,10 @@ export class HistoryModel {
     }
   }
 
-  #lastOfKeys(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): Map<string, LastOfKey> {
+  #lastOfKeys(
+    seen: ObservedLog,
+    places: ReadonlyMap<number, ObservedRecord>,
+  ): Map<string, LastOfKey> {
     const lastOfKeys = new Map<string, LastOfKey>();
     for (const { id, fate, baseOffset, records } of this.batches) {
       if (baseOffset === undefined || fate === 'failed' || fate === 'gone') continue;
@@ -215,7 +218,7 @@ export class HistoryModel {
   }
 
   /** Below the high watermark a seen record must stay, and no further record may appear. */
-  #settleUnknown(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): void {
+  #settleUnknown(seen: ObservedLog, places: ReadonlyMap<number, ObservedRecord>): void {
     for (const batch of this.batches) {
       if (batch.fate !== 'unknown') continue;
       const { id, baseOffset, records } = batch;
@@ -231,10 +234,10 @@ export class HistoryModel {
 }
 
 /** True when this is that record of that batch. */
-function isNamed(seen: SeenRecord | undefined, id: number, index: number): boolean {
+function isNamed(seen: ObservedRecord | undefined, id: number, index: number): boolean {
   return seen?.headers[0]?.[1] === `${id}.${index}`;
 }
 
-function isDamaged(seen: SeenLog, offset: number): boolean {
+function isDamaged(seen: ObservedLog, offset: number): boolean {
   return seen.damaged.some((range) => range.from <= offset && offset < range.to);
 }

@@ -5,10 +5,10 @@ import type { AppendResult } from '../log/append-round.js';
 import { silentLogObserver } from '../log/observer.js';
 import type { Log } from '../log.js';
 import { RecordBatch } from '../record-batch/record-batch.js';
-import { checkReads, checkTimes, isStorageError, lookAt } from './history-look.js';
-import { type HistoryBatch, HistoryModel, type SeenLog, violated } from './history-model.js';
+import { type HistoryBatch, HistoryModel, type ObservedLog, violated } from './history-model.js';
 import { HistoryProducer } from './history-producers.js';
 import { openLogs, TOPIC, TOPIC_ID } from './log-fixture.js';
+import { checkReads, checkTimes, isStorageError, observeLog } from './observe-log.js';
 import type { PlainRecord } from './record-sets.js';
 import { testBatch } from './test-batches.js';
 
@@ -240,7 +240,7 @@ export class HistoryWorld {
     const log = await this.#started();
     const operationsToCrash = this.#operationsToCrash;
     this.#operationsToCrash = Number.POSITIVE_INFINITY;
-    const seen = await lookAt(log, this.nowMs);
+    const seen = await observeLog(log, this.nowMs);
     if (this.#violation !== undefined) throw this.#violation;
     if (this.#attempts.size > 0 && !this.#isHighWatermarkHeld) violated('an append has no answer');
     this.#checkRetention(seen);
@@ -253,7 +253,7 @@ export class HistoryWorld {
   }
 
   /** Checks that no record was deleted without a request before its retention ended. */
-  #checkRetention(seen: SeenLog): void {
+  #checkRetention(seen: ObservedLog): void {
     const { config } = this.#options;
     const from = Math.max(this.#model.logStart, this.#deletedTo);
     if (seen.logStart <= from) return;

@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest';
 import type { PeerHandlers, PeerMessage } from '#replication';
 import { type Logger, SystemScheduler, silentLogger } from '#runtime';
+import { PeerSecrets } from '../authentication/peer-secrets.js';
 import { HttpPeers, type HttpPeersOptions } from '../http-peers.js';
 import { PeerListener, type PeerListenerOptions } from '../peer-listener.js';
 
@@ -13,10 +14,11 @@ const MIB = 1024 * 1024;
 /** Options of broker 2's listener. */
 export const LISTENER: PeerListenerOptions = {
   brokerId: CALLEE_ID,
-  clusterSecret: CLUSTER_SECRET,
+  secrets: new PeerSecrets([CLUSTER_SECRET]),
   host: '127.0.0.1',
   port: 0,
   tls: undefined,
+  isChannelSecure: false,
   messageBytesMax: 64 * MIB,
   memoryBytesMax: 128 * MIB,
   callsMax: 1000,
@@ -25,9 +27,10 @@ export const LISTENER: PeerListenerOptions = {
 
 const PEERS: HttpPeersOptions = {
   brokerId: CALLER_ID,
-  clusterSecret: CLUSTER_SECRET,
+  secrets: new PeerSecrets([CLUSTER_SECRET]),
   clusterUuid: CLUSTER_UUID,
   tls: undefined,
+  isChannelSecure: false,
   connectTimeoutMs: 5000,
   messageBytesMax: 64 * MIB,
 };
@@ -39,11 +42,21 @@ export async function openListener(
   logger: Logger = silentLogger,
 ): Promise<PeerListener> {
   const ports = { logger, scheduler: new SystemScheduler() };
-  const listener = new PeerListener({ ...LISTENER, ...options }, ports);
+  const isChannelSecure = options.tls !== undefined;
+  const listener = new PeerListener({ ...LISTENER, isChannelSecure, ...options }, ports);
   await listener.listen();
   listener.serve(CLUSTER_UUID, handlers);
   onTestFinished(() => listener.close(0));
   return listener;
+}
+
+/** Opens a listener for raw calls, which seal nothing: it believes that its channel is secure. */
+export function openRawListener(
+  handlers: PeerHandlers,
+  options: Partial<PeerListenerOptions> = {},
+  logger: Logger = silentLogger,
+): Promise<PeerListener> {
+  return openListener(handlers, { isChannelSecure: true, ...options }, logger);
 }
 
 /**
@@ -57,7 +70,8 @@ export function openPeers(
 ): HttpPeers {
   const addressOf = typeof address === 'function' ? address : (): string | undefined => address;
   const ports = { logger, scheduler: new SystemScheduler() };
-  const peers = new HttpPeers({ ...PEERS, ...options }, addressOf, ports);
+  const isChannelSecure = options.tls !== undefined;
+  const peers = new HttpPeers({ ...PEERS, isChannelSecure, ...options }, addressOf, ports);
   onTestFinished(() => peers.close());
   return peers;
 }
@@ -72,7 +86,8 @@ export async function openPair(
   options: Partial<PeerListenerOptions> = {},
 ): Promise<{ readonly listener: PeerListener; readonly peers: HttpPeers }> {
   const listener = await openListener(handlers, options);
-  return { listener, peers: openPeers(urlOf(listener)) };
+  const { isChannelSecure = false } = options;
+  return { listener, peers: openPeers(urlOf(listener), { isChannelSecure }) };
 }
 
 export function message(body: unknown, blobs: readonly Buffer[] = []): PeerMessage {

@@ -10,7 +10,17 @@ export interface WrongValue {
   readonly value: unknown;
 }
 
-const ANY_VALUES = [null, true, 1, 1.5, -(10 ** 17), 10 ** 17, '', 'no such text', [], {}];
+/** Kinds of JSON values: a shape refuses every value of a kind that it does not name. */
+type ValueKind = 'text' | 'number' | 'flag' | 'null' | 'list' | 'object';
+
+const VALUES: Readonly<Record<ValueKind, readonly unknown[]>> = {
+  text: ['no such text', ''],
+  number: [1, 1.5, -(10 ** 17), 10 ** 17],
+  flag: [true],
+  null: [null],
+  list: [[]],
+  object: [{}],
+};
 
 /** Returns a value of the shape: lists have one entry, and optional members are present. */
 export function rightValue(shape: Shape): unknown {
@@ -44,50 +54,73 @@ export function wrongValues(shape: Shape): WrongValue[] {
 }
 
 function wrongHere(shape: Shape): WrongValue[] {
-  const candidates: unknown[] = [
-    ...ANY_VALUES,
-    ...(shape.kind === 'whole' ? [shape.min - 1, shape.max + 1] : []),
-    ...(shape.kind === 'text' && shape.lengthMax < 1000 ? ['x'.repeat(shape.lengthMax + 1)] : []),
-    ...(shape.kind === 'list' ? [Array(shape.countMax + 1).fill(0)] : []),
-  ];
-  return candidates
-    .filter((value) => !isRight(value, shape))
-    .map((value) => ({
-      what: JSON.stringify(value).slice(0, 40),
-      pointer: '',
-      value,
-    }));
+  const kinds = kindsOf(shape);
+  const ofOtherKinds = Object.entries(VALUES)
+    .filter(([kind]) => !kinds.includes(kind as ValueKind))
+    .flatMap(([, values]) => values);
+  return [...ofOtherKinds, ...justOutside(shape)].map((value) => ({
+    what: Array.isArray(value) ? `a list of ${value.length}` : JSON.stringify(value).slice(0, 40),
+    pointer: '',
+    value,
+  }));
 }
 
-/** True when the value itself fits; the cases below check the members of an object. */
-function isRight(value: unknown, shape: Shape): boolean {
+/** Returns the kinds of the values that a shape accepts. */
+function kindsOf(shape: Shape): ValueKind[] {
   switch (shape.kind) {
-    case 'text':
-      return (
-        typeof value === 'string' &&
-        value.length >= shape.lengthMin &&
-        value.length <= shape.lengthMax
-      );
-    case 'whole':
-      return Number.isInteger(value) && Number(value) >= shape.min && Number(value) <= shape.max;
-    case 'flag':
-      return typeof value === 'boolean';
-    case 'null':
-      return value === null;
     case 'choice':
-      return shape.choices.includes(value as string);
-    case 'list':
-      return Array.isArray(value) && value.length === 0;
-    case 'object':
-      // An empty object lacks a member, which is a separate case.
-      return typeof value === 'object' && value !== null && !Array.isArray(value);
+      return ['text'];
+    case 'whole':
+      return ['number'];
     case 'either':
-      return shape.shapes.some(
-        (alternative) => isRight(value, alternative) && alternative.kind !== 'object',
-      );
+      return shape.shapes.flatMap(kindsOf);
+    case 'text':
+    case 'flag':
+    case 'null':
+    case 'list':
+    case 'object':
+      return [shape.kind];
     default:
       return shape satisfies never;
   }
+}
+
+/** Returns values of an accepted kind that the shape refuses; no two alternatives share a kind. */
+function justOutside(shape: Shape): unknown[] {
+  switch (shape.kind) {
+    case 'text':
+      return [
+        ...(shape.lengthMin > 0 ? ['x'.repeat(shape.lengthMin - 1)] : []),
+        ...(shape.lengthMax < 1000 ? ['x'.repeat(shape.lengthMax + 1)] : []),
+      ];
+    case 'whole':
+      // Beyond 2^53 the next number in a double may be the bound itself.
+      return [1.5, shape.min - 1, shape.max + 1].filter((value) => {
+        return !Number.isInteger(value) || value < shape.min || value > shape.max;
+      });
+    case 'choice':
+      return VALUES.text.filter((value) => !shape.choices.includes(String(value)));
+    case 'list':
+      return [longList(shape.countMax + 1)];
+    case 'either':
+      return shape.shapes.flatMap(justOutside);
+    // An object that lacks a member of its own is a case of `wrongBelow`.
+    case 'object':
+    case 'flag':
+    case 'null':
+      return [];
+    default:
+      return shape satisfies never;
+  }
+}
+
+const longLists = new Map<number, readonly unknown[]>();
+
+/** Returns a list of zeros, the same for all shapes: it may have a million entries. */
+function longList(count: number): readonly unknown[] {
+  const known = longLists.get(count) ?? Array.from<unknown>({ length: count }).fill(0);
+  longLists.set(count, known);
+  return known;
 }
 
 function wrongBelow(shape: Shape): WrongValue[] {

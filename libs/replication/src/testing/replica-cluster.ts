@@ -23,7 +23,7 @@ import {
 import { ReplicaManager } from '../replica-manager.js';
 import type { ReplicaFetchRequest } from '../replica-protocol.js';
 import { oneBatch, valuesOf } from './batches.js';
-import { StoreSight } from './shared-store.js';
+import { SharedStoreClient } from './shared-store.js';
 import { withSlowSyncs } from './slow-syncs.js';
 
 export const TOPIC = 'events';
@@ -31,7 +31,7 @@ const TOPIC_ID = '11111111-1111-4111-8111-111111111111';
 
 /** A process of a broker: the state that is lost when it dies. */
 export interface TestProcess {
-  readonly sight: StoreSight;
+  readonly sight: SharedStoreClient;
   readonly logManager: LogManager;
   readonly replicas: ReplicaManager;
   brokerEpoch: number;
@@ -102,7 +102,7 @@ export class ReplicaCluster {
       },
       { ...ports, fileSystem: this.#fileSystemOf(id), observer: silentLogObserver },
     );
-    const brokerStore = new StoreSight(this.store);
+    const brokerStore = new SharedStoreClient(this.store);
     const replicas = new ReplicaManager({
       ...ports,
       logManager,

@@ -1,17 +1,30 @@
-import type { ClusterState, CoordinationStore, Decision, MetadataChange } from '#coordination';
+import type {
+  BrokerLease,
+  ClusterState,
+  CoordinationStore,
+  Decision,
+  MetadataChange,
+} from '#coordination';
 import { ProtocolError } from '#protocol';
 
 type Listener = (change: MetadataChange, state: ClusterState) => void;
 
 /**
  * One broker's sight of the store that all brokers of a test share. It can be cut off: then it sees
- * none of the changes of others, and cannot change anything.
+ * none of the changes of others, and cannot change anything. It can be behind: then it sees them at
+ * its next renewal of the lease.
  */
-export class StoreSight
+export class SharedStoreClient
   implements
     Pick<
       CoordinationStore,
-      'state' | 'isShared' | 'journaledVersion' | 'update' | 'whenJournaled' | 'onChange'
+      | 'state'
+      | 'isShared'
+      | 'journaledVersion'
+      | 'update'
+      | 'whenJournaled'
+      | 'onChange'
+      | 'renewLease'
     >
 {
   readonly isShared = true;
@@ -24,7 +37,10 @@ export class StoreSight
   looksAtJournals = 0;
   /** True when changes are made and their replies lost. */
   losesReplies = false;
+  /** Renewals of the lease that were asked for. */
+  renewals = 0;
   #isCut = false;
+  #isBehind = false;
   #unseen: { readonly change: MetadataChange; readonly state: ClusterState }[] = [];
   readonly #listeners = new Set<Listener>();
   readonly #stopListening: () => void;
@@ -36,7 +52,7 @@ export class StoreSight
     this.state = store.state;
     this.#stopListening = store.onChange((change, state) => {
       this.#unseen.push({ change, state });
-      if (!this.#isCut) this.#see();
+      if (!this.#isCut && !this.#isBehind) this.#see();
     });
   }
 
@@ -64,12 +80,25 @@ export class StoreSight
     return () => this.#listeners.delete(listener);
   }
 
+  async renewLease(lease: BrokerLease, timeoutMs: number): Promise<void> {
+    this.renewals += 1;
+    if (this.#isCut) throw away('failed');
+    await this.#store.renewLease(lease, timeoutMs);
+    this.#see();
+  }
+
   cut(): void {
     this.#isCut = true;
   }
 
+  /** Changes of others are seen late: at the next renewal of the lease. */
+  fallBehind(): void {
+    this.#isBehind = true;
+  }
+
   heal(): void {
     this.#isCut = false;
+    this.#isBehind = false;
     this.#see();
   }
 

@@ -26,7 +26,7 @@ type NameOperation = readonly NameChange[];
  * Result of resolving a path: the directory that holds its last name, if there is one, and the
  * node.
  */
-export interface FakePlace {
+export interface ResolvedFakePath {
   readonly directory: FakeDirectory | undefined;
   readonly name: string;
   readonly node: FakeNode | undefined;
@@ -42,7 +42,7 @@ export class FakeDirectoryTree {
   #unsynced: NameOperation[] = [];
 
   /** Resolves a path. When a directory on the way does not exist, `directory` is undefined. */
-  find(path: string): FakePlace {
+  find(path: string): ResolvedFakePath {
     const names = namesOf(path);
     const name = names.pop();
     if (name === undefined) return { directory: undefined, name: '', node: this.root };

@@ -1,5 +1,5 @@
 import type { DirectoryEntry, FileHandle, FileLock, FileSystem } from '../file-system.js';
-import { FakeDirectory, FakeDirectoryTree, type FakePlace } from './fake-directory-tree.js';
+import { FakeDirectory, FakeDirectoryTree, type ResolvedFakePath } from './fake-directory-tree.js';
 import { FakeFile, type FakeSync } from './fake-file.js';
 import { errnoError, type Fault, type FaultPoint } from './faults.js';
 
@@ -192,7 +192,10 @@ export class FakeMount implements FileSystem {
     throw errnoError(node === undefined ? 'ENOENT' : 'ENOTDIR', point, path);
   }
 
-  #parent(point: FaultPoint, path: string): FakePlace & { readonly directory: FakeDirectory } {
+  #parent(
+    point: FaultPoint,
+    path: string,
+  ): ResolvedFakePath & { readonly directory: FakeDirectory } {
     const { directory, name, node } = this.#disk.tree.find(path);
     if (directory === undefined) throw errnoError('ENOENT', point, path);
     return { directory, name, node };
@@ -321,7 +324,7 @@ class FakeFileHandle implements FileHandle {
   }
 }
 
-function assertReplaceable(source: FakePlace, target: FakePlace, to: string): void {
+function assertReplaceable(source: ResolvedFakePath, target: ResolvedFakePath, to: string): void {
   if (target.node === undefined) return;
   const isDirectory = source.node instanceof FakeDirectory;
   if (target.node instanceof FakeDirectory) {

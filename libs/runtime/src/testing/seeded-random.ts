@@ -1,10 +1,10 @@
-import type { Random } from '../clock.js';
+import type { Random, SecretRandom } from '../clock.js';
 
 /**
  * A generator that gives the same numbers for the same seed on every machine (xorshift, 32 bits of
  * state each).
  */
-export class SeededRandom implements Random {
+export class SeededRandom implements Random, SecretRandom {
   #state: number;
 
   /** @param seed any number; print it when a test with it fails */
@@ -23,6 +23,10 @@ export class SeededRandom implements Random {
     hex[12] = '4';
     hex[16] = (8 + this.below(4)).toString(16);
     return hex.join('').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  }
+
+  bytes(sizeBytes: number): Buffer {
+    return Buffer.from(Array.from({ length: sizeBytes }, () => this.below(256)));
   }
 
   #next32(): number {

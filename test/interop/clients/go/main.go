@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -23,6 +25,20 @@ func must[T any](value T, err error) T {
 		panic(err)
 	}
 	return value
+}
+
+// untilPollWaits waits until the gateway has a request that waits for records.
+func untilPollWaits(url string) {
+	waiting := regexp.MustCompile(`(?m)^sluice_http_long_polls [1-9]`)
+	for {
+		answer := must(http.Get(url + "/metrics"))
+		metrics := must(io.ReadAll(answer.Body))
+		answer.Body.Close()
+		if waiting.Match(metrics) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 func content(file *os.File) []byte {
@@ -77,7 +93,7 @@ func main() {
 	must(streamed, err)
 
 	go func() {
-		time.Sleep(300 * time.Millisecond)
+		untilPollWaits(os.Args[1])
 		late := sluice.NewRecordToProduce()
 		late.SetValue("late")
 		late.SetPartition(0)

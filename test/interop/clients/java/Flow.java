@@ -1,10 +1,14 @@
 import com.google.gson.Gson;
 import java.io.File;
+import java.io.InputStream;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.openapitools.client.ApiClient;
 import org.openapitools.client.ApiException;
 import org.openapitools.client.JSON;
@@ -59,9 +63,9 @@ public final class Flow {
     file.deleteOnExit();
     Files.write(file.toPath(), new byte[] {0, 1, 2, (byte) 255});
     ProducedOffsets raw =
-        records.produceValue(topic, file, null, null, null, 1, "raw", null, null, null);
+        records.produceValue(topic, file, null, null, null, 1, "raw", null, null, null, null);
     String text = "{\"value\": 1}\n{\"value\": 2}\n";
-    File lines = records.produceLines(topic, text, null, null, null, 1, null);
+    File lines = records.produceLines(topic, text, null, null, null, 1, null, null);
     FetchedRecords fetched =
         records.fetch(topic, 0, null, "earliest", null, null, null, null, null, null, null);
     File value = records.fetchValue(topic, 1, 0L, null, null, null, null, null);
@@ -72,7 +76,7 @@ public final class Flow {
         new Thread(
             () -> {
               try {
-                Thread.sleep(300);
+                untilPollWaits(arguments[0]);
                 produce(records, topic, new RecordToProduce().value("late").partition(0));
               } catch (Exception error) {
                 throw new IllegalStateException(error);
@@ -120,9 +124,21 @@ public final class Flow {
     System.out.println(gson.toJson(answer));
   }
 
+  /** Waits until the gateway has a request that waits for records. */
+  private static void untilPollWaits(String url) throws Exception {
+    Pattern waiting = Pattern.compile("^sluice_http_long_polls [1-9]", Pattern.MULTILINE);
+    while (true) {
+      try (InputStream answer = URI.create(url + "/metrics").toURL().openStream()) {
+        String metrics = new String(answer.readAllBytes(), StandardCharsets.UTF_8);
+        if (waiting.matcher(metrics).find()) return;
+      }
+      Thread.sleep(20);
+    }
+  }
+
   private static ProducedOffsets produce(RecordsApi api, String topic, RecordToProduce... records)
       throws ApiException {
     RecordsToProduce body = new RecordsToProduce().records(List.of(records));
-    return api.produce(topic, body, null, null, null, null, null, null, null);
+    return api.produce(topic, body, null, null, null, null, null, null, null, null);
   }
 }

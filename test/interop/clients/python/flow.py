@@ -2,9 +2,11 @@
 
 import base64
 import json
+import re
 import sys
 import threading
 import time
+import urllib.request
 
 import sluice_client as sluice
 from sluice_client.exceptions import ApiException
@@ -41,8 +43,17 @@ value = records.fetch_value(TOPIC, 1, offset=0)
 streamed = records.fetch_lines(TOPIC, 1, offset=1, limit=2)
 
 
+def until_poll_waits():
+    """Waits until the gateway has a request that waits for records."""
+    while True:
+        with urllib.request.urlopen(sys.argv[1] + "/metrics") as answer:
+            if re.search(r"^sluice_http_long_polls [1-9]", answer.read().decode(), re.MULTILINE):
+                return
+        time.sleep(0.02)
+
+
 def produce_later():
-    time.sleep(0.3)
+    until_poll_waits()
     sluice.RecordsApi(sluice.ApiClient(sluice.Configuration(host=sys.argv[1]))).produce(
         TOPIC,
         sluice.RecordsToProduce(records=[sluice.RecordToProduce(value="late", partition=0)]),

@@ -45,13 +45,18 @@ const value = await records.fetchValue({ topic, partition: 1, offset: 0 });
 const streamed = await records.fetchLines({ topic, partition: 1, offset: 1, limit: 2 });
 
 const late = { records: [{ value: 'late', partition: 0 }] };
-setTimeout(() => void records.produce({ topic, recordsToProduce: late }), 300);
+const produceLate = async () => {
+  await untilPollWaits();
+  await records.produce({ topic, recordsToProduce: late });
+};
+const producing = produceLate();
 const polled = await records.fetch({
   topic,
   partition: 0,
   offset: fetched.nextOffset,
   waitMs: 20_000,
 });
+await producing;
 const committed = await groups.commitOffsets({
   group: 'typescript',
   commitOffsets: { offsets: [{ topic, partition: 0, offset: 2, metadata: 'm' }] },
@@ -89,3 +94,12 @@ console.log(
     highWatermark: problem?.highWatermark,
   }),
 );
+
+/** Waits until the gateway has a request that waits for records. */
+async function untilPollWaits(): Promise<void> {
+  for (;;) {
+    const metrics = await (await fetch(`${basePath}/metrics`)).text();
+    if (/^sluice_http_long_polls [1-9]/m.test(metrics)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 
 /** The modules of the page's script, each after its imports. */
 const MODULES = [
+  'credential.js',
   'gateway-http.js',
+  'login.js',
   'json-text.js',
   'newest-topic.js',
   'gateway-socket.js',
@@ -11,9 +13,11 @@ const MODULES = [
   'record-table.js',
   'publish-form.js',
   'topic-picker.js',
+  'group-worker.js',
+  'worker-pair.js',
   'page.js',
 ];
-const STYLES = ['page.css', 'fields.css', 'records.css'];
+const STYLES = ['page.css', 'fields.css', 'records.css', 'workers.css'];
 
 export interface TryPage {
   readonly html: string;

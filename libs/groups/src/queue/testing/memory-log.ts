@@ -1,6 +1,5 @@
 import { encodeRecordBatches, RecordBatch } from '#log';
-import { DELIVER_AT_HEADER, type Offset, type RecordSet } from '#protocol';
-import type { IndexedLog } from '../delayed-index.js';
+import { DELIVER_AT_HEADER, type Offset, ProtocolError, type RecordSet } from '#protocol';
 
 /** A record of a test: its key, and at most one header. */
 export interface TestRecord {
@@ -9,9 +8,13 @@ export interface TestRecord {
 }
 
 /** A log of batches in memory. */
-export class MemoryLog implements IndexedLog {
+export class MemoryLog {
   logStartOffset = 0;
   highWatermark = 0;
+  /** Number of reads so far. */
+  reads = 0;
+  /** Offsets below it cannot be read. */
+  damagedTo = 0;
   readonly #batches: RecordBatch[] = [];
 
   /** Appends one batch; a number is the time of delivery of a record. */
@@ -35,8 +38,29 @@ export class MemoryLog implements IndexedLog {
     return batch;
   }
 
+  get logEndOffset(): Offset {
+    return this.highWatermark;
+  }
+
+  /** Removes the batches from an offset on. */
+  truncate(offset: Offset): void {
+    while ((this.#batches.at(-1)?.lastOffset ?? -1) >= offset) this.#batches.pop();
+    this.highWatermark = offset;
+  }
+
+  /** Makes a batch claim a compression that nobody can unpack. */
+  pack(batchIndex: number): void {
+    this.#batches[batchIndex]?.bytes.writeInt16BE(5, 21);
+  }
+
   read(offset: Offset): Promise<readonly RecordBatch[]> {
-    return Promise.resolve(this.#batches.filter((batch) => batch.lastOffset >= offset).slice(0, 3));
+    this.reads += 1;
+    if (offset < this.damagedTo) {
+      const members = { damagedStartOffset: offset, damagedEndOffset: this.damagedTo };
+      return Promise.reject(new ProtocolError('CORRUPT_MESSAGE', 'damaged', { members }));
+    }
+    const from = this.#batches.filter((batch) => batch.lastOffset >= offset);
+    return Promise.resolve(from.slice(0, 3));
   }
 }
 

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { Offset } from '#protocol';
 import { type AckResult, acknowledgeRecords, type RecordAck } from '../acknowledge-records.js';
 import { acquireRecords, availableCount } from '../acquire-records.js';
+import { type CancelResult, cancelRecord } from '../cancel-record.js';
 import {
   abandonDeadLetters,
   deadLettersWritten,
@@ -9,11 +10,17 @@ import {
   planDeadLetters,
 } from '../dead-letters.js';
 import { purgeRecords, resetWindow } from '../move-window.js';
-import { type DueOffer, offerDue, offerRecords, type RecordOffer } from '../offer-records.js';
+import {
+  type DueOffer,
+  offerDue,
+  offerRecords,
+  offerTruncation,
+  type RecordOffer,
+} from '../offer-records.js';
 import { offsetsIn, rangesOf } from '../offset-ranges.js';
 import { releaseExpired, releaseMember } from '../release-records.js';
 import { compareDue, type ShareChange } from '../share-change.js';
-import type { ShareConfig, ShareContext } from '../share-context.js';
+import type { ShareConfig, ShareContext, ShareTimes } from '../share-context.js';
 import { DELTA_SLOTS, type ShareRecord } from '../share-log-records.js';
 import { type ShareLogPosition, writeChanges, writeSnapshot } from '../share-log-writer.js';
 import { SharePartition } from '../share-partition.js';
@@ -55,6 +62,7 @@ export class ShareWorld {
   #position: ShareLogPosition = { topicId: TOPIC_ID, epoch: -1, slot: 0 };
   #logEnd = 0;
   #logStart = 0;
+  #leaderEpoch = 0;
   readonly #locks = new Map<Offset, Lock>();
   readonly #counted = new Map<Offset, number>();
   /** Offsets in the dead-letter partition, by producer id and sequence. */
@@ -62,6 +70,7 @@ export class ShareWorld {
   #producerIds = 0;
   /** Ends of the delays of nacks. */
   readonly #notBefore = new Map<Offset, number>();
+  readonly #cancelled = new Set<Offset>();
   readonly #lateOffers: { records: RecordOffer; due: DueOffer }[] = [];
 
   constructor(config: Partial<ShareConfig> = {}) {
@@ -214,11 +223,54 @@ export class ShareWorld {
     for (const { offset } of this.topic) if (offset < this.#logStart) this.done.add(offset);
   }
 
+  /**
+   * The log loses its last records, and a broker finds out. Nobody can find out before the first
+   * scan after a reset.
+   */
+  truncate(records: number): void {
+    const { scanOffset, scanEpoch } = this.#state;
+    const to = this.topic.at(-records)?.offset ?? this.#logEnd;
+    if (to < this.#logStart || (scanEpoch === undefined && to < scanOffset)) return;
+    this.#leaderEpoch += 1;
+    this.#logEnd = to;
+    while ((this.topic.at(-1)?.offset ?? -1) >= to) {
+      const { offset } = this.topic.pop() as TopicRecord;
+      for (const known of [this.#locks, this.#counted, this.#notBefore]) known.delete(offset);
+      this.done.delete(offset);
+      this.#cancelled.delete(offset);
+    }
+    for (const [name, offset] of this.#deadLetters) {
+      if (offset >= to) this.#deadLetters.delete(name);
+    }
+    if (scanEpoch === undefined || scanOffset < to) {
+      // The group has met no later leader: it takes what was read before, and goes back afterwards.
+      this.#lateOffers.length = 0;
+      return;
+    }
+    const truncation = { scanOffset, scanEpoch, to, leaderEpoch: this.#leaderEpoch };
+    this.#applyAll(offerTruncation(this.#state, truncation));
+  }
+
   purge(): void {
     this.#applyAll(purgeRecords(this.#state, this.#logEnd));
     const isKept = (offset: Offset): boolean =>
       this.#locks.has(offset) || this.#state.window.get(offset) !== undefined;
     for (const { offset } of this.topic) if (!isKept(offset)) this.done.add(offset);
+  }
+
+  /** Cancels one of the records of the topic and checks the result. */
+  cancel(pick: number): CancelResult | undefined {
+    const record = this.topic[pick % Math.max(1, this.topic.length)];
+    if (record === undefined) return undefined;
+    const { offset, deliverAtMs = null } = record;
+    const { result, changes } = cancelRecord(this.#state, { offset, deliverAtMs }, this.#context);
+    this.#applyAll(changes);
+    if (result === 'finished') expect(this.done.has(offset), `${offset} is not done`).toBe(true);
+    if (result !== 'done') return result;
+    expect(this.#locks.has(offset), `${offset} is with a member and cancelled`).toBe(false);
+    this.done.add(offset);
+    this.#cancelled.add(offset);
+    return result;
   }
 
   reset(to: Offset): void {
@@ -232,6 +284,7 @@ export class ShareWorld {
     }
     this.#deadLetters.clear();
     this.#notBefore.clear();
+    this.#cancelled.clear();
   }
 
   /** Writes a snapshot; an unfinished one ends with a crash before its last chunk. */
@@ -270,6 +323,7 @@ export class ShareWorld {
     expect(position).toEqual(this.#position);
     this.#assertPending();
     expect(this.#state.window.size).toBeLessThanOrEqual(this.config.recordLocksMax);
+    expect(this.#state.cancelled.size).toBeLessThanOrEqual(this.config.recordLocksMax);
   }
 
   /** The group does not forget that it has pending records, nor where the first of them is. */
@@ -282,28 +336,32 @@ export class ShareWorld {
         offset >= this.#logStart &&
         offset < scanOffset &&
         compareDue({ atMs: deliverAtMs, offset }, due) > 0 &&
-        window.get(offset) === undefined,
+        window.get(offset) === undefined &&
+        !this.#cancelled.has(offset),
     );
-    if (this.config.isKeyOrdered) return;
     expect(pendingCount).toBeGreaterThanOrEqual(pending.length);
   }
 
   replayed(): { state: SharePartition; position: ShareLogPosition } {
-    const replay = new ShareReplay(() => this.nowMs);
+    const replay = new ShareReplay(() => this.#times);
     for (const record of this.#log) replay.take(structuredClone(record));
     if (replay.share === undefined) throw new Error('the log has no snapshot');
     return replay.share;
   }
 
   get #context(): ShareContext {
-    return { nowMs: this.nowMs, monotonicMs: this.nowMs, config: this.config };
+    return { ...this.#times, config: this.config };
+  }
+
+  get #times(): ShareTimes {
+    return { nowMs: this.nowMs, monotonicMs: this.nowMs };
   }
 
   #applyAll(changes: readonly ShareChange[]): void {
     const { startOffset } = this.#state;
     if (changes.length > 0) this.#write(changes);
-    for (const change of changes) this.#state.apply(change, this.nowMs);
-    const isReset = changes.some(({ kind }) => kind === 'reset');
+    for (const change of changes) this.#state.apply(change, this.#times);
+    const isReset = changes.some(({ kind }) => kind === 'reset' || kind === 'truncated');
     if (!isReset) expect(this.#state.startOffset).toBeGreaterThanOrEqual(startOffset);
   }
 
@@ -325,7 +383,8 @@ export class ShareWorld {
     const keys = this.config.isKeyOrdered ? { keys: records.map(({ key }) => key) } : {};
     const ranges = rangesOf(records.map(({ offset }) => offset));
     const logStartOffset = this.#logStart;
-    return { from, to: this.#logEnd, logStartOffset, ranges, delayed, ...keys };
+    const read = { from, to: this.#logEnd, logStartOffset, leaderEpoch: this.#leaderEpoch };
+    return { ...read, ranges, delayed, ...keys };
   }
 
   #dueOffer(): DueOffer {
@@ -344,7 +403,8 @@ export class ShareWorld {
       ({ offset, deliverAtMs = -1 }) => compareDue({ atMs: deliverAtMs, offset }, to) > 0,
     );
     const nextAtMs = isLater ? to.atMs + 1 : null;
-    return { from, to, records, indexedTo: this.#logEnd, nextAtMs };
+    const index = { indexedTo: this.#logEnd, leaderEpoch: this.#leaderEpoch };
+    return { from, to, records, ...index, nextAtMs };
   }
 
   #deliver(offset: Offset, member: string, deliveryCount: number): void {
@@ -363,7 +423,12 @@ export class ShareWorld {
 
   #assertOldestOfKey({ key, offset }: TopicRecord): void {
     for (const other of this.topic) {
-      if (other.key !== key || other.offset >= offset) continue;
+      if (other.key !== key) continue;
+      expect(this.#locks.has(other.offset), `${other.offset} has the key of ${offset}`).toBe(false);
+      // A delayed record holds its key only while it is in the window.
+      const isPending =
+        other.deliverAtMs !== undefined && this.#state.window.get(other.offset) === undefined;
+      if (other.offset >= offset || isPending) continue;
       expect(this.done.has(other.offset), `${other.offset} comes before ${offset}`).toBe(true);
     }
   }
@@ -405,9 +470,13 @@ export class ShareWorld {
   }
 }
 
+/** The window without the parts that are not in the log. */
 function deliveriesOf({ window }: SharePartition): unknown[] {
-  return window.records.map(({ offset, state, deliveries, keyHash, delivery, notBeforeMs }) => {
+  return window.records.map(({ offset, state, deliveries, keyHash, delivery, ...times }) => {
     const { member, receiveId } = delivery ?? {};
-    return { offset, state, deliveries, keyHash, member, receiveId, notBeforeMs };
+    const { notBeforeMs, delayMs } = times.retry ?? {};
+    const { deliverAtMs } = times;
+    const where = { offset, state, deliveries, keyHash, member, receiveId };
+    return { ...where, deliverAtMs, notBeforeMs, delayMs };
   });
 }

@@ -1,5 +1,7 @@
 // HTTP calls of the page, and the sentences for their errors.
 
+import { credential } from './credential.js';
+
 /** An answer that is a problem document (RFC 9457), of HTTP or of a WebSocket's `error` event. */
 export class ProblemError extends Error {
   /** @param problem members of the document; `detail` is the sentence for a person */
@@ -14,7 +16,13 @@ export class ProblemError extends Error {
  * @throws ProblemError with the gateway's problem; Error if it does not answer
  */
 export async function callApi(path, body) {
-  const request = { headers: { 'Content-Type': 'application/json' } };
+  const token = credential();
+  const request = {
+    headers: {
+      'Content-Type': 'application/json',
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+    },
+  };
   if (body !== undefined) Object.assign(request, { method: 'POST', body: JSON.stringify(body) });
   let response;
   try {

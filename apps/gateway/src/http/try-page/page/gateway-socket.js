@@ -1,5 +1,6 @@
 // The connection to the gateway.
 
+import { credential } from './credential.js';
 import { ProblemError } from './gateway-http.js';
 import { storeTexts } from './json-text.js';
 
@@ -33,8 +34,9 @@ export class GatewaySocket {
   #isSilent = false;
 
   /**
-   * @param handlers onState({name, failedAttempts, retryMs}), onOpen(), onEvent({event, data}) for
-   *   what the gateway sends on its own
+   * @param handlers onState({name, failedAttempts, retryMs}), onOpen() once requests are answered,
+   *   onRefused() if the credential is not accepted, until there is another one,
+   *   onEvent({event, data}) for what the gateway sends on its own
    */
   constructor(handlers) {
     this.#handlers = handlers;
@@ -82,6 +84,26 @@ export class GatewaySocket {
     this.#failedAttempts = 0;
     this.#isSilent = false;
     this.#pings = setInterval(() => this.#ping(), PING_MS);
+    const token = credential();
+    if (token === undefined) this.#ready();
+    else void this.#authenticate(token);
+  }
+
+  /** A browser cannot set headers on a WebSocket: the first message has the credential. */
+  async #authenticate(token) {
+    const socket = this.#socket;
+    try {
+      await this.request('authenticate', JSON.stringify({ token }));
+      this.#ready();
+    } catch (error) {
+      // A lost connection is opened again, and then begins with the newest credential.
+      if (!(error instanceof ProblemError)) return;
+      await this.#handlers.onRefused();
+      if (this.#socket === socket && this.isOpen) await this.#authenticate(credential());
+    }
+  }
+
+  #ready() {
     this.#state('open');
     this.#handlers.onOpen();
   }

@@ -3,9 +3,11 @@
 import { callApi, messageOf } from './gateway-http.js';
 import { GatewaySocket, socketUrl } from './gateway-socket.js';
 import { LiveTopic } from './live-topic.js';
+import { Login } from './login.js';
 import { PublishForm } from './publish-form.js';
 import { element, RecordTable, ROWS_MAX } from './record-table.js';
 import { FIRST_TOPIC, TopicPicker } from './topic-picker.js';
+import { WorkerPair } from './worker-pair.js';
 
 /** Interval at which a paused page asks for the number of waiting records. */
 const PAUSED_POLL_MS = 2000;
@@ -17,10 +19,16 @@ class TryPage {
   #socket = new GatewaySocket({
     onState: (state) => this.#connectionChanged(state),
     onOpen: () => this.#connected(),
-    onEvent: ({ event, data }) => this.#live?.received(event, data),
+    onRefused: () => this.#login.untilAccepted(),
+    onEvent: ({ event, data }) => {
+      this.#live?.received(event, data);
+      this.#workers.received(event, data);
+    },
   });
+  #login = new Login();
   #picker = new TopicPicker({ onPick: () => this.#follow() });
   #publishForm = new PublishForm(this.#socket);
+  #workers = new WorkerPair(this.#socket);
   #table = new RecordTable(byId('rows'));
   /** The followed topic; undefined if there is none. */
   #live;
@@ -43,6 +51,7 @@ class TryPage {
     const asked = new URLSearchParams(location.search);
     const from = asked.get('from');
     if (from === 'earliest' || from === 'latest') this.#picker.from = from;
+    await this.#login.untilAccepted();
     this.#socket.connect();
     await this.#loadTopics(asked.get('topic') ?? undefined);
   }
@@ -67,6 +76,7 @@ class TryPage {
     notice('');
     const { topic, from } = this.#picker;
     this.#publishForm.setTopic(topic, this.#picker.partitionCount);
+    this.#workers.setTopic(topic);
     byId('pause').disabled = topic === undefined;
     byId('stream-heading').textContent = topic ?? 'Records';
     showPauseButton(false);
@@ -92,6 +102,7 @@ class TryPage {
   #connected() {
     if (this.#live !== undefined) void this.#live.subscribe();
     else if (this.#hasBeenOpen) void this.#loadTopics();
+    this.#workers.connected();
     this.#hasBeenOpen = true;
   }
 
@@ -104,6 +115,7 @@ class TryPage {
       showConnection('connecting', this.#hasBeenOpen ? 'Connecting again…' : 'Connecting…');
     } else {
       this.#live?.disconnected();
+      this.#workers.disconnected();
       this.#countDown(Date.now() + retryMs);
       if (failedAttempts === ATTEMPTS_UNTIL_EXPLAINED) void explainFailure();
     }

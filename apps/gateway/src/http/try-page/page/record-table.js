@@ -50,8 +50,7 @@ function rowOf(record) {
   const row = element('tr', { role: 'row' });
   const { partition, offset } = record;
   const partitionCell = element('td', { className: 'partition', role: 'cell' }, String(partition));
-  const hue = ((partition % HUES) * 5 * 360) / HUES + 190;
-  partitionCell.style.setProperty('--partition-hue', String(hue % 360));
+  partitionCell.style.setProperty('--partition-hue', partitionHue(partition));
   row.append(
     partitionCell,
     element('td', { className: 'offset', role: 'cell' }, String(offset)),
@@ -60,6 +59,12 @@ function rowOf(record) {
     element('td', { className: 'value', role: 'cell' }, valueOf(record)),
   );
   return row;
+}
+
+/** Returns the hue of a partition's mark, in degrees as text. */
+export function partitionHue(partition) {
+  const hue = ((partition % HUES) * 5 * 360) / HUES + 190;
+  return String(hue % 360);
 }
 
 function timeOf(timestamp) {

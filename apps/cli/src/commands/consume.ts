@@ -1,0 +1,199 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { serdes } from '#client';
+import { type CommandRun, withGateway } from '../command-run.js';
+import { readTopic } from '../consume/read-topic.js';
+import {
+  PrintedBytes,
+  type PrintedRecord,
+  type RecordFormat,
+  rawFormat,
+  templateFormat,
+  textOf,
+  valueFormat,
+} from '../consume/template.js';
+import { UsageError } from '../exit-codes.js';
+import { optionsOf } from '../global-options.js';
+import { type PositionText, position, wholeNumber } from '../parse-values.js';
+
+interface ConsumeOptions {
+  readonly from?: PositionText;
+  readonly to?: PositionText;
+  readonly partition?: readonly number[];
+  readonly group?: string;
+  readonly limit?: number;
+  readonly untilEnd?: boolean;
+  /** Undefined: JSON documents. */
+  readonly format: RecordFormat | undefined;
+  readonly grep?: RegExp;
+}
+
+/** Adds `consume`. */
+export function addConsumeCommand(program: Command): void {
+  program
+    .command('consume <topic>')
+    .description('print the records of a topic until Ctrl-C')
+    .option(
+      '--from <position>',
+      'earliest, latest, an offset, or a time (default: latest)',
+      position,
+    )
+    .option('--to <position>', 'first offset, or time, that is not printed', position)
+    .option('--partition <number...>', 'partitions (default: all)', partitionList)
+    .option('--group <group>', 'read as a member of a group; --from is then its reset policy')
+    .option('--limit <number>', 'end after this many records', wholeNumber(1))
+    .option('--until-end', 'end at the last record that there is now')
+    .option(
+      '--format <format>',
+      'value, raw, json, or a template: %t topic, %p partition, %o offset, %k key, %v value, %h headers, %T time',
+      'value',
+    )
+    .option('--grep <pattern>', 'only records whose value matches a regular expression', pattern)
+    .action((topic: string, _options, command: Command) => {
+      const options = optionsOf<Omit<ConsumeOptions, 'format'> & { readonly format: string }>(
+        command,
+      );
+      const format = options.json === true ? undefined : formatOf(options.format);
+      const consume = { ...options, format };
+      return withGateway(options, (run) =>
+        options.group === undefined
+          ? consumeTopic(run, topic, consume)
+          : consumeAsMember(run, topic, options.group, consume),
+      );
+    });
+}
+
+/** Reads without a group, from anywhere. */
+async function consumeTopic(
+  run: CommandRun,
+  topic: string,
+  options: ConsumeOptions,
+): Promise<void> {
+  const { from = { kind: 'latest' }, to, partition, untilEnd, format } = options;
+  if (from.kind === 'offset' && partition?.length !== 1) {
+    throw new UsageError('An offset belongs to one partition: name it with --partition.');
+  }
+  const { partitions } = await run.sluice.admin.describeTopic({ topic });
+  const printer = new RecordPrinter(run, options);
+  await readTopic(
+    run,
+    {
+      topic,
+      partitions: partition ?? partitions.map((each) => each.partition),
+      withAdded: partition === undefined && to === undefined && untilEnd !== true,
+      from: untilEnd === true && options.from === undefined ? { kind: 'earliest' } : from,
+      to,
+      untilEnd: untilEnd === true,
+      format: format === undefined ? 'auto' : 'string',
+    },
+    (records) => printer.print(records),
+  );
+  run.signal.throwIfAborted();
+}
+
+/** Reads as a member of a group, commits the printed records, and leaves the group at the end. */
+async function consumeAsMember(
+  run: CommandRun,
+  topic: string,
+  group: string,
+  options: ConsumeOptions,
+): Promise<void> {
+  const { from = { kind: 'latest' }, to, partition, untilEnd, format } = options;
+  if (from.kind !== 'earliest' && from.kind !== 'latest') {
+    throw new UsageError(
+      'With --group, --from is earliest or latest: the group has its own offsets.',
+    );
+  }
+  if (partition !== undefined || to !== undefined || untilEnd === true) {
+    throw new UsageError('With --group leave out --partition, --to and --until-end.');
+  }
+  const printer = new RecordPrinter(run, options);
+  const member = { group, topics: [topic], autoOffsetReset: from.kind, autoCommit: false } as const;
+  const consumer =
+    format === undefined
+      ? run.sluice.consumer(member)
+      : run.sluice.consumer({
+          ...member,
+          keyDeserializer: serdes.bytes,
+          valueDeserializer: serdes.bytes,
+        });
+  const onAbort = (): void => void consumer.close();
+  run.signal.addEventListener('abort', onAbort, { once: true });
+  for await (const batch of consumer) {
+    // Without a pattern no more records are looked at than are printed; those are committed.
+    const looked = batch.records.slice(0, options.grep === undefined ? printer.left : undefined);
+    const goesOn = await printer.print(looked as readonly PrintedRecord[]);
+    const last = looked.at(-1);
+    if (last !== undefined) {
+      const { topic: name, partition: number } = batch;
+      await consumer.commit([{ topic: name, partition: number, offset: last.offset + 1 }]);
+    }
+    if (!goesOn) break;
+  }
+  await consumer.close();
+  run.signal.throwIfAborted();
+}
+
+/** Prints records in the requested form, up to the limit. */
+class RecordPrinter {
+  readonly #run: CommandRun;
+  readonly #options: ConsumeOptions;
+  #printed = 0;
+
+  constructor(run: CommandRun, options: ConsumeOptions) {
+    this.#run = run;
+    this.#options = options;
+  }
+
+  /** Prints records; returns false if no more are wanted. */
+  async print(records: readonly (PrintedRecord & { readonly text?: string })[]): Promise<boolean> {
+    const { format, grep, limit = Number.POSITIVE_INFINITY } = this.#options;
+    const printed = new PrintedBytes();
+    for (const record of records) {
+      if (this.#printed >= limit) break;
+      if (grep !== undefined && !grep.test(searched(record.value))) continue;
+      if (format === undefined) printed.add(`${record.text ?? JSON.stringify(record)}\n`);
+      else format(record, printed);
+      this.#printed += 1;
+    }
+    const bytes = printed.bytes();
+    if (bytes.length > 0) await this.#run.output.write(bytes);
+    return this.#printed < limit;
+  }
+
+  /** Number of records that may still be printed. */
+  get left(): number {
+    return (this.#options.limit ?? Number.POSITIVE_INFINITY) - this.#printed;
+  }
+}
+
+/** The text of a value that a pattern is compared with: members of groups have values of JSON. */
+function searched(value: unknown): string {
+  const isField = value === null || typeof value === 'string' || value instanceof Uint8Array;
+  return isField ? textOf(value) : JSON.stringify(value);
+}
+
+function formatOf(name: string): RecordFormat | undefined {
+  if (name === 'json') return undefined;
+  if (name === 'value') return valueFormat;
+  if (name === 'raw') return rawFormat;
+  if (!name.includes('%')) {
+    throw new UsageError('--format must be value, raw, json, or a template such as "%k %v".');
+  }
+  try {
+    return templateFormat(name);
+  } catch (error) {
+    throw new UsageError(`--format: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function pattern(text: string): RegExp {
+  try {
+    return new RegExp(text, 'u');
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+function partitionList(text: string, before: readonly number[] = []): number[] {
+  return [...before, wholeNumber()(text)];
+}

@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import { type Context, Contexts } from '../contexts.js';
+import { UsageError } from '../exit-codes.js';
+import { optionsOf } from '../global-options.js';
+import { Output } from '../output.js';
+
+/** Adds `contexts`, whose commands need no gateway. */
+export function addContextCommands(program: Command): void {
+  const contexts = program
+    .command('contexts')
+    .description('keep named gateways with their options in a file');
+
+  contexts
+    .command('list')
+    .description('list contexts; the current one has a star')
+    .action((_options, command: Command) => {
+      const output = new Output({ json: optionsOf(command).json === true });
+      const file = new Contexts().read();
+      output.either(file, () =>
+        output.table(
+          ['', 'NAME', 'URL'],
+          Object.entries(file.contexts).map(([name, context]) => [
+            name === file.current ? '*' : '',
+            name,
+            context.url,
+          ]),
+        ),
+      );
+    });
+
+  contexts
+    .command('set <name>')
+    .description('keep --url, --api-key-file, --token-file, --ca, --cert and --key under a name')
+    .action((name: string, _options, command: Command) => {
+      const { url, apiKeyFile, tokenFile, ca, cert, key } = optionsOf(command);
+      if (url === undefined) throw new UsageError('Give the --url of the gateway.');
+      const context: Context = { url, apiKeyFile, tokenFile, ca, cert, key };
+      new Contexts().set(name, context);
+    });
+
+  contexts
+    .command('use <name>')
+    .description('use a context when --context is not given')
+    .action((name: string) => {
+      new Contexts().use(name);
+    });
+
+  contexts
+    .command('delete <name>')
+    .description('delete a context')
+    .action((name: string) => {
+      new Contexts().delete(name);
+    });
+}

@@ -1,0 +1,98 @@
+import type { Field, PrintedRecord } from './template.js';
+
+/** A record in the JSON of a fetch. */
+export interface RecordJson {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key?: unknown;
+  readonly keyBase64?: string;
+  readonly value?: unknown;
+  readonly valueBase64?: string;
+  readonly headers: readonly {
+    readonly key: string;
+    readonly value?: string | null;
+    readonly valueBase64?: string;
+  }[];
+}
+
+/** A record of a stream of lines. Its fields are decoded when they are asked for. */
+export class StreamedRecord implements PrintedRecord {
+  readonly #json: RecordJson;
+  readonly #lines: Lines;
+  readonly #line: number;
+
+  /** @param line index of its line among those that arrived with it */
+  constructor(json: RecordJson, lines: Lines, line: number) {
+    this.#json = json;
+    this.#lines = lines;
+    this.#line = line;
+  }
+
+  /** The record as the gateway answered it. */
+  get text(): string {
+    return this.#lines.at(this.#line);
+  }
+
+  get topic(): string {
+    return this.#json.topic;
+  }
+
+  get partition(): number {
+    return this.#json.partition;
+  }
+
+  get offset(): number {
+    return this.#json.offset;
+  }
+
+  get timestamp(): number {
+    return this.#json.timestamp;
+  }
+
+  get key(): Field {
+    return fieldOf(this.#json.key, this.#json.keyBase64);
+  }
+
+  get value(): Field {
+    return fieldOf(this.#json.value, this.#json.valueBase64);
+  }
+
+  get headers(): PrintedRecord['headers'] {
+    return this.#json.headers.map(({ key, value, valueBase64 }) => {
+      return { key, value: fieldOf(value, valueBase64) };
+    });
+  }
+}
+
+/** Lines that arrived together, each of which is JSON. They are parsed as one document. */
+export class Lines {
+  readonly #text: string;
+  #lines: readonly string[] | undefined;
+
+  /** @param text whole lines, with their line breaks */
+  constructor(text: string) {
+    const end = text.endsWith('\n') ? -1 : undefined;
+    // Lines may be empty.
+    const hasEmpty = text.startsWith('\n') || text.includes('\n\n');
+    this.#text = hasEmpty ? text.split('\n').filter(Boolean).join('\n') : text.slice(0, end);
+  }
+
+  /** The parsed lines. */
+  json(): unknown[] {
+    return JSON.parse(`[${this.#text.replaceAll('\n', ',')}]`) as unknown[];
+  }
+
+  /** Returns the text of a line, counted from 0. */
+  at(index: number): string {
+    this.#lines ??= this.#text.split('\n');
+    return this.#lines[index] ?? '';
+  }
+}
+
+function fieldOf(value: unknown, base64: string | undefined): Field {
+  if (base64 !== undefined) return Buffer.from(base64, 'base64');
+  if (value === null || value === undefined) return null;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,105 @@
+import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { UsageError } from '../exit-codes.js';
+import {
+  assertResumable,
+  Journal,
+  type JournalChunk,
+  type JournalHead,
+  type JournalState,
+  nextSequence,
+  RESUME_MS_MAX,
+  readJournal,
+} from './journal.js';
+
+const HEAD: JournalHead = {
+  topic: 'orders',
+  topicId: 'id',
+  file: '/orders.txt',
+  sizeBytes: 100,
+  modifiedMs: 5,
+  options: '{}',
+  partitionCount: 2,
+  producerId: 7,
+  producerEpoch: 0,
+  startedMs: 1000,
+};
+
+let directory: string;
+let path: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sluice-journal-'));
+  path = join(directory, 'produce', 'journal.ndjson');
+});
+
+afterEach(() => rm(directory, { recursive: true }));
+
+function chunk(index: number): JournalChunk {
+  return {
+    start: { index, byte: index * 10, line: index * 2 + 1 },
+    end: { index: index + 1, byte: index * 10 + 10, line: index * 2 + 3 },
+    parts: [{ partition: 0, sequence: index * 2, count: 2 }],
+  };
+}
+
+test('chunks without a note of their end are unresolved, and sequences go on', async () => {
+  const journal = await Journal.create(path, HEAD);
+  for (const index of [0, 1, 2]) await journal.begin(chunk(index));
+  await journal.done(1);
+  await journal.close();
+  expect(await readJournal(path)).toEqual({
+    head: HEAD,
+    unresolved: [chunk(0), chunk(2)],
+    end: { index: 3, byte: 30, line: 7 },
+    sequences: new Map([[0, 6]]),
+  });
+});
+
+test('a torn last line is passed over: its chunk was not sent', async () => {
+  const journal = await Journal.create(path, HEAD);
+  await journal.begin(chunk(0));
+  await journal.close();
+  await appendFile(path, '{"chunk":{"start"');
+  expect((await readJournal(path))?.unresolved).toEqual([chunk(0)]);
+});
+
+test('a resumed journal goes on in the same file, and the end of the work removes it', async () => {
+  await (await Journal.create(path, HEAD)).close();
+  const journal = await Journal.resume(path);
+  await journal.begin(chunk(0));
+  expect((await readJournal(path))?.end.index).toBe(1);
+  await journal.finish();
+  expect(await readJournal(path)).toBeUndefined();
+});
+
+test('sequences wrap as those of Kafka do', () => {
+  expect(nextSequence(5, 3)).toBe(8);
+  expect(nextSequence(2 ** 31 - 2, 3)).toBe(1);
+});
+
+describe('a file is not resumed', () => {
+  const state: JournalState = {
+    head: HEAD,
+    unresolved: [],
+    end: chunk(0).end,
+    sequences: new Map(),
+  };
+
+  test.each([
+    ['when it has changed', { ...HEAD, sizeBytes: 101 }, 2000, /the file has changed/],
+    ['into another topic of the name', { ...HEAD, topicId: 'new' }, 2000, /created again/],
+    ['under other options', { ...HEAD, options: '{"a":1}' }, 2000, /options differ/],
+    ['after 12 hours', HEAD, HEAD.startedMs + RESUME_MS_MAX + 1, /12 hours/],
+  ])('%s', (_, now, nowMs, sentence) => {
+    const resume = (): void => assertResumable(state, now, nowMs);
+    expect(resume).toThrow(UsageError);
+    expect(resume).toThrow(sentence);
+  });
+
+  test('but it is when all is the same', () => {
+    expect(() => assertResumable(state, HEAD, HEAD.startedMs + 1)).not.toThrow();
+  });
+});

@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { UsageError } from '../exit-codes.js';
+import type { ChunkStart } from './chunks.js';
+
+/** The circumstances that must be the same when a file is resumed. */
+export interface JournalHead {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly file: string;
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  /** The options that say what record a line is, as JSON. */
+  readonly options: string;
+  readonly partitionCount: number;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** Proof that the id was issued to this caller; absent without authentication. */
+  readonly producerToken?: string;
+  readonly startedMs: number;
+}
+
+/** A chunk that is about to be sent. */
+export interface JournalChunk {
+  readonly start: ChunkStart;
+  readonly end: ChunkStart;
+  readonly parts: readonly {
+    readonly partition: number;
+    /** Producer sequence of the first record. */
+    readonly sequence: number;
+    readonly count: number;
+  }[];
+}
+
+type Entry =
+  | { readonly head: JournalHead }
+  | { readonly chunk: JournalChunk }
+  | { readonly done: number };
+
+/** State of an interrupted file. */
+export interface JournalState {
+  readonly head: JournalHead;
+  /** Chunks that may or may not have been written, in order. */
+  readonly unresolved: readonly JournalChunk[];
+  /** Place after the last chunk. */
+  readonly end: ChunkStart;
+  /** Next sequence of each partition. */
+  readonly sequences: ReadonlyMap<number, number>;
+}
+
+/** Greatest age of a journal, ms. Later the gateway may detect no repeats. */
+export const RESUME_MS_MAX = 12 * 60 * 60 * 1000;
+
+/**
+ * A file that remembers which lines of a file are about to be sent, and under which producer
+ * sequences. A chunk is on disk before it is sent. After an interruption the same chunks are sent
+ * again under the same sequences, so the gateway stores each once.
+ */
+export class Journal {
+  readonly #path: string;
+  readonly #file: FileHandle;
+
+  private constructor(path: string, file: FileHandle) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  /** Begins a journal for a file, in place of an older one. */
+  static async create(path: string, head: JournalHead): Promise<Journal> {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const journal = new Journal(path, await open(path, 'w', 0o600));
+    await journal.#append({ head });
+    const directory = await open(dirname(path), 'r');
+    await directory.sync();
+    await directory.close();
+    return journal;
+  }
+
+  /** Continues the journal of an interrupted file. */
+  static async resume(path: string): Promise<Journal> {
+    return new Journal(path, await open(path, 'a', 0o600));
+  }
+
+  /** Makes a chunk durable before it is sent. */
+  async begin(chunk: JournalChunk): Promise<void> {
+    await this.#append({ chunk });
+  }
+
+  /** Notes that a chunk was acknowledged; losing this note costs a repeat that is detected. */
+  async done(index: number): Promise<void> {
+    await this.#file.write(`${JSON.stringify({ done: index } satisfies Entry)}\n`);
+  }
+
+  /** Ends the journal of a file that was sent as a whole. */
+  async finish(): Promise<void> {
+    await this.#file.close();
+    await rm(this.#path, { force: true });
+  }
+
+  /** Keeps the journal, to be resumed. */
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  async #append(entry: Entry): Promise<void> {
+    await this.#file.write(`${JSON.stringify(entry)}\n`);
+    await this.#file.datasync();
+  }
+}
+
+/** Path of the journal for a file and a topic of a gateway. */
+export function journalPath(url: string, topic: string, file: string): string {
+  const state = process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state');
+  const name = createHash('sha256').update(`${url}\n${topic}\n${file}`).digest('hex').slice(0, 32);
+  return join(state, 'sluice', 'produce', `${name}.ndjson`);
+}
+
+/** Reads the journal of an interrupted file; undefined if there is none. */
+export async function readJournal(path: string): Promise<JournalState | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  let head: JournalHead | undefined;
+  let end: ChunkStart = { index: 0, byte: 0, line: 1 };
+  const unresolved = new Map<number, JournalChunk>();
+  const sequences = new Map<number, number>();
+  for (const line of text.split('\n')) {
+    const entry = entryOf(line);
+    // A torn last line was not yet durable, so its chunk was not sent.
+    if (entry === undefined) break;
+    if ('head' in entry) head = entry.head;
+    else if ('done' in entry) unresolved.delete(entry.done);
+    else {
+      const { chunk } = entry;
+      unresolved.set(chunk.start.index, chunk);
+      end = chunk.end;
+      for (const { partition, sequence, count } of chunk.parts) {
+        sequences.set(partition, nextSequence(sequence, count));
+      }
+    }
+  }
+  if (head === undefined) return undefined;
+  return { head, unresolved: [...unresolved.values()], end, sequences };
+}
+
+/** Producer sequences continue at 0 after 2^31 - 1, as Kafka's do. */
+export function nextSequence(sequence: number, count: number): number {
+  return (sequence + count) % 2 ** 31;
+}
+
+/**
+ * @throws UsageError if the file, the topic or the options are not those of the interrupted run, or
+ *   if it began too long ago
+ */
+export function assertResumable(
+  { head }: JournalState,
+  now: Omit<JournalHead, 'producerId' | 'producerEpoch' | 'producerToken' | 'startedMs'>,
+  nowMs = Date.now(),
+): void {
+  const refuse = (reason: string): never => {
+    throw new UsageError(
+      `${head.file} cannot be resumed: ${reason}. --restart sends it from its beginning.`,
+    );
+  };
+  if (nowMs - head.startedMs > RESUME_MS_MAX) {
+    refuse('it was begun more than 12 hours ago, and repeats would no longer be detected');
+  }
+  if (head.topicId !== now.topicId) refuse(`topic ${head.topic} was deleted and created again`);
+  if (head.sizeBytes !== now.sizeBytes || head.modifiedMs !== now.modifiedMs) {
+    refuse('the file has changed');
+  }
+  if (head.options !== now.options) refuse('the options differ from those of its beginning');
+}
+
+function entryOf(line: string): Entry | undefined {
+  if (line === '') return undefined;
+  try {
+    return JSON.parse(line) as Entry;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+import tab from '@bomb.sh/tab/commander';
+import { Command } from 'commander';
+import { addBenchCommands } from './commands/bench.js';
+import { addClusterCommands } from './commands/cluster.js';
+import { addConsumeCommand } from './commands/consume.js';
+import { addContextCommands } from './commands/contexts.js';
+import { addGroupCommands } from './commands/groups.js';
+import { addProduceCommand } from './commands/produce.js';
+import { addQueueCommand } from './commands/queue.js';
+import { addRecordCommands } from './commands/records.js';
+import { addSecurityCommands } from './commands/security.js';
+import { addTopicCommands } from './commands/topics.js';
+import { addGlobalOptions } from './global-options.js';
+
+/** Makes the program with all its commands. */
+export function createProgram(version: string): Command {
+  const program = new Command('sluice')
+    .description('Produce, read and administer the topics of a Sluice gateway.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .showHelpAfterError('(--help lists what is accepted)')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.',
+    );
+  // The entry point starts the gateway itself, before this program is loaded; see main.ts.
+  program
+    .command('serve')
+    .description('start the gateway of this package; its settings are variables (serve --help)')
+    .allowUnknownOption()
+    .action(() => undefined);
+  addTopicCommands(program);
+  addProduceCommand(program);
+  addConsumeCommand(program);
+  addQueueCommand(program);
+  addGroupCommands(program);
+  addRecordCommands(program);
+  addClusterCommands(program);
+  addSecurityCommands(program);
+  addBenchCommands(program);
+  addContextCommands(program);
+  addGlobalOptions(program);
+  tab(program, { completionCommandName: 'completion' });
+  return program;
+}

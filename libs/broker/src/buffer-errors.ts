@@ -1,0 +1,28 @@
+import { ProtocolError } from '#protocol';
+
+const RETRY_AFTER_MS = 1000;
+
+/** The errors of callers that get no memory for their records. */
+export const BUFFER_ERRORS = {
+  exhausted(totalBytes: number): ProtocolError {
+    return new ProtocolError(
+      'BUFFER_EXHAUSTED',
+      `The buffer for records that wait to be written is full (${totalBytes} bytes). ` +
+        'Nothing was written: send the request again later.',
+      { retryAfterMs: RETRY_AFTER_MS },
+    );
+  },
+  neverFits(bytes: number, totalBytes: number): ProtocolError {
+    return new ProtocolError(
+      'REQUEST_TOO_LARGE',
+      `The request's records take ${bytes} bytes, the whole buffer for records has ${totalBytes}.`,
+    );
+  },
+  waitEnded(): ProtocolError {
+    return new ProtocolError(
+      'REQUEST_TIMED_OUT',
+      'The wait for buffer memory was ended by the caller. Nothing was written.',
+      { outcome: 'failed' },
+    );
+  },
+} as const;

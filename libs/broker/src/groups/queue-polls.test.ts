@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import type { QueuePoll, QueuePollAnswer } from '#groups';
+import { FakeClock, FakeScheduler } from '#runtime/testing';
+import type { FetchRequest, FetchResult } from '../broker.js';
+import { MemberReads } from './member-reads.js';
+import { QueuePolls } from './queue-polls.js';
+import { QueueReads } from './queue-reads.js';
+
+const PLACE = { topic: 'events', topicId: 'id', partition: 0 };
+const ENDS = { highWatermark: 1, logStartOffset: 0, logEndOffset: 1 };
+
+describe('a poll of a queue that waits', () => {
+  it('offers the delayed record that has come due with its next call', async () => {
+    const clock = new FakeClock();
+    const scheduler = new FakeScheduler(clock);
+    const calls: QueuePoll[] = [];
+    const dueAtMs = clock.nowMs() + 5000;
+    const fetch = ({ waitMs, signal }: FetchRequest): Promise<FetchResult> =>
+      new Promise((resolve, reject) => {
+        if (waitMs === 0) resolve({ batches: [], leaderEpoch: 1, ...ENDS });
+        signal?.addEventListener('abort', () => reject(new Error('the wait is over')));
+      });
+    const polls = new QueuePolls({
+      coordinator: {
+        poll: async (call) => {
+          calls.push(call);
+          const isGiven = call.offers.length > 0;
+          return isGiven ? { ...NOTHING, acquired: [{ ...PLACE, runs: [] }] } : NOTHING;
+        },
+        acknowledge: async () => undefined,
+        watch: () => () => undefined,
+      },
+      reads: new QueueReads({
+        fetch,
+        clock,
+        listDelayed: async (_target, { from, untilMs }) => {
+          const record = { atMs: dueAtMs, offset: 0, keyHash: null };
+          const isDue = untilMs >= dueAtMs;
+          const to = { atMs: untilMs, offset: 0 };
+          const records = isDue ? [record] : [];
+          return { from, to, records, indexedTo: 1, nextAtMs: isDue ? null : dueAtMs };
+        },
+      }),
+      waits: new MemberReads({ fetch, scheduler }),
+      clock,
+      scheduler,
+      longPollsMax: 10,
+    });
+    const request = { limit: 1, maxBytes: 1000, waitMs: 60_000 };
+    const polled = polls.poll('g', 'm', request);
+    await scheduler.settle();
+    const waiting = calls.length;
+    await scheduler.advance(5000);
+    await polled;
+    expect(calls.slice(waiting)).toHaveLength(1);
+    expect(calls.at(-1)?.offers).toMatchObject([{ ...PLACE, due: { records: [{ offset: 0 }] } }]);
+  });
+});
+
+const NOTHING: QueuePollAnswer = {
+  generation: 1,
+  sessionTimeoutMs: 45_000,
+  isKeyOrdered: false,
+  assignment: [PLACE],
+  acquired: [],
+  reads: [
+    {
+      ...PLACE,
+      scanOffset: 1,
+      due: { atMs: -1, offset: -1 },
+      pendingFrom: 0,
+      hasPending: true,
+      room: 10,
+    },
+  ],
+};

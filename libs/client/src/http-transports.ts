@@ -1,0 +1,7 @@
+/**
+ * The transports that need no WebSocket. They are a module of their own, which is loaded when one
+ * of them is used: pages have a WebSocket and never load it.
+ */
+export { HttpMember } from './consumer/http-member.js';
+export { HttpWorker } from './queue/http-worker.js';
+export { EventStreamSource } from './subscription/event-source.js';

@@ -1,0 +1,57 @@
+import { type HttpTransport, segment } from '../connection/http-caller.js';
+import { loadedLater } from '../connection/loaded-later.js';
+import type { SubscriptionTransport } from '../connection/socket-subscription.js';
+import { joinOf, type QueueOptions } from '../consumer/options.js';
+import type { QueueLink } from './queue-link.js';
+import { type OpenQueueLink, QueueWorker } from './queue-worker.js';
+import { SocketWorker } from './socket-worker.js';
+
+interface GroupConfigsJson {
+  readonly configs: Readonly<Record<string, unknown>>;
+}
+
+const LINK_METHODS = ['settle', 'room', 'close'] as const;
+
+/** The connections of a client. */
+export interface QueueConnections {
+  readonly http: HttpTransport;
+  /** Undefined: everything goes over HTTP. */
+  readonly socket: SubscriptionTransport | undefined;
+}
+
+/**
+ * Makes the worker of a queue. This module and what only queues need are loaded at the first queue.
+ * @param closed aborted when the queue is closed
+ */
+export function openQueueWorker<K, V>(
+  { http, socket }: QueueConnections,
+  options: QueueOptions<K, V>,
+  closed: AbortSignal,
+): QueueWorker<K, V> {
+  const { group } = options;
+  const join = { ...joinOf(options), mode: 'queue' };
+  const overHttp: OpenQueueLink = ({ events, format, room }) => {
+    const { clientId } = http.endpoints.options;
+    const worker = { ...http, group, join: { ...join, clientId }, format, room };
+    const loading = import('../http-transports.js').then(
+      ({ HttpWorker }) => new HttpWorker(worker, events),
+    );
+    return loadedLater<QueueLink>(loading, LINK_METHODS, (error) => events.failed(error));
+  };
+  const overSocket: OpenQueueLink | undefined =
+    socket &&
+    (({ events, format, prefetch }) => {
+      const message = { ...join, group, credit: prefetch, expiring: true, format };
+      return new SocketWorker(socket, message, events);
+    });
+  const lockMs = async (): Promise<number> => {
+    const path = `/v1/groups/${segment(group)}/configs`;
+    const { configs } = await http.caller.json<GroupConfigsJson>({ method: 'GET', path });
+    return Number(configs['share.record.lock.duration.ms']);
+  };
+  return new QueueWorker(
+    options,
+    { open: overSocket ?? overHttp, fallback: overSocket && overHttp, lockMs },
+    closed,
+  );
+}

@@ -1,0 +1,158 @@
+import type { Deserializer, StoredHeader } from '../../producer/src/index.js';
+import { bytesOf } from './base64.js';
+import { SluiceError } from './sluice-error.js';
+
+/** A header of a record. */
+export type RecordHeader = StoredHeader;
+
+/** A record that arrived. */
+export interface ReceivedRecord<K = unknown, V = unknown> {
+  /** Name of the topic. */
+  readonly topic: string;
+  /** Number of the partition, from 0. */
+  readonly partition: number;
+  /** Offset of the record in its partition. */
+  readonly offset: number;
+  /** Milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** Key, as the deserializer returned it; null if the record has none. */
+  readonly key: K;
+  /** Value, as the deserializer returned it; null for a tombstone. */
+  readonly value: V;
+  /** Headers, in their order; keys may repeat. */
+  readonly headers: readonly RecordHeader[];
+}
+
+/** A partition of a topic. */
+export interface TopicPartition {
+  /** Name of the topic. */
+  readonly topic: string;
+  /** Number of the partition, from 0. */
+  readonly partition: number;
+}
+
+/** The next offset to be read of a partition. */
+export interface Position extends TopicPartition {
+  /** Offset of the next record to be read. */
+  readonly offset: number;
+  /** Leader epoch of the last record read; detects that a failover truncated the log. */
+  readonly leaderEpoch?: number;
+}
+
+export interface Deserializers<K, V> {
+  /** Kafka's `key.deserializer`. Default: JSON stays JSON, text is a string, else `Uint8Array`. */
+  readonly keyDeserializer?: Deserializer<K> | undefined;
+  /** Kafka's `value.deserializer`. Default: as `keyDeserializer`. */
+  readonly valueDeserializer?: Deserializer<V> | undefined;
+}
+
+/** A record in the JSON of a fetch. */
+export interface RecordJson {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key?: unknown;
+  readonly keyBase64?: string;
+  readonly value?: unknown;
+  readonly valueBase64?: string;
+  readonly headers?: readonly {
+    readonly key: string;
+    readonly value?: string | null;
+    readonly valueBase64?: string;
+  }[];
+  readonly deliveryCount?: number;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Turns the JSON of records into records. */
+export class RecordReader<K, V> {
+  readonly #key: Deserializer<K> | undefined;
+  readonly #value: Deserializer<V> | undefined;
+
+  constructor({ keyDeserializer, valueDeserializer }: Deserializers<K, V>) {
+    this.#key = keyDeserializer;
+    this.#value = valueDeserializer;
+  }
+
+  /** Format of keys and values to ask the gateway for; undefined: its default. */
+  get format(): 'base64' | undefined {
+    // Only base64 is exact: text and JSON text of the same characters are the same otherwise.
+    return this.#key === undefined && this.#value === undefined ? undefined : 'base64';
+  }
+
+  /**
+   * Returns a record, or a promise of it when a deserializer is async.
+   * @throws SluiceError SERIALIZATION_ERROR that names the record and the field
+   */
+  read(json: RecordJson): ReceivedRecord<K, V> | Promise<ReceivedRecord<K, V>> {
+    const { topic, partition, offset, timestamp } = json;
+    const headers = json.headers?.length ? json.headers.map(headerOf) : [];
+    const key = this.#field(this.#key, 'key', json, headers);
+    const value = this.#field(this.#value, 'value', json, headers);
+    if (isPromise(key) || isPromise(value)) {
+      return Promise.all([key, value]).then(([readKey, readValue]) => {
+        return { topic, partition, offset, timestamp, key: readKey, value: readValue, headers };
+      });
+    }
+    return { topic, partition, offset, timestamp, key, value, headers };
+  }
+
+  #field<T>(
+    deserializer: Deserializer<T> | undefined,
+    field: 'key' | 'value',
+    json: RecordJson,
+    headers: readonly RecordHeader[],
+  ): T | Promise<T> {
+    const base64 = json[`${field}Base64`];
+    if (deserializer === undefined) {
+      if (base64 === undefined) return (json[field] ?? null) as T;
+      const bytes = bytesOf(base64);
+      return (this.format === undefined ? bytes : textOrBytes(bytes)) as T;
+    }
+    const bytes = base64 === undefined ? exactBytes(json[field]) : bytesOf(base64);
+    if (bytes === null) return null as T;
+    const refuse = (cause: unknown): never => {
+      const { topic, partition, offset } = json;
+      throw new SluiceError(
+        'SERIALIZATION_ERROR',
+        `The deserializer cannot read the ${field} of record ${topic}-${partition}@${offset}: ` +
+          String(cause),
+        { cause },
+      );
+    };
+    try {
+      const read = deserializer.deserialize(json.topic, bytes, headers);
+      return isPromise(read) ? read.catch(refuse) : read;
+    } catch (cause) {
+      return refuse(cause);
+    }
+  }
+}
+
+/** Returns text where the bytes are UTF-8, else the bytes. */
+function textOrBytes(bytes: Uint8Array): string | Uint8Array {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return bytes;
+  }
+}
+
+/** Returns the bytes of a field that did not come as base64; null stays null. */
+function exactBytes(value: unknown): Uint8Array | null {
+  if (value === null || value === undefined) return null;
+  return encoder.encode(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+function headerOf(header: NonNullable<RecordJson['headers']>[number]): RecordHeader {
+  const { key, value, valueBase64 } = header;
+  if (valueBase64 !== undefined) return { key, value: bytesOf(valueBase64) };
+  return { key, value: typeof value === 'string' ? encoder.encode(value) : null };
+}
+
+export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as Promise<T> | null)?.then === 'function';
+}

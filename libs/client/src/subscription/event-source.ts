@@ -1,0 +1,316 @@
+import type { Endpoints } from '../connection/endpoints.js';
+import { eventsOf, type ServerEvent } from '../connection/event-stream.js';
+import {
+  type HttpCall,
+  type HttpCaller,
+  type HttpTransport,
+  segment,
+} from '../connection/http-caller.js';
+import type { Position, RecordJson, TopicPartition } from '../received-record.js';
+import { isRetriable, networkError, type ProblemJson, problemError } from '../sluice-error.js';
+import { observed, sleep } from '../waiting.js';
+import type { SubscriptionRequest } from './options.js';
+import type { RecordSource, SourceState } from './record-source.js';
+
+/** Partitions of one stream; the gateway accepts no more. */
+const STREAM_PARTITIONS_MAX = 64;
+/** Time without a byte after which a stream is taken for dead, ms: heartbeats come more often. */
+const SILENCE_MS_MAX = 60_000;
+/** Interval at which a topic that needs several streams is checked for new partitions, ms. */
+const GROWTH_CHECK_MS = 30_000;
+
+interface TopicJson {
+  readonly partitions: readonly { readonly partition: number }[];
+}
+
+/** The partitions of a topic that one stream reads. */
+interface StreamShare {
+  readonly topic: string;
+  readonly partitions: readonly number[];
+  /** True: the stream has all partitions, also those that are added later. */
+  readonly isWhole: boolean;
+}
+
+/**
+ * A subscription over HTTP: one stream of server-sent events for up to 64 partitions of a topic. A
+ * stream that breaks begins again at the positions that were reached.
+ *
+ * Overlap: streams overlap; each fills the buffer only while there is room.
+ */
+export class EventStreamSource implements RecordSource {
+  readonly #caller: HttpCaller;
+  readonly #endpoints: Endpoints;
+  readonly #request: SubscriptionRequest;
+  readonly #state: SourceState;
+  readonly #closing = new AbortController();
+  #streamsWithoutPositions = 0;
+
+  constructor(
+    { caller, endpoints }: HttpTransport,
+    request: SubscriptionRequest,
+    state: SourceState,
+  ) {
+    this.#caller = caller;
+    this.#endpoints = endpoints;
+    this.#request = request;
+    this.#state = state;
+    void this.#begin();
+  }
+
+  read(): void {
+    // Streams wait for the buffer themselves.
+  }
+
+  close(): Promise<void> {
+    this.#closing.abort();
+    return Promise.resolve();
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      const shares = (await Promise.all(this.#request.topics.map((topic) => this.#sharesOf(topic))))
+        .flat()
+        .filter(({ partitions }) => partitions.length > 0);
+      await this.#placeStart(shares);
+      this.#streamsWithoutPositions = shares.length;
+      for (const share of shares) void this.#run(share);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #sharesOf(topic: string): Promise<StreamShare[]> {
+    const described = await this.#get<TopicJson>(`/v1/topics/${segment(topic)}`);
+    const all = described.partitions.map(({ partition }) => partition);
+    const { partitions } = this.#request;
+    const wanted = partitions ?? all;
+    if (wanted.length > STREAM_PARTITIONS_MAX && partitions === undefined) {
+      const check = (): Promise<void> => this.#checkGrowth(topic, all.length);
+      void observed(sleep(GROWTH_CHECK_MS, this.#closing.signal).then(check));
+    }
+    const isWhole = partitions === undefined && wanted.length <= STREAM_PARTITIONS_MAX;
+    const shares: StreamShare[] = [];
+    for (let at = 0; at < wanted.length; at += STREAM_PARTITIONS_MAX) {
+      const share = wanted.slice(at, at + STREAM_PARTITIONS_MAX);
+      shares.push({ topic, partitions: share, isWhole });
+    }
+    return shares;
+  }
+
+  /** Reads partitions that were added to a topic of several streams, from their beginning. */
+  async #checkGrowth(topic: string, known: number): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    const shares = await this.#sharesOf(topic).catch(() => []);
+    for (const share of shares) {
+      const partitions = share.partitions.filter((partition) => partition >= known);
+      for (const partition of partitions) {
+        this.#state.progress.place({ topic, partition, offset: 0 });
+      }
+      const added = { ...share, partitions };
+      if (partitions.length > 0) void this.#run(added);
+    }
+  }
+
+  /** Places the partitions of a saved position, and those of a time. */
+  async #placeStart(shares: readonly StreamShare[]): Promise<void> {
+    const { from } = this.#request;
+    const { progress } = this.#state;
+    // A stream resolves the ends of the log by itself.
+    if (typeof from === 'string') return;
+    const targets = shares.flatMap(({ topic, partitions }) =>
+      partitions.map((partition) => ({ topic, partition })),
+    );
+    const place = async ({ topic, partition }: TopicPartition): Promise<void> => {
+      if ('offsets' in from) {
+        const saved = from.offsets.find(
+          (position) => position.topic === topic && position.partition === partition,
+        );
+        progress.place(saved ?? { topic, partition, offset: 0 });
+        return;
+      }
+      const offset = await this.#offsetAt(topic, partition, from.timestamp);
+      progress.place({ topic, partition, offset });
+    };
+    await Promise.all(targets.map(place));
+  }
+
+  async #offsetAt(topic: string, partition: number, begin: number | string): Promise<number> {
+    const path = `/v1/topics/${segment(topic)}/partitions/${partition}/offsets`;
+    const ask = (at: number | string): Promise<{ readonly offset: number | null }> =>
+      this.#get(path, { at });
+    return (await ask(begin)).offset ?? (await ask('latest')).offset ?? 0;
+  }
+
+  /** Asks for a document of the gateway, again while the failure may pass. */
+  #get<T>(path: string, query?: HttpCall['query']): Promise<T> {
+    const { signal } = this.#closing;
+    const call = (): Promise<T> => this.#caller.json<T>({ method: 'GET', path, query, signal });
+    return this.#endpoints.again(call, signal);
+  }
+
+  /** Keeps a stream open until the subscription ends. Never rejects. */
+  async #run(share: StreamShare): Promise<void> {
+    const { backoff, drop } = this.#endpoints.backoff();
+    const state = { hasPositions: false };
+    try {
+      while (!this.#closing.signal.aborted) {
+        try {
+          await this.#read(share, state, () => backoff.reset());
+        } catch (error) {
+          if (!isRetriable(error)) throw error;
+        }
+        await backoff.wait(this.#closing.signal);
+      }
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      drop();
+    }
+  }
+
+  async #read(
+    share: StreamShare,
+    state: { hasPositions: boolean },
+    onEvents: () => void,
+  ): Promise<void> {
+    const silence = new Silence(this.#closing.signal);
+    try {
+      const response = await this.#caller.response({
+        method: 'GET',
+        path: `/v1/topics/${segment(share.topic)}/events`,
+        query: this.#query(share),
+        headers: this.#resumeHeader(share),
+        signal: silence.controller.signal,
+        timeoutMs: 0,
+      });
+      if (response.body === null) return;
+      for await (const events of eventsOf(response.body, () => silence.start())) {
+        onEvents();
+        this.#take(share, events);
+        if (!state.hasPositions) {
+          state.hasPositions = true;
+          this.#positioned();
+        }
+        silence.stop();
+        await this.#room();
+        silence.start();
+      }
+    } catch (error) {
+      this.#closing.signal.throwIfAborted();
+      if (isRetriable(error) || (error as Error).name === 'SluiceError') throw error;
+      throw networkError('the stream of events broke', 'failed', error);
+    } finally {
+      silence.end();
+    }
+  }
+
+  #query({ partitions, isWhole }: StreamShare): HttpCall['query'] {
+    const { from, autoOffsetReset, format } = this.#request;
+    return {
+      ...(typeof from === 'string' ? { from } : {}),
+      ...(isWhole ? {} : { partitions: partitions.join(',') }),
+      autoOffsetReset,
+      format,
+    };
+  }
+
+  /** The positions that were reached, as the id of an event: `partition:offset,...`. */
+  #resumeHeader({ topic, partitions, isWhole }: StreamShare): Record<string, string> {
+    const reached = this.#state.progress
+      .all()
+      .filter((one) => one.topic === topic && (isWhole || partitions.includes(one.partition)))
+      .toSorted((one, other) => one.partition - other.partition)
+      .map(({ partition, received }) => `${partition}:${received}`);
+    return reached.length === 0 ? {} : { 'Last-Event-ID': reached.join(',') };
+  }
+
+  #take({ topic }: StreamShare, events: readonly ServerEvent[]): void {
+    let run: RecordJson[] = [];
+    const flush = (): void => {
+      const [first] = run;
+      if (first !== undefined) this.#push(first, run);
+      run = [];
+    };
+    for (const { event, data, id } of events) {
+      if (event !== 'record') {
+        flush();
+        this.#other(topic, event, data, id);
+        continue;
+      }
+      const record = JSON.parse(data) as RecordJson;
+      if (run[0] !== undefined && run[0].partition !== record.partition) flush();
+      run.push(record);
+    }
+    flush();
+  }
+
+  #push({ topic, partition }: RecordJson, records: readonly RecordJson[]): void {
+    const { progress, buffer } = this.#state;
+    const reached =
+      progress.get(topic, partition) ?? progress.place({ topic, partition, offset: 0 });
+    buffer.push(reached, records, (records.at(-1)?.offset ?? 0) + 1);
+  }
+
+  #other(topic: string, event: string, data: string, id: string | undefined): void {
+    if (event === 'error') throw problemError(JSON.parse(data) as ProblemJson);
+    if (event === 'reset') this.#state.progress.place(JSON.parse(data) as Position);
+    if (event !== 'position' && event !== '') return;
+    for (const text of id?.split(',') ?? []) {
+      const [partition = 0, offset = 0] = text.split(':').map(Number);
+      if (this.#state.progress.get(topic, partition) === undefined) {
+        this.#state.progress.place({ topic, partition, offset });
+      }
+    }
+  }
+
+  #positioned(): void {
+    this.#streamsWithoutPositions -= 1;
+    const { ready, progress } = this.#state;
+    if (this.#streamsWithoutPositions === 0) ready.resolve(progress.positions('given'));
+  }
+
+  /** Waits until the buffer has room for the records of another chunk. */
+  async #room(): Promise<void> {
+    const { buffer } = this.#state;
+    while (buffer.records >= this.#request.bufferRecords && !this.#closing.signal.aborted) {
+      await buffer.read.wait();
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#state.fail(error);
+  }
+}
+
+/** Ends a stream that has been silent for too long, as a connection that is cut off is. */
+class Silence {
+  readonly controller = new AbortController();
+  readonly #parent: AbortSignal;
+  readonly #onAbort = (): void => this.controller.abort(this.#parent.reason);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(parent: AbortSignal) {
+    this.#parent = parent;
+    if (parent.aborted) this.#onAbort();
+    parent.addEventListener('abort', this.#onAbort, { once: true });
+    this.start();
+  }
+
+  start(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.controller.abort(networkError('the stream of events is silent', 'failed'));
+    }, SILENCE_MS_MAX);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#parent.removeEventListener('abort', this.#onAbort);
+  }
+}

@@ -1,0 +1,86 @@
+/** Waiting that an AbortSignal ends. */
+
+/** Marks a promise as observed, so that its rejection is never reported as unhandled. */
+export function observed<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+/** A promise with its functions. Its rejection is never reported as unhandled. */
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+export function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((onDone, onError) => {
+    resolve = onDone;
+    reject = onError;
+  });
+  return { promise: observed(promise), resolve, reject };
+}
+
+/**
+ * Settles like the promise, or rejects with the reason of the signal when that is aborted before.
+ */
+export function withSignal<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+/** Resolves after a time; rejects with the reason of the signal when that is aborted before. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout>;
+  const slept = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  return withSignal(slept, signal).finally(() => clearTimeout(timer));
+}
+
+/**
+ * Returns a controller that is aborted with its parents. `release` removes it from them.
+ */
+export function childOf(...parents: readonly (AbortSignal | undefined)[]): {
+  readonly controller: AbortController;
+  readonly release: () => void;
+} {
+  const controller = new AbortController();
+  const removers = parents.map((parent) => {
+    if (parent === undefined) return () => undefined;
+    const onAbort = (): void => controller.abort(parent.reason);
+    if (parent.aborted) onAbort();
+    parent.addEventListener('abort', onAbort, { once: true });
+    return () => parent.removeEventListener('abort', onAbort);
+  });
+  return {
+    controller,
+    release: () => {
+      for (const remove of removers) remove();
+    },
+  };
+}
+
+/** A condition that waiters are told about when it may have changed. */
+export class Signal {
+  #waiting: Deferred<void> | undefined;
+
+  /** Resolves at the next `notify`. */
+  wait(): Promise<void> {
+    this.#waiting ??= deferred<void>();
+    return this.#waiting.promise;
+  }
+
+  notify(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.resolve();
+  }
+}

@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { ClientIdleness } from './client-idleness.js';
+
+describe('the idleness of a client', () => {
+  it('ends only when the client owes an act for the whole interval', () => {
+    const idleness = new ClientIdleness();
+    expect(idleness.isOver(100, 200, true)).toBe(false);
+    expect(idleness.isOver(100, 200, true)).toBe(false);
+    expect(idleness.isOver(100, 200, false)).toBe(false);
+    expect(idleness.isOver(100, 200, true)).toBe(false);
+    expect(idleness.isOver(100, 200, true)).toBe(true);
+  });
+
+  it('begins again with each act', () => {
+    const idleness = new ClientIdleness();
+    for (let look = 0; look < 10; look += 1) {
+      if (look % 2 === 0) idleness.acted();
+      expect(idleness.isOver(150, 200, true)).toBe(false);
+    }
+  });
+});

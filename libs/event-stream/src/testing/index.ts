@@ -1,0 +1,1 @@
+export { EventSourceParser, type ReceivedEvent } from './event-source-parser.js';

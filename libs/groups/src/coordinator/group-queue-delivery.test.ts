@@ -1,0 +1,269 @@
+import { describe, expect, it } from 'vitest';
+import type { Offset } from '#protocol';
+import { offsetsIn } from '../queue/offset-ranges.js';
+import { ledPartition } from '../testing/led-partition.js';
+import { TestCoordinators } from '../testing/test-coordinators.js';
+import type { QueueDeliveryAnswer } from './group-queues.js';
+import type { GroupSettings } from './group-settings.js';
+
+const LOCK_MS = 30_000;
+
+/** A queue group whose members one broker delivers to; it has found all records of its topic. */
+class DeliveryTest {
+  #calls = 0;
+
+  private constructor(
+    readonly test: TestCoordinators,
+    readonly end: Offset,
+  ) {}
+
+  static async open(end: Offset, settings: Partial<GroupSettings> = {}): Promise<DeliveryTest> {
+    const test = new TestCoordinators(await ledPartition(), settings);
+    test.addTopic('jobs', 1, end);
+    return new DeliveryTest(test, end);
+  }
+
+  async join(...memberIds: string[]): Promise<void> {
+    for (const memberId of memberIds) {
+      const options = { memberId, topics: ['jobs'], mode: 'queue', autoOffsetReset: 'earliest' };
+      await this.test.coordinators.join({ group: 'g', request: options as never });
+    }
+  }
+
+  /** Asks for records for members, each with its room. @returns offsets by member */
+  async deliver(
+    room: Readonly<Record<string, number>>,
+    deliveryId?: string,
+  ): Promise<Record<string, string[]>> {
+    this.#calls += 1;
+    const topicId = this.test.topics.get('jobs')?.id ?? '';
+    const ranges = [0, this.end - 1];
+    const records = { from: 0, to: this.end, logStartOffset: 0, ranges };
+    const answer = await this.test.coordinators.queueDelivery({
+      group: 'g',
+      deliveryId: deliveryId ?? `call-${this.#calls}`,
+      demands: Object.entries(room).map(([memberId, recordsMax]) => ({ memberId, recordsMax })),
+      offers: [{ topic: 'jobs', topicId, partition: 0, due: null, records }],
+    });
+    return recordsOf(answer);
+  }
+
+  async ack(
+    memberId: string,
+    offsets: readonly number[],
+    type: 'ack' | 'nack' = 'ack',
+    delayMs?: number,
+  ) {
+    const topicId = this.test.topics.get('jobs')?.id ?? '';
+    const acks = offsets.map((offset) => ({
+      topic: 'jobs',
+      topicId,
+      partition: 0,
+      offset,
+      type,
+      ...(delayMs === undefined ? {} : { delayMs }),
+    }));
+    return this.test.coordinators.acknowledge({ group: 'g', memberId, acks });
+  }
+
+  async alter(name: string, value: unknown): Promise<void> {
+    await this.test.coordinators.alterConfigs({ group: 'g', changes: [{ name, value }] });
+  }
+}
+
+function recordsOf({ members }: QueueDeliveryAnswer): Record<string, string[]> {
+  return Object.fromEntries(
+    members.map(({ memberId, acquired }) => [
+      memberId,
+      acquired.flatMap(({ runs }) =>
+        runs.flatMap(({ first, last, deliveryCount }) =>
+          Array.from(offsetsIn([first, last]), (offset) => `${offset}x${deliveryCount}`),
+        ),
+      ),
+    ]),
+  );
+}
+
+function countsOf(given: Readonly<Record<string, readonly string[]>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(given).map(([member, some]) => [member, some.length]));
+}
+
+describe('records of a queue for several members', () => {
+  it('are divided equally, and each is given once', async () => {
+    const queue = await DeliveryTest.open(10);
+    await queue.join('a', 'b', 'c');
+    const given = await queue.deliver({ a: 100, b: 100, c: 1 });
+    expect(countsOf(given)).toEqual({ c: 1, a: expect.any(Number), b: expect.any(Number) });
+    expect((given['a']?.length ?? 0) + (given['b']?.length ?? 0)).toBe(9);
+    expect([4, 5]).toContain(given['a']?.length);
+    expect(new Set(Object.values(given).flat()).size).toBe(10);
+    expect(await queue.deliver({ a: 100 })).toEqual({});
+  });
+
+  it('go to those that have the fewest', async () => {
+    const queue = await DeliveryTest.open(8);
+    await queue.join('a', 'b');
+    expect(countsOf(await queue.deliver({ a: 6 }))).toEqual({ a: 6 });
+    expect(countsOf(await queue.deliver({ a: 6, b: 6 }))).toEqual({ b: 2 });
+  });
+
+  it('are given again to a repeated call, with the same counts', async () => {
+    const queue = await DeliveryTest.open(4);
+    await queue.join('a', 'b');
+    const first = await queue.deliver({ a: 2, b: 2 }, 'lost');
+    expect(countsOf(first)).toEqual({ a: 2, b: 2 });
+    await queue.test.restart();
+    expect(await queue.deliver({ a: 2, b: 2 }, 'lost')).toEqual(first);
+    expect(await queue.deliver({ a: 2, b: 2 }, 'next')).toEqual({});
+  });
+
+  it('are never more than a member may have without having acknowledged them', async () => {
+    const queue = await DeliveryTest.open(10, { memberUnacknowledgedRecordsMax: 3 });
+    await queue.join('a');
+    expect(await queue.deliver({ a: 100 })).toEqual({ a: ['0x1', '1x1', '2x1'] });
+    expect(await queue.deliver({ a: 100 })).toEqual({});
+    await queue.ack('a', [1]);
+    expect(await queue.deliver({ a: 100 })).toEqual({ a: ['3x1'] });
+    const poll = { group: 'g', memberId: 'a', receiveId: null, recordsMax: 100, offers: [] };
+    expect((await queue.test.coordinators.queuePoll(poll)).acquired).toEqual([]);
+  });
+
+  it('are not given to members that are not in the group', async () => {
+    const queue = await DeliveryTest.open(1);
+    await queue.join('a');
+    const call = { group: 'g', deliveryId: '1', offers: [] };
+    const demands = [
+      { memberId: 'a', recordsMax: 1 },
+      { memberId: 'nobody', recordsMax: 1 },
+    ];
+    const answer = await queue.test.coordinators.queueDelivery({ ...call, demands });
+    expect(answer).toMatchObject({ unknown: ['nobody'], members: [] });
+  });
+});
+
+describe('a record that has used half of its deliveries', () => {
+  /** The first record has failed twice of four times; `a` has the other records of two. */
+  async function withSuspect(): Promise<DeliveryTest> {
+    const queue = await DeliveryTest.open(6);
+    await queue.alter('share.delivery.count.limit', 4);
+    await queue.join('a', 'b');
+    for (let times = 0; times < 2; times += 1) {
+      await queue.deliver({ a: 1 });
+      await queue.ack('a', [0], 'nack');
+    }
+    return queue;
+  }
+
+  it('is given to a member without records, which gets no others until it is done', async () => {
+    const queue = await withSuspect();
+    expect(await queue.deliver({ a: 2 })).toEqual({ a: ['0x3'] });
+    expect(await queue.deliver({ a: 2, b: 2 })).toEqual({ b: ['1x1', '2x1'] });
+    await queue.ack('a', [0]);
+    expect(await queue.deliver({ a: 2 })).toEqual({ a: ['3x1', '4x1'] });
+  });
+
+  it('waits until the member with the fewest records has none, and the others go on', async () => {
+    const queue = await DeliveryTest.open(8);
+    await queue.alter('share.delivery.count.limit', 4);
+    await queue.join('a', 'b');
+    expect(await queue.deliver({ a: 2 })).toEqual({ a: ['0x1', '1x1'] });
+    expect(await queue.deliver({ b: 3 })).toEqual({ b: ['2x1', '3x1', '4x1'] });
+    await queue.ack('a', [0], 'nack');
+    expect(await queue.deliver({ a: 1 })).toEqual({ a: ['0x2'] });
+    await queue.ack('a', [0], 'nack');
+    // The record 0 is suspected now: `a` has one record, and gets no other one.
+    expect(await queue.deliver({ a: 1, b: 1 })).toEqual({ b: ['5x1'] });
+    await queue.ack('a', [1]);
+    expect(await queue.deliver({ a: 2 })).toEqual({ a: ['0x3'] });
+  });
+});
+
+describe('a member that leaves', () => {
+  it.each([
+    [true, '0x2'],
+    [false, '0x1'],
+  ])('with a broken connection: %s', async (isBroken, record) => {
+    const queue = await DeliveryTest.open(1);
+    await queue.join('a', 'b');
+    await queue.deliver({ a: 1 });
+    await queue.test.coordinators.leave({ group: 'g', memberId: 'a', isBroken });
+    expect(await queue.deliver({ b: 1 })).toEqual({ b: [record] });
+  });
+
+  it('with its broker has its deliveries counted', async () => {
+    const queue = await DeliveryTest.open(1);
+    await queue.join('a', 'b');
+    await queue.test.coordinators.heartbeat({
+      group: 'g',
+      memberId: 'a',
+      generation: null,
+      brokerEpoch: 7,
+    });
+    await queue.deliver({ a: 1 });
+    queue.test.coordinators.processEnded(7);
+    await expect.poll(() => queue.deliver({ b: 1 })).toEqual({ b: ['0x2'] });
+    await queue.test.led.scheduler.advance(LOCK_MS);
+  });
+});
+
+describe('a paused queue', () => {
+  it('delivers nothing, and tells watchers when it goes on', async () => {
+    const queue = await DeliveryTest.open(1);
+    await queue.join('a');
+    await queue.alter('sluice.share.paused', true);
+    expect(await queue.deliver({ a: 1 })).toEqual({});
+    let changes = 0;
+    queue.test.coordinators.watch('g', () => {
+      changes += 1;
+    });
+    await queue.alter('sluice.share.paused', false);
+    expect(changes).toBeGreaterThan(0);
+    expect(await queue.deliver({ a: 1 })).toEqual({ a: ['0x1'] });
+  });
+});
+
+describe('the delay of a nack', () => {
+  const DELAY_MS = 5000;
+  const HOUR_MS = 3_600_000;
+
+  async function delayed(): Promise<DeliveryTest> {
+    const queue = await DeliveryTest.open(1);
+    await queue.join('a');
+    await queue.deliver({ a: 1 });
+    await queue.ack('a', [0], 'nack', DELAY_MS);
+    return queue;
+  }
+
+  it.each([
+    ['back', -HOUR_MS],
+    ['ahead', HOUR_MS],
+  ])('is as long as it was asked for when the clock is set %s meanwhile', async (_, byMs) => {
+    const queue = await delayed();
+    const { clock, scheduler } = queue.test.led;
+    clock.setNowMs(clock.nowMs() + byMs);
+    await scheduler.advance(DELAY_MS - 1);
+    expect(await queue.deliver({ a: 1 })).toEqual({});
+    await scheduler.advance(1);
+    expect(await queue.deliver({ a: 1 })).toEqual({ a: ['0x2'] });
+  });
+
+  it('goes on at the next coordinator', async () => {
+    const queue = await delayed();
+    const { scheduler } = queue.test.led;
+    await scheduler.advance(DELAY_MS - 1);
+    await queue.test.restart();
+    expect(await queue.deliver({ a: 1 })).toEqual({});
+    await scheduler.advance(1);
+    expect(await queue.deliver({ a: 1 })).toEqual({ a: ['0x2'] });
+  });
+
+  it('lasts at most once more at a coordinator whose clock is behind', async () => {
+    const queue = await delayed();
+    const { clock, scheduler } = queue.test.led;
+    clock.setNowMs(clock.nowMs() - HOUR_MS);
+    await queue.test.restart();
+    expect(await queue.deliver({ a: 1 })).toEqual({});
+    await scheduler.advance(DELAY_MS);
+    expect(await queue.deliver({ a: 1 })).toEqual({ a: ['0x2'] });
+  });
+});

@@ -1,0 +1,45 @@
+import type { Offset } from '#protocol';
+import { compareDue, type ShareChange } from './share-change.js';
+import type { ShareContext } from './share-context.js';
+import type { SharePartition } from './share-partition.js';
+
+/**
+ * - `done` it is never delivered
+ * - `finished` the group was done with it before
+ * - `inUse` a member has it, or it is on its way to the dead letters
+ * - `full` too many records that the group has not come to yet are cancelled
+ */
+export type CancelResult = 'done' | 'finished' | 'inUse' | 'full';
+
+/** A record of the log that is to be cancelled. */
+export interface CancelledRecord {
+  readonly offset: Offset;
+  /** Its time of delivery, ms since 1970; null for a record that is not delayed. */
+  readonly deliverAtMs: number | null;
+}
+
+/** Finishes one record that waits, delayed or not, so that it is never delivered. */
+export function cancelRecord(
+  state: SharePartition,
+  { offset, deliverAtMs }: CancelledRecord,
+  { config }: Pick<ShareContext, 'config'>,
+): { readonly result: CancelResult; readonly changes: ShareChange[] } {
+  const record = state.window.get(offset);
+  if (record?.state === 'available') {
+    return { result: 'done', changes: [{ kind: 'archived', ranges: [offset, offset] }] };
+  }
+  if (record !== undefined && record.state !== 'delayed') return { result: 'inUse', changes: [] };
+  if (state.cancelled.has(offset)) return { result: 'done', changes: [] };
+  const isLive = record !== undefined || !isFinished(state, { offset, deliverAtMs });
+  if (!isLive) return { result: 'finished', changes: [] };
+  if (state.cancelled.size >= config.recordLocksMax) return { result: 'full', changes: [] };
+  return { result: 'done', changes: [{ kind: 'cancelled', offset, deliverAtMs }] };
+}
+
+/** True when a record outside of the window is neither pending nor yet to be looked at. */
+function isFinished(state: SharePartition, { offset, deliverAtMs }: CancelledRecord): boolean {
+  const { scanOffset, delayedFrom, pendingCount, due } = state;
+  if (offset >= scanOffset) return false;
+  if (deliverAtMs === null || pendingCount === 0 || offset < delayedFrom) return true;
+  return compareDue({ atMs: deliverAtMs, offset }, due) <= 0;
+}

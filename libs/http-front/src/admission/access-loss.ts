@@ -1,0 +1,20 @@
+import { ProtocolError } from '#protocol';
+import { type Access, notAccepted } from '#security';
+import type { FoundOperation } from '../operation-router.js';
+import { assertPermitted } from './assert-permitted.js';
+
+/** Returns the reason why a caller may no longer go on with an operation; undefined if it may. */
+export function accessLoss(
+  access: Access,
+  found: FoundOperation | undefined,
+): ProtocolError | undefined {
+  if (access.invalidity() !== undefined) return notAccepted();
+  if (found === undefined) return undefined;
+  try {
+    assertPermitted(access, found);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ProtocolError) return error;
+    throw error;
+  }
+}

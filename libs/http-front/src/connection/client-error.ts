@@ -1,0 +1,92 @@
+import { maxHeaderSize } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Problem, problemDocument } from '#api';
+import { ProtocolError } from '#protocol';
+import { endWithProblem } from '../answer/raw-problem.js';
+import type { FrontContext } from '../front-context.js';
+import type { Connection } from './connection-table.js';
+
+/**
+ * Ends a connection with a problem after data that is not HTTP or came too late. The problem
+ * follows the answers to earlier requests, which are complete, and never interrupts an answer.
+ * While earlier requests are unanswered the time for a head begins again, because the head may be
+ * read late.
+ */
+export function answerClientError(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  context: FrontContext,
+): void {
+  const connection = context.connections.of(socket);
+  const isTooLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  // No byte of a request came, so there is nothing to answer.
+  const isSilent = isTooLate && socket.bytesRead === 0;
+  const { headTimeoutMs } = context.options;
+  if (isTooLate && connection !== undefined && wasReadingHeld(connection, context)) {
+    connection.headTimer = context.scheduler.after(headTimeoutMs, () => {
+      answerClientError(error, socket, context);
+    });
+    return;
+  }
+  if (isTooLate && !isSilent) context.events.count('headLate');
+  const last = connection?.inFlight.at(-1);
+  // The fault is in the body of the last request, and its answer has begun.
+  const isAnswering = last !== undefined && !last.request.complete && last.response.headersSent;
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering || isSilent) {
+    socket.destroy();
+    return;
+  }
+  const end = (): void => {
+    endWithProblem(socket, clientProblem(error, context), context);
+  };
+  if (connection !== undefined && last?.request.complete === true)
+    connection.endAfterAnswers ??= end;
+  else if (connection !== undefined && connection.inFlight.length > 1) socket.destroy();
+  else end();
+}
+
+/**
+ * True when the gateway itself may have delayed the head: it did not read, or read only a moment
+ * ago, after the last earlier request was answered.
+ */
+function wasReadingHeld(connection: Connection, { clock, options }: FrontContext): boolean {
+  const { socket, heldBack, inFlight, withoutRequestSinceMs } = connection;
+  if (socket.isPaused() || heldBack.length > 0 || inFlight.length > 0) return true;
+  return clock.monotonicMs() - withoutRequestSinceMs < options.headTimeoutMs;
+}
+
+function clientProblem(error: NodeJS.ErrnoException, { pathPrefix }: FrontContext): Problem {
+  const { status, detail, isTimeout = false } = EXPLANATIONS[error.code ?? ''] ?? NOT_HTTP;
+  const code = isTimeout ? 'REQUEST_TIMED_OUT' : 'INVALID_REQUEST';
+  const shown = new ProtocolError(code, detail, { outcome: 'failed' });
+  return problemDocument(shown, `${pathPrefix}/`, { status, isWrite: true });
+}
+
+interface Explanation {
+  readonly status: number;
+  readonly detail: string;
+  readonly isTimeout?: boolean;
+}
+
+/** Explanations of Node's codes for malformed requests. */
+const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    detail: `The head of the request, including its URL, is larger than ${maxHeaderSize} bytes.`,
+  },
+  HPE_INVALID_METHOD: {
+    status: 400,
+    detail: 'The request has a method that HTTP does not define.',
+  },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, detail: 'The chunk extensions are too large.' },
+  HPE_INVALID_EOF_STATE: {
+    status: 400,
+    detail: 'The connection was closed in the middle of the request.',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    detail: 'The head of the request did not arrive in time (SLUICE_HEAD_TIMEOUT_MS).',
+    isTimeout: true,
+  },
+};
+const NOT_HTTP: Explanation = { status: 400, detail: 'This is not an HTTP/1.1 request.' };

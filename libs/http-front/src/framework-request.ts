@@ -1,0 +1,90 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { HeldMemory } from '#runtime';
+import type { Access } from '#security';
+import { UnreceivedAnswer } from './answer/unreceived-answer.js';
+import { answerBodyTimeout, type BodyTimeout } from './body/body-timeout.js';
+import type { InFlightRequest } from './connection/connection-table.js';
+import type { ExchangeOptions } from './exchange.js';
+import type { FrontContext } from './front-context.js';
+
+type PassedOnOptions = Omit<ExchangeOptions, 'search' | 'route'>;
+
+const passedOn = new WeakMap<IncomingMessage, FrameworkRequest>();
+
+/**
+ * A request that the framework answers. It is counted here, and ended when its body stops arriving.
+ */
+export class FrameworkRequest implements InFlightRequest {
+  readonly memory: HeldMemory;
+  #expectsContinue: boolean;
+  #isClosed = false;
+  #untaken: UnreceivedAnswer | undefined;
+  readonly #context: FrontContext;
+  readonly #path: string;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Permissions of the caller. */
+  readonly access: Access;
+  /** The checked request, for the audit log; undefined before it is checked. */
+  input: unknown;
+
+  constructor({ context, request, response, path, access, expectsContinue }: PassedOnOptions) {
+    this.#context = context;
+    this.#path = path;
+    this.request = request;
+    this.response = response;
+    this.access = access;
+    this.memory = new HeldMemory(context.memoryOf(access));
+    this.#expectsContinue = expectsContinue;
+    passedOn.set(request, this);
+  }
+
+  /** @returns undefined for a request that bypassed the front */
+  static of(request: IncomingMessage): FrameworkRequest | undefined {
+    return passedOn.get(request);
+  }
+
+  get isGone(): boolean {
+    return this.#isClosed || this.response.destroyed;
+  }
+
+  askForBody(): void {
+    if (!this.#expectsContinue) return;
+    this.#expectsContinue = false;
+    this.response.writeContinue();
+  }
+
+  /**
+   * Counts an answer from before it is sent until its client has received it.
+   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED if it must fit and there is no room
+   */
+  countAnswer(sizeBytes: number, mustHaveRoom: boolean): void {
+    if (this.isGone || sizeBytes === 0) return;
+    const { outbound } = this.#context;
+    if (mustHaveRoom) outbound.assertRoomFor(sizeBytes);
+    this.#untaken?.end();
+    this.#untaken = new UnreceivedAnswer(this.response, sizeBytes, outbound);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.memory.close();
+    this.#untaken?.end();
+    this.#context.connections.countFinished();
+  }
+
+  bodyTimedOut(why: BodyTimeout): void {
+    if (this.response.headersSent) return;
+    const { options, pathPrefix } = this.#context;
+    answerBodyTimeout(why, this.response, pathPrefix + this.#path, options);
+  }
+
+  halfClosed(): void {
+    // It is answered in its own time.
+  }
+
+  stopping(): void {
+    // Control requests end by themselves.
+  }
+}

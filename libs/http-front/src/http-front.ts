@@ -1,0 +1,497 @@
+/**
+ * The front: one listener on node:http that receives every request before the framework.
+ *
+ * It does everything that is the same for all requests (Origin, connections, requests in flight,
+ * stopping, broken HTTP), answers the hot routes with plain handlers, and passes the others on.
+ *
+ * Overlap: requests overlap freely. `close` is called once.
+ */
+
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type OperationSpec, type ProblemOptions, partitionNumber, problemDocument } from '#api';
+import type { OutboundMemory } from '#delivery';
+import { ProtocolError } from '#protocol';
+import type { Clock, Logger, MemoryBudget, Scheduler } from '#runtime';
+import { type Access, type EdgeSecurity, NO_ACCESS, type OpenUses } from '#security';
+import { Admission } from './admission/admission.js';
+import { RequestAudit } from './admission/request-audit.js';
+import {
+  memoryOfConnections,
+  memoryOfRequests,
+  unidentifiedMax,
+} from './admission/shared-memory.js';
+import type { ClientErrors } from './answer/client-errors.js';
+import { FrontResponse } from './answer/front-response.js';
+import { endWithProblem } from './answer/raw-problem.js';
+import { stoppingError } from './body/body-timeout.js';
+import { Acceptor } from './connection/acceptor.js';
+import { answerClientError } from './connection/client-error.js';
+import {
+  type Connection,
+  ConnectionTable,
+  type InFlightRequest,
+} from './connection/connection-table.js';
+import type { TlsMaterial } from './connection/tls-options.js';
+import { Exchange, type ExchangeOptions } from './exchange.js';
+import { FrameworkRequest } from './framework-request.js';
+import type { FrontContext, HttpFrontOptions } from './front-context.js';
+import { FrontEvents } from './front-events.js';
+import type { HotRoutes } from './hot-routes.js';
+import { LongPolls } from './long-polls.js';
+import type { FoundOperation, OperationRouter } from './operation-router.js';
+import type { PublicAddress } from './public-address.js';
+import { ForeignCallers } from './request/foreign-callers.js';
+import { connectMethodError, headFault } from './request/head-fault.js';
+import { corsHeaders, OriginPolicy, preflightHeaders } from './request/origin-policy.js';
+import { splitUrl } from './request/request-url.js';
+import type { RequestObserver } from './request-observer.js';
+import { type UpgradeHandler, Upgrades, upgradeRequiredError } from './upgrades.js';
+
+/** Checks for late heads per head timeout. */
+const CHECKS_PER_HEAD_TIMEOUT = 4;
+/**
+ * Connections over the limit that are accepted only to receive an error; further ones are dropped.
+ */
+const CONNECTIONS_OVER_LIMIT = 128;
+const RETRY_AFTER_MS = 1000;
+/** Share of the stop timeout in which clients read their answers; the logs get the rest. */
+const STOP_SHARE = 0.5;
+
+/** A server that still answers a client which has closed its side. */
+type HalfOpenServer = Server & { httpAllowHalfOpen?: boolean };
+
+/** Handler and form of an operation of the plane `data`. */
+type HotRoute = NonNullable<OperationSpec['route']>;
+
+/** Meaning of a request's `Expect` header: `100-continue`, or anything else. */
+type Expectation = 'continue' | 'unknown';
+
+/** A request whose head has arrived. */
+interface ReceivedRequest {
+  readonly connection: Connection;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Answers the requests that the front does not. */
+  readonly next: RequestListener;
+  readonly expectation: Expectation | undefined;
+  /** Percent-encoded, as received. */
+  readonly path: string;
+  /** Query of the URL, without the question mark. */
+  readonly search: string;
+}
+
+/** The parts that the front shares with the rest of the gateway, or passes requests to. */
+export interface HttpFrontParts {
+  readonly address: PublicAddress;
+  readonly memory: MemoryBudget;
+  readonly outbound: OutboundMemory;
+  readonly observer: RequestObserver;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly logger: Logger;
+  /** Errors of all requests, also of those that the front passes on. */
+  readonly errors: ClientErrors;
+  /** Finds the operations of requests: those of the plane `data` go to `routes`. */
+  readonly operations: OperationRouter;
+  readonly routes: HotRoutes;
+  /** Handler of WebSocket requests; without it there is no WebSocket. */
+  readonly sockets: UpgradeHandler | undefined;
+  /** Certificates of TLS; without them the listener speaks plain HTTP. */
+  readonly tls?: TlsMaterial | undefined;
+  /** Undefined while authentication is off. */
+  readonly security?: EdgeSecurity | undefined;
+  /** Ends what callers have opened when they lose their permission. */
+  readonly openUses?: OpenUses | undefined;
+}
+
+export class HttpFront {
+  readonly context: FrontContext;
+  readonly #address: PublicAddress;
+  /** Replaced when the server listens, because a free port is known only then. */
+  #origins: OriginPolicy;
+  readonly #upgrades: Upgrades;
+  readonly #servers: Server[] = [];
+  readonly #operations: OperationRouter;
+  readonly #routes: HotRoutes;
+  readonly #sockets: UpgradeHandler | undefined;
+  readonly #admission: Admission;
+  #isStopping = false;
+  readonly #acceptor: Acceptor;
+  readonly #foreign: ForeignCallers;
+
+  constructor(options: HttpFrontOptions, parts: HttpFrontParts) {
+    const { address, memory, outbound, observer, clock, scheduler, logger, errors } = parts;
+    this.#address = address;
+    this.#operations = parts.operations;
+    this.#routes = parts.routes;
+    this.#sockets = parts.sockets;
+    this.#admission = new Admission(parts.security);
+    this.#foreign = new ForeignCallers(logger);
+    const events = new FrontEvents();
+    const shares = parts.security?.shares;
+    const newMemory = memoryOfConnections(memory, shares);
+    const limits = { ...options, unidentifiedConnectionsMax: unidentifiedMax(options, shares) };
+    this.context = {
+      options,
+      security: parts.security,
+      audit: parts.security && new RequestAudit(parts.security),
+      pathPrefix: address.pathPrefix,
+      events,
+      memory,
+      outbound,
+      memoryOf: memoryOfRequests(memory, shares),
+      connections: new ConnectionTable(limits, { newMemory, events, clock, scheduler }),
+      longPolls: new LongPolls(shares),
+      openUses: parts.openUses,
+      observer,
+      clock,
+      scheduler,
+      errors,
+    };
+    this.#origins = this.#originPolicy(options);
+    this.#acceptor = new Acceptor(this.context, parts.tls);
+    this.#upgrades = new Upgrades(this.context, {
+      handler: parts.sockets,
+      admission: this.#admission,
+      refusalOf: (request, connection) => this.#refusal(request, connection),
+    });
+  }
+
+  /** Time that clients have for requests in flight when the gateway stops. */
+  get answerMsMax(): number {
+    return this.context.options.stopTimeoutMs * STOP_SHARE;
+  }
+
+  /** Creates a server whose requests come here first; the others go to `next`. */
+  createServer(next: RequestListener): Server {
+    const { headTimeoutMs, keepAliveTimeoutMs } = this.context.options;
+    const server: HalfOpenServer = createServer({
+      ServerResponse: FrontResponse,
+      // Bodies may take any time if they make progress: the connection table finds idle ones.
+      requestTimeout: 0,
+      // Its default is the request timeout, which is disabled.
+      headersTimeout: headTimeoutMs,
+      connectionsCheckingInterval: Math.ceil(headTimeoutMs / CHECKS_PER_HEAD_TIMEOUT),
+      keepAliveTimeout: keepAliveTimeoutMs,
+      // The front refuses such requests with a problem.
+      requireHostHeader: false,
+      noDelay: true,
+    });
+    // A client that closes its side after the request still gets its answer.
+    server.httpAllowHalfOpen = true;
+    server.maxConnections = this.context.options.connectionsMax + CONNECTIONS_OVER_LIMIT;
+    this.#acceptor.serve(server);
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      this.#upgrades.handle(server, request, socket, head);
+    });
+    server.once('listening', () => {
+      this.#address.listensOn((server.address() as AddressInfo).port);
+      this.#origins = this.#originPolicy(this.context.options);
+    });
+    this.#serveRequests(server, next);
+    this.#endConnections(server);
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** Uses other TLS certificates from the next handshake on. */
+  useTls(material: TlsMaterial): void {
+    this.#acceptor.use(material);
+  }
+
+  #originPolicy(options: HttpFrontOptions): OriginPolicy {
+    const { host, corsOrigins, allowedHosts, tlsClientAuth } = options;
+    const isAnonymousAllowed = this.context.security?.authenticator.isAnonymousAllowed ?? true;
+    // Browsers add certificates by themselves.
+    const needsBearer = !isAnonymousAllowed && tlsClientAuth === 'none';
+    const publicUrl = this.#address.url;
+    return new OriginPolicy({ host, corsOrigins, publicUrl, allowedHosts, needsBearer });
+  }
+
+  #serveRequests(server: Server, next: RequestListener): void {
+    server.on('request', (request, response) => {
+      this.#receive(request, response, next);
+    });
+    server.on('checkContinue', (request, response) => {
+      this.#receive(request, response, next, 'continue');
+    });
+    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      this.#receive(request, response, next, 'unknown');
+    });
+    server.on('connect', (request: IncomingMessage, socket: Socket) => {
+      const instance = `${this.context.pathPrefix}/`;
+      const problem = problemDocument(connectMethodError(), instance, {
+        status: 405,
+        isWrite: true,
+      });
+      endWithProblem(socket, problem, this.context);
+      request.destroy();
+    });
+  }
+
+  /** Ends connections without requests. */
+  #endConnections(server: Server): void {
+    // node:http has no other timeout of a connection than keep-alive.
+    server.on('timeout', (socket: Socket) => {
+      this.context.events.count('keepAliveEnded');
+      socket.destroy();
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      answerClientError(error, socket, this.context);
+    });
+  }
+
+  /**
+   * Stops accepting, refuses new requests on open connections, ends waits, and resolves when all
+   * requests in flight are answered.
+   */
+  async close(): Promise<void> {
+    this.#isStopping = true;
+    for (const server of this.#servers) server.close();
+    this.context.longPolls.releaseAll();
+    await this.context.connections.drained(this.answerMsMax);
+    // Everything is answered: only idle connections and unfinished heads are left.
+    for (const server of this.#servers) server.closeAllConnections();
+  }
+
+  #receive(
+    request: IncomingMessage,
+    response: ServerResponse,
+    next: RequestListener,
+    expectation?: Expectation,
+  ): void {
+    const { connections } = this.context;
+    const connection = connections.of(request.socket);
+    // The connection broke while this request was read.
+    if (connection === undefined) return;
+    connections.headArrived(connection);
+    const { path, search } = splitUrl(request.url ?? '/');
+    const received = { connection, request, response, next, expectation, path, search };
+    if (connections.pipelines.mayBegin(connection)) this.#handle(received);
+    else {
+      connections.pipelines.hold(connection, () => {
+        this.#handle(received);
+      });
+    }
+  }
+
+  #handle(received: ReceivedRequest): void {
+    const { connection, request, response, expectation, path, search } = received;
+    const fault = headFault(request);
+    if (fault !== undefined) {
+      response.shouldKeepAlive = false;
+      this.#refuse(received, fault.error, { status: fault.status });
+      return;
+    }
+    if (expectation === 'unknown') {
+      this.#refuse(received, unknownExpectation(request), { status: 417 });
+      return;
+    }
+    const refusal = this.#refusal(request, connection);
+    if (refusal !== undefined) {
+      if (this.#isStopping || connection.isOverLimit) response.shouldKeepAlive = false;
+      this.#refuse(received, refusal);
+      return;
+    }
+    if (request.headers.origin !== undefined && this.#answerCors(request, response)) return;
+    const found = this.#operations.find(request.method, path);
+    try {
+      const access = this.#admission.admit({ request, connection, search, found });
+      if (access instanceof Promise) this.#dispatchLater(received, found, access);
+      else this.#dispatchInTime(received, found, access);
+    } catch (error) {
+      this.#refuseCaller(received, found, error);
+    }
+  }
+
+  /** Dispatches a request that its caller may send, as soon as the quota allows it. */
+  #dispatchInTime(
+    received: ReceivedRequest,
+    found: FoundOperation | undefined,
+    access: Access,
+  ): void {
+    // An exchange of a hot route reports its own refusal, without a listener for each request.
+    const isHot = found?.operation.route !== undefined;
+    if (!isHot) this.#auditEnd(received, found, access);
+    try {
+      this.context.connections.assertIdentified(received.connection);
+      const waitMs = this.#admission.begin(access, found);
+      this.#after(waitMs, received, () => this.#dispatch(received, found, access));
+    } catch (error) {
+      if (isHot) this.#auditEnd(received, found, access);
+      this.#refuse(received, error);
+    }
+  }
+
+  /** Refuses a request whose caller is not known; failed logins are answered later. */
+  #refuseCaller(
+    received: ReceivedRequest,
+    found: FoundOperation | undefined,
+    error: unknown,
+  ): void {
+    const { request, search } = received;
+    this.#auditEnd(received, found, undefined);
+    const delayMs = this.#admission.refusalDelayMs(request, search, error);
+    // While too many connections have no credential, none is held.
+    const isHeld = !this.context.connections.isTooMany(received.connection);
+    this.#after(isHeld ? delayMs : 0, received, () => this.#refuse(received, error));
+  }
+
+  /** Calls the task at once, or after a time in which the request is in flight. */
+  #after(delayMs: number, received: ReceivedRequest, task: () => void): void {
+    if (delayMs <= 0) {
+      task();
+      return;
+    }
+    const waiting = this.#begin(
+      received.connection,
+      new FrameworkRequest(this.#optionsOf(received, NO_ACCESS)),
+    );
+    this.context.scheduler.after(delayMs, () => {
+      if (!waiting.isGone) task();
+    });
+  }
+
+  /** Reports the end of the request to the audit log, if it is a refusal or a change. */
+  #auditEnd(
+    { request, response }: ReceivedRequest,
+    found: FoundOperation | undefined,
+    access: Access | undefined,
+  ): void {
+    const audited = { request, response, found, caller: access?.caller };
+    this.context.audit?.watch(audited, () => FrameworkRequest.of(request)?.input);
+  }
+
+  /** Dispatches a request whose caller is not known yet; meanwhile it is in flight. */
+  #dispatchLater(
+    received: ReceivedRequest,
+    found: FoundOperation | undefined,
+    admitted: Promise<Access>,
+  ): void {
+    const waiting = this.#begin(
+      received.connection,
+      new FrameworkRequest(this.#optionsOf(received, NO_ACCESS)),
+    );
+    const dispatch = async (): Promise<void> => {
+      const access = await admitted;
+      if (!waiting.isGone) this.#dispatchInTime(received, found, access);
+    };
+    dispatch().catch((error: unknown) => {
+      if (!waiting.isGone) this.#refuseCaller(received, found, error);
+    });
+  }
+
+  /** Passes an admitted request to the one that answers it. */
+  #dispatch(received: ReceivedRequest, found: FoundOperation | undefined, access: Access): void {
+    const { connection, request, response, next } = received;
+    const options = this.#optionsOf(received, access);
+    if (options.path === this.#sockets?.path) {
+      this.#refuse(received, upgradeRequiredError(options.path), { status: 426 });
+      return;
+    }
+    const route = found?.operation.route;
+    if (found !== undefined && route !== undefined) {
+      const exchange = new Exchange({ ...options, route: route.handler, found });
+      this.#serve(this.#begin(connection, exchange), found, route);
+      return;
+    }
+    this.#begin(connection, new FrameworkRequest(options));
+    next(request, response);
+  }
+
+  #refuse(received: ReceivedRequest, error: unknown, options?: ProblemOptions): void {
+    const { connection } = received;
+    if (this.context.connections.isTooMany(connection)) received.response.shouldKeepAlive = false;
+    const exchange = new Exchange({ ...this.#optionsOf(received, NO_ACCESS), route: 'refused' });
+    this.#begin(connection, exchange).fail(error, options);
+  }
+
+  #optionsOf(
+    { request, response, expectation, path, search }: ReceivedRequest,
+    access: Access,
+  ): Omit<ExchangeOptions, 'route'> {
+    const expectsContinue = expectation === 'continue';
+    return { context: this.context, request, response, path, search, access, expectsContinue };
+  }
+
+  #begin<Request extends InFlightRequest>(connection: Connection, begun: Request): Request {
+    const { connections } = this.context;
+    connections.began(connection, begun);
+    begun.response.on('close', () => {
+      connections.finished(begun);
+    });
+    return begun;
+  }
+
+  #serve(exchange: Exchange, { parameters }: FoundOperation, { handler, form }: HotRoute): void {
+    const { topic = '', partition = '', group = '', memberId = '' } = parameters;
+    try {
+      switch (handler) {
+        case 'produce':
+          this.#routes.produce(exchange, topic, form);
+          return;
+        case 'fetch':
+          this.#routes.fetch(exchange, { topic, partition: partitionNumber(partition), form });
+          return;
+        case 'events':
+          this.#routes.events(exchange, topic);
+          return;
+        case 'poll':
+          this.#routes.poll(exchange, { group, memberId });
+          return;
+        default:
+          handler satisfies never;
+      }
+    } catch (error) {
+      exchange.fail(error);
+    }
+  }
+
+  /** Returns the reason for refusing the request, or undefined. */
+  #refusal(request: IncomingMessage, connection: Connection): ProtocolError | undefined {
+    if (this.#isStopping) {
+      return stoppingError();
+    }
+    if (connection.certificate.kind === 'refused') return connection.certificate.error;
+    if (connection.isOverLimit) {
+      const { connectionsMax } = this.context.options;
+      return new ProtocolError(
+        'BROKER_NOT_AVAILABLE',
+        `All ${connectionsMax} connections are in use (SLUICE_CONNECTIONS_MAX).`,
+        { outcome: 'failed', retryAfterMs: RETRY_AFTER_MS },
+      );
+    }
+    const refusal = this.#origins.refusal(request.headers);
+    if (refusal !== undefined) this.#foreign.refused(request.headers, refusal);
+    return refusal;
+  }
+
+  /**
+   * Lets an allowed page of another origin read the answer; returns true if the request was only a
+   * preflight.
+   */
+  #answerCors(request: IncomingMessage, response: ServerResponse): boolean {
+    const { headers, method } = request;
+    if (headers.origin === undefined || !this.#origins.isCrossOrigin(headers)) return false;
+    for (const [name, value] of corsHeaders(headers.origin)) response.setHeader(name, value);
+    if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) {
+      return false;
+    }
+    for (const [name, value] of preflightHeaders(headers)) response.setHeader(name, value);
+    response.writeHead(204).end();
+    return true;
+  }
+}
+
+function unknownExpectation({ headers }: IncomingMessage): ProtocolError {
+  const expected = JSON.stringify(headers.expect);
+  const detail = `Expect: ${expected} is not supported; only 100-continue is.`;
+  return new ProtocolError('INVALID_REQUEST', detail, { outcome: 'failed' });
+}

@@ -1,0 +1,2 @@
+export { LineAnswers } from './line-answers.js';
+export { SubmittedLines } from './submitted-lines.js';

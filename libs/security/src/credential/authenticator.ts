@@ -1,0 +1,200 @@
+import { ProtocolError } from '#protocol';
+import type { Clock } from '#runtime';
+import { Denials } from '../access/denials.js';
+import { RuleAccess } from '../access/rule-access.js';
+import type { Access, Caller, Credential, RevocableAccess } from '../caller.js';
+import type { CertificateIdentity } from '../certificate/certificate-identity.js';
+import type { ApiKey } from '../metadata/security-change.js';
+import type { SecurityMetadata } from '../metadata/security-metadata.js';
+import { hashSecret, matchingSecret, type PresentedKey } from './api-key.js';
+import type { PresentedCredential } from './authorization.js';
+import type { TokenVerifier } from './token-verifier.js';
+
+/** The settings of the authenticator. */
+export interface AuthenticatorOptions {
+  /** Principals that the rules do not bind. */
+  readonly superUsers: readonly string[];
+  /** Keys that exist from the start; the principals of all of them are super users. */
+  readonly bootstrapKeys: readonly PresentedKey[];
+  /** `on`: a caller without a credential is `user:anonymous`. */
+  readonly anonymous: 'off' | 'on';
+  /** Time without contact to the other brokers after which keys are no longer accepted. */
+  readonly authStaleMs: number;
+}
+
+/**
+ * Turns the credentials of requests into callers with their permissions.
+ *
+ * Overlap: `authenticate` may overlap; it changes nothing.
+ */
+export class Authenticator {
+  readonly #options: AuthenticatorOptions;
+  readonly #metadata: SecurityMetadata;
+  readonly #clock: Clock;
+  readonly #tokens: TokenVerifier | undefined;
+  readonly #superUsers: ReadonlySet<string>;
+  readonly #bootstrapKeys: ReadonlyMap<string, ApiKey>;
+  /** Monotonic time until which the contact to the other brokers is recent enough, ms. */
+  #freshUntilMs = Number.NEGATIVE_INFINITY;
+  /** Uses that were refused to the callers that it has identified. */
+  readonly denials = new Denials();
+
+  /** @param tokens verifies JWTs; undefined if none are accepted */
+  constructor(
+    options: AuthenticatorOptions,
+    metadata: SecurityMetadata,
+    clock: Clock,
+    tokens?: TokenVerifier,
+  ) {
+    this.#options = options;
+    this.#metadata = metadata;
+    this.#clock = clock;
+    this.#tokens = tokens;
+    this.#superUsers = new Set(options.superUsers);
+    this.#bootstrapKeys = bootstrapKeysOf(options.bootstrapKeys);
+  }
+
+  get isAnonymousAllowed(): boolean {
+    return this.#options.anonymous === 'on';
+  }
+
+  /**
+   * Identifies the caller. Keys are identified at once; the result of a token may come later.
+   * @throws ProtocolError SASL_AUTHENTICATION_FAILED, the same for every fault of a credential;
+   *   BROKER_NOT_AVAILABLE while this broker cannot know whether the credential was revoked
+   */
+  authenticate(presented: PresentedCredential): Access | Promise<Access> {
+    if (presented.kind === 'none') return this.#anonymous();
+    if (presented.kind === 'key') return this.#accessOfKey(presented.key);
+    if (presented.kind === 'token' && this.#tokens !== undefined) {
+      return this.#accessOfToken(presented.token, this.#tokens);
+    }
+    throw notAccepted();
+  }
+
+  /** Identifies the client of a certificate that the TLS handshake has accepted. */
+  authenticateCertificate({
+    principal,
+    fingerprint,
+    expiresAtMs,
+  }: CertificateIdentity): RevocableAccess {
+    const credential = { kind: 'certificate', fingerprint } as const;
+    return this.#accessOf(principal, { credential, expiresAtMs });
+  }
+
+  /**
+   * Returns the permissions of a caller that was identified before, for example by a ticket.
+   * @throws ProtocolError like `authenticate`
+   */
+  accessOfCaller(caller: Caller): Access {
+    const access = this.#accessBy(caller);
+    this.assertValid(access);
+    return access;
+  }
+
+  /**
+   * Checks that the credential of an earlier request is still valid.
+   * @throws ProtocolError like `authenticate`
+   */
+  assertValid(access: Access): void {
+    if (access.invalidity() !== undefined) throw notAccepted();
+    const { kind } = access.caller.credential;
+    if (kind === 'key' || kind === 'token') this.#assertFresh();
+  }
+
+  #anonymous(): Access {
+    if (!this.isAnonymousAllowed) throw credentialMissing();
+    return this.#accessOf('user:anonymous', { credential: { kind: 'none' } });
+  }
+
+  #accessOfKey({ id, secret }: PresentedKey): Access {
+    const nowMs = this.#clock.nowMs();
+    const bootstrapKey = this.#bootstrapKeys.get(id);
+    const key = bootstrapKey ?? this.#metadata.view.key(id);
+    const match = matchingSecret(secret, key, nowMs);
+    if (key === undefined || match === undefined) throw notAccepted();
+    const principal = `key:${id}`;
+    if (bootstrapKey !== undefined) {
+      return this.#accessOf(principal, { credential: { kind: 'bootstrap-key', id } });
+    }
+    this.#assertFresh();
+    return this.#accessOf(principal, {
+      groups: key.groups,
+      credential: { kind: 'key', id, secretHash: match.hash },
+      expiresAtMs: earlier(key.expiresAtMs, match.expiresAtMs),
+    });
+  }
+
+  async #accessOfToken(token: string, tokens: TokenVerifier): Promise<Access> {
+    const claims = await tokens.verify(token);
+    if (claims === undefined) throw notAccepted();
+    this.#assertFresh();
+    const { principal, groups, expiresAtMs, issuerKey } = claims;
+    const credential = { kind: 'token', issuerKey } as const;
+    return this.#accessOf(principal, { groups, credential, expiresAtMs });
+  }
+
+  #accessOf(
+    principal: string,
+    caller: Pick<Caller, 'credential'> & Partial<Pick<Caller, 'groups' | 'expiresAtMs'>>,
+  ): RevocableAccess {
+    const { credential, groups = [], expiresAtMs = null } = caller;
+    const isSuperUser = this.#superUsers.has(principal) || isBootstrap(credential);
+    const known = { principal, groups, isSuperUser, credential, expiresAtMs };
+    return this.#accessBy(known);
+  }
+
+  #accessBy(caller: Caller): RevocableAccess {
+    return new RuleAccess(caller, this.#metadata.view, this.#clock, {
+      denials: this.denials,
+      issuerKeys: this.#tokens?.issuerKeys,
+    });
+  }
+
+  /** @throws ProtocolError BROKER_NOT_AVAILABLE */
+  #assertFresh(): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs <= this.#freshUntilMs) return;
+    // Without a further contact it is too long ago at that time, and not before.
+    this.#freshUntilMs = nowMs + this.#options.authStaleMs - this.#metadata.staleMs;
+    if (nowMs <= this.#freshUntilMs) return;
+    throw new ProtocolError(
+      'BROKER_NOT_AVAILABLE',
+      'This broker has no contact to the others, and cannot know which credentials are revoked.',
+      { outcome: 'failed' },
+    );
+  }
+}
+
+/** The error for a credential that is not accepted; it never says why. */
+export function notAccepted(): ProtocolError {
+  return new ProtocolError('SASL_AUTHENTICATION_FAILED', 'The credential is not accepted.');
+}
+
+function credentialMissing(): ProtocolError {
+  return new ProtocolError(
+    'SASL_AUTHENTICATION_FAILED',
+    'A credential is needed: send "Authorization: Bearer <API key or token>".',
+  );
+}
+
+function isBootstrap({ kind }: Credential): boolean {
+  return kind === 'bootstrap-key';
+}
+
+/** Two keys with the same id are two secrets of one key, while it is rotated. */
+function bootstrapKeysOf(keys: readonly PresentedKey[]): ReadonlyMap<string, ApiKey> {
+  const byId = new Map<string, ApiKey>();
+  for (const { id, secret } of keys) {
+    const before = byId.get(id)?.secrets ?? [];
+    const secrets = [...before, { hash: hashSecret(secret), expiresAtMs: null }];
+    const key = { id, name: 'bootstrap', groups: [], createdAtMs: 0, expiresAtMs: null, secrets };
+    byId.set(id, key);
+  }
+  return byId;
+}
+
+function earlier(left: number | null, right: number | null): number | null {
+  if (left === null || right === null) return left ?? right;
+  return Math.min(left, right);
+}

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { CliOnGateway } from './cli-on-gateway.js';
+
+const setup = CliOnGateway.forThisFile();
+
+describe('exit codes', () => {
+  test('a refusal is 1, with the sentence and the code of the gateway on stderr', async () => {
+    const { code, stdout, stderr } = await setup.cli.run(['topics', 'describe', 'nowhere']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^error: .*nowhere.* \(UNKNOWN_TOPIC_OR_PARTITION\)\n$/);
+  });
+
+  test.each([
+    [['topics', 'rename'], 'unknown command'],
+    [['topics', 'create', 'x', '--partitions', '-1'], 'whole number'],
+    [['consume', 'x', '--from', 'yesterday'], 'earliest'],
+    [['produce', 'x', '--key', 'a', '--key-separator', ':'], 'Give one of'],
+    [['--context', 'nowhere', 'topics', 'list'], 'There is no context "nowhere"'],
+  ])('wrong usage is 2, and says what is accepted: %j', async (args, sentence) => {
+    const { code, stdout, stderr } = await setup.cli.run(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(sentence);
+  });
+
+  test('a gateway that is not there is 1', async () => {
+    const { code, stderr } = await setup.cli.run(['--url', 'http://127.0.0.1:1', 'ping']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('NETWORK_EXCEPTION');
+  });
+
+  test('help and version are 0', async () => {
+    const version = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      readonly version: string;
+    };
+    expect(await setup.cli.print(['--version'])).toBe(`${version.version}\n`);
+    expect(await setup.cli.print(['--help'])).toContain('Exit codes: 0 done');
+    expect(await setup.cli.print(['serve', '--help'])).toContain('SLUICE_PORT');
+  });
+});
+
+test('lines that are produced are consumed as they were', async () => {
+  await setup.cli.print(['topics', 'create', 'orders']);
+  await setup.cli.print(['produce', 'orders'], 'one\n{"n": 1.0}\n');
+  expect(await setup.cli.print(['consume', 'orders', '--until-end'])).toBe('one\n{"n": 1.0}\n');
+});

@@ -1,0 +1,115 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ClusterSecurity } from '#coordination';
+import { exampleAcl } from '../../libs/security/src/testing/examples.js';
+import { RedisServer } from '../support/redis-server.js';
+import { until } from '../support/until.js';
+import { addKey, revokeKey, SecurityBrokers } from './security-brokers.js';
+
+let redis: RedisServer;
+let brokers: SecurityBrokers;
+
+beforeAll(async () => {
+  redis = await RedisServer.start();
+});
+
+afterAll(() => redis.close());
+
+afterEach(() => brokers.close());
+
+describe('the security metadata of a cluster', () => {
+  let first: ClusterSecurity;
+  let second: ClusterSecurity;
+
+  beforeEach(async () => {
+    brokers = new SecurityBrokers(redis.url, [0, 1, 2]);
+    [first, second] = (await brokers.openAll()) as [
+      ClusterSecurity,
+      ClusterSecurity,
+      ClusterSecurity,
+    ];
+  });
+
+  it('shows the change of one broker on every other', async () => {
+    await addKey(first, 'a');
+    await addKey(second, 'b');
+    await brokers.everyone(
+      ({ view }) => view.key('a') !== undefined && view.key('b') !== undefined,
+    );
+    expect(first.staleMs).toBeLessThan(5000);
+  });
+
+  it('gives a broker with an empty disk everything', async () => {
+    await addKey(first, 'a');
+    await first.update(() => [{ kind: 'acls-added', acls: [exampleAcl()] }]);
+    await revokeKey(first, 'b');
+    await brokers.stop(2);
+    await brokers.dataDir(2);
+    const replaced = await brokers.open(2, { dataDir: await brokers.dataDir(20) });
+    await until('a new broker', () => replaced.isAvailable);
+    expect(replaced.view.key('a')).toBeDefined();
+    expect([...replaced.view.acls({})]).toEqual([exampleAcl()]);
+    expect(replaced.view.isRevoked('key:b')).toBe(true);
+  });
+
+  it('revokes without Redis, and brings a broker that was away up to date', async () => {
+    await addKey(first, 'a');
+    await brokers.everyone(({ view }) => view.key('a') !== undefined);
+    await redis.kill();
+    brokers.cutOff(2);
+    const { appliedBy, missing } = await revokeKey(first, 'a');
+    expect({ appliedBy, missing }).toEqual({ appliedBy: [0, 1], missing: [2] });
+    expect(second.view.key('a')).toBeUndefined();
+    expect(brokers.all[2]?.view.key('a')).toBeDefined();
+    await expect(addKey(first, 'b')).rejects.toMatchObject({
+      code: 'BROKER_NOT_AVAILABLE',
+      outcome: 'failed',
+    });
+    // Two of three brokers are in contact, the third one is alone.
+    await until('the broker to be alone', () => (brokers.all[2]?.staleMs ?? 0) > 1500);
+    expect(first.staleMs).toBeLessThan(1500);
+    brokers.connect(2);
+    await until('the broker to obey', () => brokers.all[2]?.view.isRevoked('key:a') === true);
+    await redis.restart();
+    await brokers.everyone(({ view }) => view.isRevoked('key:a'));
+    await until('one stored revocation', async () =>
+      (await redis.cli('HLEN', brokers.key('revocations'))).includes('1'),
+    );
+  });
+
+  it('rebuilds with a majority, and waits without one', async () => {
+    await addKey(first, 'a');
+    await brokers.everyone(({ view }) => view.key('a') !== undefined);
+    await brokers.stop(1);
+    await brokers.stop(2);
+    await redis.cli('FLUSHALL');
+    const waiting = 'the security metadata will be rebuilt when more brokers take part';
+    await until('the rebuild to wait', () => brokers.logged.includes(waiting));
+    await expect(addKey(first, 'b')).rejects.toMatchObject({ code: 'BROKER_NOT_AVAILABLE' });
+    expect(first.view.key('a')).toBeDefined();
+    const third = await brokers.open(2);
+    await brokers.everyone(({ view }) => view.key('a') !== undefined);
+    await addKey(third, 'b');
+    await brokers.everyone(({ view }) => view.key('b') !== undefined);
+  });
+
+  it('follows on from a snapshot in Redis once commits are long', async () => {
+    const limits = { apiKeysMax: 10, aclsMax: 1e6, quotasMax: 10, aclsPerChangeMax: 1e6 };
+    for (const id of [0, 1, 2]) await brokers.stop(id);
+    const [writer] = await brokers.openAll({ limits });
+    await brokers.everyone(() => true);
+    await brokers.stop(2);
+    const acls = Array.from({ length: 5000 }, (_, index) =>
+      exampleAcl({ resourceName: `${'orders'.repeat(30)}-${index}` }),
+    );
+    for (let round = 0; round < 6; round += 1) {
+      await writer?.update(() => [{ kind: 'acls-added', acls }]);
+      await writer?.update(() => [{ kind: 'acls-removed', acls: acls.slice(3000) }]);
+    }
+    await until(
+      'a snapshot',
+      async () => Number((await redis.cli('XLEN', brokers.key('commits'))).match(/\d+/)) < 6,
+    );
+    await brokers.open(2, { limits });
+    await brokers.everyone(({ view }) => view.aclCount === 3000);
+  });
+});

@@ -1,0 +1,124 @@
+/**
+ * Workers of a queue on WebSockets and on REST, on all brokers of a cluster, while brokers are
+ * killed, frozen and cut off: each record is done once that is answered, and those that nobody can
+ * process go to the dead letters once, after as many deliveries as the group allows.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ClusterBroker, ClusterProcesses } from '../support/cluster-processes.js';
+import { until } from '../support/until.js';
+import { QueueLedger, RestWorker, type SharedQueue, SocketWorker } from './queue-worker.js';
+import { type QueuedRecord, RestQueue } from './rest-queue.js';
+
+const PARTITIONS = 3;
+const DELIVERIES = 8;
+const RECORDS_PER_STEP = 60;
+
+let cluster: ClusterProcesses;
+/** The brokers that workers may call now. */
+let reachable: readonly ClusterBroker[];
+let produced = 0;
+
+beforeAll(async () => {
+  cluster = await ClusterProcesses.start({ withRelays: true });
+  reachable = cluster.brokers;
+});
+
+afterAll(() => cluster?.dispose());
+
+/** Produces records, each until it is acknowledged; each twentieth one is poison. */
+async function produce({ topic }: SharedQueue): Promise<void> {
+  for (let at = 0; at < RECORDS_PER_STEP; at += 1) {
+    const value = produced % 20 === 7 ? `poison ${produced}` : produced;
+    const body = { value, partition: produced % PARTITIONS };
+    await until('the record is written', async () => {
+      const path = `/v1/topics/${topic}/records`;
+      const [broker] = reachable;
+      const answer = await broker?.send(path, 'POST', body).catch(() => undefined);
+      return answer?.status === 200;
+    });
+    produced += 1;
+  }
+}
+
+async function deadLettersOf(queue: RestQueue): Promise<readonly QueuedRecord[]> {
+  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+  const all = await Promise.all(
+    partitions.map((partition) => queue.recordsOf(`dlq.${queue.group}`, partition)),
+  );
+  return all.flat();
+}
+
+async function coordinatorOf(queue: RestQueue): Promise<ClusterBroker> {
+  return until('a coordinator', async () => {
+    const { coordinator } = (await queue.call('GET', '')).body;
+    return cluster.running.find(({ id }) => id === coordinator);
+  });
+}
+
+test('no acknowledged record comes back while brokers die, freeze and are cut off', async () => {
+  const topic = 'jobs';
+  await cluster.createTopic(topic, PARTITIONS);
+  const rest = (): RestQueue =>
+    new RestQueue({ url: reachable[0]?.url ?? '' } as never, topic, 'g');
+  await rest().alter({
+    'share.delivery.count.limit': DELIVERIES,
+    'share.record.lock.duration.ms': 15_000,
+  });
+  const ledger = new QueueLedger();
+  const isPoison = (value: unknown): boolean => typeof value === 'string';
+  const shared: SharedQueue = { group: 'g', topic, ledger, isPoison };
+  const urls = (): string[] => reachable.map(({ url }) => url);
+  const sockets = [1, 2, 3].map(() => new SocketWorker(shared, urls));
+  const workers = [...sockets, new RestWorker(shared, urls), new RestWorker(shared, urls)];
+
+  /** Takes a broker away while records are produced. */
+  const without = async (
+    broker: ClusterBroker,
+    away: () => unknown,
+    back: () => unknown,
+  ): Promise<void> => {
+    await produce(shared);
+    await away();
+    reachable = cluster.brokers.filter(({ id }) => id !== broker.id);
+    for (const worker of sockets) if (worker.url === broker.url) worker.disconnect();
+    await produce(shared);
+    await back();
+    await cluster.untilAllSeeAlive([1, 2, 3]);
+    reachable = cluster.brokers;
+    await produce(shared);
+  };
+  const killed = await coordinatorOf(rest());
+  await without(
+    killed,
+    () => killed.kill(),
+    () => killed.start(),
+  );
+  const frozen = await coordinatorOf(rest());
+  await without(
+    frozen,
+    () => frozen.pause(),
+    () => frozen.resume(),
+  );
+  const cut = await coordinatorOf(rest());
+  await without(
+    cut,
+    () => cluster.isolate(cut.id),
+    () => cluster.heal(),
+  );
+
+  const poison = Math.floor((produced - 8) / 20) + 1;
+  await until('all records are done', () => ledger.done.size === produced - poison);
+  await until('all dead letters are written', async () => {
+    return (await deadLettersOf(rest())).length >= poison;
+  });
+  await Promise.all(workers.map((worker) => worker.stop()));
+  const letters = await deadLettersOf(rest());
+  expect(new Set(letters.map(({ value }) => value)).size).toBe(poison);
+  expect(letters).toHaveLength(poison);
+  for (const { value, headers } of letters) {
+    expect(value).toMatch(/^poison/);
+    const count = headers.find(({ key }) => key === '__dlq.errors.delivery.count')?.value;
+    expect(count).toBe(String(DELIVERIES));
+  }
+  expect(ledger.faults).toEqual([]);
+}, 300_000);

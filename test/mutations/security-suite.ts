@@ -1,0 +1,418 @@
+/**
+ * The attacks of docs/operating/threats.md. For each one a defence is taken out, and the tests that
+ * are said to hold it must fail.
+ */
+import type { Mutation } from './mutations.js';
+
+/** A defence that is taken out. */
+export interface Defence extends Mutation {
+  /** Files of tests, from the root. */
+  readonly tests: readonly string[];
+  /** Parts of the titles of tests, each of which must fail; none: at least one test fails. */
+  readonly seenBy?: readonly string[];
+  /** True if the tests start gateways: the built gateway is changed. Edits are single lines. */
+  readonly isBuilt?: true;
+}
+
+const CREDENTIAL = 'libs/security/src/credential';
+const TOKENS = [`${CREDENTIAL}/token-verifier.test.ts`];
+const VERIFIER = 'security/src/credential/token-verifier.ts';
+const ATTACKS = ['test/security/attacks.test.ts'];
+const LOST_ACCESS = ['test/security/lost-access.test.ts'];
+const REDIS = ['test/coordination/cluster-security.test.ts'];
+const SIMULATION = ['test/simulation/security/security-simulation.test.ts'];
+const SOCKETS = ['test/security/socket-permissions.test.ts'];
+const FORWARDED = ['libs/broker/src/cluster/forwarded-requests.test.ts'];
+const OWNERS = ['libs/groups/src/coordinator/member-owners.test.ts'];
+const BUILT = { isBuilt: true, file: 'gateway.cjs' } as const;
+
+const OF_TOKENS: readonly Defence[] = [
+  {
+    name: 'the signature of a token is not verified',
+    file: VERIFIER,
+    from: 'await jwtVerify(token, keys.find, {',
+    to: 'await Promise.resolve({ key: keys, ...readUnverified(token) }); void ({',
+    also: [
+      {
+        file: VERIFIER,
+        from: 'await calculateJwkThumbprint(key)',
+        to: "(void key, void calculateJwkThumbprint, 'none')",
+      },
+      {
+        file: VERIFIER,
+        from: 'interface RememberedToken {',
+        to:
+          'const readUnverified = (token) => ({ payload: JSON.parse(atob(token.split(".")[1])),' +
+          ' protectedHeader: { typ: "JWT" } });\ninterface RememberedToken {',
+      },
+    ],
+    tests: TOKENS,
+    seenBy: [
+      'algorithm none',
+      'HS256 with the public key',
+      'a symmetric key in the key set',
+      'a token whose kid is',
+      'a key that the token itself carries',
+      'a key of one algorithm',
+    ],
+  },
+  {
+    name: 'a token for another audience is valid',
+    file: VERIFIER,
+    from: 'audience: [...audiences],',
+    to: 'maxTokenAge: audiences.length * 1e6,',
+    tests: TOKENS,
+    seenBy: ['it is for another audience', 'it is for no audience'],
+  },
+  {
+    name: 'a token of another issuer is valid',
+    file: VERIFIER,
+    from: '        issuer,\n        audience',
+    to: '        audience',
+    tests: TOKENS,
+    seenBy: ['it is of another issuer', 'it is of no issuer'],
+  },
+  {
+    name: 'an expired token is valid',
+    file: VERIFIER,
+    from: 'clockTolerance: SKEW_S,',
+    to: 'clockTolerance: 1e9,',
+    tests: TOKENS,
+    seenBy: ['it expired more than 30 s ago'],
+  },
+  {
+    name: 'a token names anonymous or everyone',
+    file: 'security/src/credential/token-claims.ts',
+    from: '!RESERVED_NAMES.has(value) &&',
+    to: '',
+    tests: TOKENS,
+    seenBy: ['its name is "anonymous"', 'its name is "*"', 'one of its groups is "*"'],
+  },
+  {
+    name: 'a withdrawn key of the issuer goes on',
+    file: 'security/src/credential/key-set.ts',
+    from: 'return !loaded.thumbprints.has(thumbprint);',
+    to: 'return false;',
+    tests: TOKENS,
+    seenBy: ['a key that is withdrawn', 'a remembered token is refused'],
+  },
+  {
+    name: 'what a token of a withdrawn key opened goes on',
+    file: 'security/src/access/rule-access.ts',
+    from: 'this.#isRevoked || this.#isKeyWithdrawn()',
+    to: 'this.#isRevoked',
+    tests: ['libs/security/src/access/open-uses.test.ts'],
+    seenBy: ['when its issuer withdraws the key'],
+  },
+];
+
+const OF_TICKETS_AND_KEYS: readonly Defence[] = [
+  {
+    name: 'a ticket is valid twice',
+    file: 'security/src/credential/tickets.ts',
+    from: 'this.#forget(hash, issued);\n    return',
+    to: 'return',
+    tests: [`${CREDENTIAL}/tickets.test.ts`],
+    seenBy: ['stands for its caller once'],
+  },
+  {
+    name: 'a ticket of another broker is looked up here',
+    file: 'security/src/credential/ticket-office.ts',
+    from: 'if (issuer === this.#brokerId)',
+    to: 'if (issuer >= 0)',
+    tests: [`${CREDENTIAL}/ticket-office.test.ts`],
+    seenBy: ['a ticket of one broker'],
+  },
+  {
+    name: 'an expired secret of a key is valid',
+    file: 'security/src/credential/api-key.ts',
+    from: '&& !isOver(candidate, nowMs)',
+    to: '&& (isOver(candidate, nowMs) || true)',
+    tests: [`${CREDENTIAL}/api-key.test.ts`],
+    seenBy: ['until the overlap ends'],
+  },
+  {
+    name: 'failed logins are never delayed',
+    file: 'security/src/credential/failed-logins.ts',
+    from: 'if (over < 1 ||',
+    to: 'if (over < 1000 ||',
+    tests: [`${CREDENTIAL}/failed-logins.test.ts`],
+    seenBy: ['the first five of an address', 'all addresses of a /64'],
+  },
+  {
+    name: 'the addresses of a /64 are counted apart',
+    file: 'security/src/credential/failed-logins.ts',
+    from: 'const block = addressBlock(address);',
+    to: 'const block = (void addressBlock, address);',
+    tests: [`${CREDENTIAL}/failed-logins.test.ts`],
+    seenBy: ['all addresses of a /64'],
+  },
+  {
+    name: 'anyone names the address of a client',
+    file: 'security/src/credential/client-address.ts',
+    from: 'while (this.#isTrusted(client)) {',
+    to: 'while (hops.length > 0) {',
+    tests: [`${CREDENTIAL}/client-address.test.ts`],
+    seenBy: ['is the address of its connection'],
+  },
+  {
+    name: 'the last of two Authorization headers counts',
+    file: 'security/src/credential/authorization.ts',
+    from: 'if (value !== undefined) return MALFORMED;',
+    to: '',
+    tests: [`${CREDENTIAL}/authorization.test.ts`],
+    seenBy: ['identifies nobody when it occurs twice'],
+  },
+  {
+    name: 'a token of a producer is for any principal',
+    file: 'security/src/credential/producer-tokens.ts',
+    from: '${producerEpoch} ${principal}`',
+    to: '${producerEpoch}`',
+    tests: [`${CREDENTIAL}/producer-tokens.test.ts`],
+    seenBy: ['for its id, epoch and principal alone'],
+  },
+  {
+    name: 'all principals share the buckets of quotas',
+    file: 'security/src/quota/quota-limiter.ts',
+    from: '${RATE_QUOTAS.indexOf(quota)}${principal}`',
+    to: '${RATE_QUOTAS.indexOf(quota)}`',
+    tests: ['libs/security/src/quota/quota-limiter.test.ts'],
+    seenBy: ['one principal that uses up its quota'],
+  },
+  {
+    name: 'a credential may stand in the URL',
+    file: 'http-front/src/admission/query-credential.ts',
+    from: 'if (!CREDENTIAL_NAMES.has(name)) continue;',
+    to: 'if (CREDENTIAL_NAMES.size > 0) continue;',
+    tests: ['libs/http-front/src/admission/query-credential.test.ts'],
+    seenBy: ['refuses the credential in'],
+  },
+  {
+    name: 'the search for credentials in the URL looks at plain names alone',
+    file: 'http-front/src/admission/query-credential.ts',
+    from: '|secret|[%+]/i',
+    to: '|secret/i',
+    tests: ['libs/http-front/src/admission/query-credential.test.ts'],
+    seenBy: ['refuses the credential in'],
+  },
+];
+
+const OF_METADATA: readonly Defence[] = [
+  {
+    name: 'a revoked key comes back with the keys of Redis or of a rebuild',
+    file: 'security/src/metadata/security-state.ts',
+    from: 'if (this.#revoked.has(`key:${key.id}`)) return undefined;',
+    to: '',
+    tests: REDIS,
+    seenBy: ['rolled back or flushed brings no revoked key back'],
+  },
+  {
+    name: 'revocations are not on disk',
+    file: 'security/src/metadata/revocations.ts',
+    from: 'else await this.#file.append(added);',
+    to: '',
+    tests: SIMULATION,
+  },
+  {
+    name: 'a key that is revoked may be added again',
+    file: 'security/src/metadata/security-state.ts',
+    from: 'if (this.#revoked.has(`key:${key.id}`)) return undefined;',
+    to: '',
+    also: [
+      {
+        file: 'security/src/metadata/security-state.ts',
+        from: 'return this.#revoked.has(subject);',
+        to: 'return subject === undefined;',
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    name: 'revocations are not sent to the other brokers',
+    file: 'coordination/src/security/revocation-exchange.ts',
+    from: 'const message = { revocations, digest, from: 0 };',
+    to: "const message = { revocations: [], digest: 'of none', from: 0 };",
+    tests: SIMULATION,
+  },
+  {
+    name: 'a rebuild takes any disk, not the newest one',
+    file: 'coordination/src/security/security-rebuild.ts',
+    from: 'right.position.version - left.position.version ||',
+    to: '',
+    tests: SIMULATION,
+  },
+  {
+    name: 'signatures in Redis are not checked',
+    file: 'security/src/metadata/security-signatures.ts',
+    from: 'given.length === expected.length && timingSafeEqual(given, expected)',
+    to: '(void given, void expected, void timingSafeEqual, true)',
+    tests: REDIS,
+    seenBy: ['a rule written into Redis by hand', 'a revocation or snapshot written into Redis'],
+  },
+];
+
+const OF_REQUESTS: readonly Defence[] = [
+  {
+    ...BUILT,
+    name: 'the permissions of an operation are not checked',
+    from: 'if (isOnResource(need) && need.named === undefined) assertNeed(access, need, parameters);',
+    to: ';',
+    tests: ['test/security/stream-permissions.test.ts'],
+    seenBy: ['is refused if a permission is missing'],
+  },
+  {
+    ...BUILT,
+    name: 'a request without a credential is let in',
+    from: 'if (!this.isAnonymousAllowed) throw credentialMissing();',
+    to: ';',
+    tests: ['test/security/permissions.test.ts'],
+    seenBy: ['refuses a caller without a credential'],
+  },
+  {
+    ...BUILT,
+    name: 'messages before authenticate are handled',
+    from: "if (event !== 'authenticate') message.session.caller.assertKnown();",
+    to: ';',
+    tests: SOCKETS,
+  },
+  {
+    ...BUILT,
+    name: 'a WebSocket publishes without the permission to write',
+    from: "if (!access.caller.isSuperUser) access.assertMay('Write', topicNamed(topic));",
+    to: ';',
+    tests: SOCKETS,
+    seenBy: ['publish is refused if one'],
+  },
+  {
+    ...BUILT,
+    name: 'what a revoked caller opened goes on',
+    from: 'if (principals === undefined || isAbout(principals, caller)) use.recheck();',
+    to: ';',
+    also: [
+      {
+        file: 'gateway.cjs',
+        from: 'if (use.access?.invalidity() !== undefined) use.recheck();',
+        to: ';',
+      },
+    ],
+    tests: LOST_ACCESS,
+    seenBy: ['is closed with 4403 when its key is revoked'],
+  },
+  {
+    ...BUILT,
+    name: 'a remembered credential hides a second Authorization header',
+    from: '&& authorizations(request) === 1',
+    to: '',
+    tests: ATTACKS,
+    seenBy: ['on a connection that the caller has used before'],
+  },
+  {
+    ...BUILT,
+    name: 'a page of another site uses the credential of the browser',
+    from: "if (headers['sec-fetch-site'] !== 'cross-site') return;",
+    to: 'if (headers !== undefined) return;',
+    tests: ATTACKS,
+    seenBy: ['seen by Sec-Fetch-Site', 'sends a request with the credential'],
+  },
+  {
+    ...BUILT,
+    name: 'every Origin may open a WebSocket',
+    from: 'if (origin === undefined || this.#isOwn(origin, host) || this.#isAllowed(origin)) return;',
+    to: 'if (origin !== false) return;',
+    tests: ATTACKS,
+    seenBy: ['seen by its Origin'],
+  },
+  {
+    ...BUILT,
+    name: 'every Host is accepted',
+    from: 'if (unknownHost !== undefined) return unknownHost;',
+    to: ';',
+    tests: ['test/security/dns-rebinding.test.ts'],
+  },
+  {
+    ...BUILT,
+    name: 'a group names any topic for its dead letters',
+    from: "if (!access.may('Create', topicNamed(topic))) access.assertMay('Write', topicNamed(topic));",
+    to: ';',
+    tests: ATTACKS,
+    seenBy: ['dead letters of a group into a topic'],
+  },
+  {
+    ...BUILT,
+    name: 'records are redriven into any topic',
+    from: "for (const topic of topics) access.assertMay('Write', topicNamed(topic));",
+    to: ';',
+    tests: ATTACKS,
+    seenBy: ['redriven into a topic'],
+  },
+  {
+    ...BUILT,
+    name: 'certificates of every authority are accepted',
+    from: 'if (certificate !== undefined && secure.authorized) {',
+    to: 'if (certificate !== undefined) {',
+    tests: ['test/security/client-certificates.slow.test.ts'],
+    seenBy: ['by another authority', 'a revoked certificate'],
+  },
+  {
+    ...BUILT,
+    name: 'presented credentials stay in memory',
+    from: 'if (value.length > AUTHORIZATION_LENGTH_MAX) return MALFORMED;',
+    to: '(globalThis.presented ??= []).push(Buffer.from(value).toString());',
+    tests: ['test/security/heap-secrets.slow.test.ts'],
+  },
+];
+
+const OF_FORWARDED_REQUESTS: readonly Defence[] = [
+  {
+    name: 'a leader trusts the broker that forwards a request',
+    file: 'broker/src/cluster/forwarded-requests.ts',
+    from: "if (caller === 'broker') return handler(message, context);",
+    to: "if (caller !== undefined || method === 'fetch') return handler(message, context);",
+    tests: FORWARDED,
+    seenBy: ['is served once this broker permits it', 'is refused without a caller'],
+  },
+  {
+    name: 'an append is permitted whoever its callers are',
+    file: 'broker/src/cluster/forwarded-requests.ts',
+    from: "if (requester !== 'broker') await assertMay(callers, requester, needs);",
+    to: 'void requester;',
+    tests: FORWARDED,
+    seenBy: ['an append needs Write for each of its callers'],
+  },
+  {
+    name: 'another broker names super users',
+    file: 'security/src/access/forwarded-callers.ts',
+    from: 'const isSuperUser = caller.isSuperUser && this.#isSuperUserHere(caller);',
+    to: 'const { isSuperUser } = caller;',
+    tests: ['libs/security/src/access/forwarded-callers.test.ts', ...FORWARDED],
+    seenBy: ['believes nobody to be a super user', 'handlers see nobody as a super user'],
+  },
+  {
+    name: 'a member is used by every principal',
+    file: 'groups/src/state/member-owner.ts',
+    from: 'if (owner === undefined || owner.principal === caller.principal) return;',
+    to: "if (owner === undefined || what !== '') return;",
+    tests: OWNERS,
+    seenBy: [
+      'a member belongs to the principal',
+      'the instanceId of another',
+      'a queue takes acks',
+    ],
+  },
+  {
+    name: 'members of a revoked key stay',
+    file: 'groups/src/coordinator/lost-members.ts',
+    from: 'if (owner !== undefined && !mayKeep(owner, name)) yield memberId;',
+    to: "if (owner !== undefined && name === '' && !mayKeep(owner, name)) yield memberId;",
+    tests: OWNERS,
+    seenBy: ['members leave at once'],
+  },
+];
+
+export const DEFENCES: readonly Defence[] = [
+  ...OF_TOKENS,
+  ...OF_TICKETS_AND_KEYS,
+  ...OF_METADATA,
+  ...OF_REQUESTS,
+  ...OF_FORWARDED_REQUESTS,
+];
