@@ -31,6 +31,23 @@ describe('Accumulator', () => {
     expect(namesOf(sends)).toEqual(['a', 'b c']);
   });
 
+  it('sends more together when a drain was refused before, and as much as usual again', async () => {
+    let mayDrain = false;
+    const { queue, timers, sends } = harness({
+      drainBytesMax: 2,
+      lateDrainBytesMax: 5,
+      mayDrain: () => mayDrain,
+    });
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']) queue.add(new Item(name));
+    timers.endTurn();
+    expect(namesOf(sends)).toEqual([]);
+    mayDrain = true;
+    queue.drain();
+    await sends[0]?.finish();
+    timers.endTurn();
+    expect(namesOf(sends)).toEqual(['a b c d e', 'f g']);
+  });
+
   it('sends standalone entries one by one, in order, in the same drain', () => {
     const { queue, timers, sends } = harness();
     for (const item of [new Item('a'), new Item('B', { isAlone: true }), new Item('c')]) {

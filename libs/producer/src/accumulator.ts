@@ -40,6 +40,11 @@ export type SendEntries<E> = (entries: readonly E[]) => Promise<void>;
 export interface AccumulatorOptions {
   /** Bytes after which a drain accepts no further entry; its first entry always fits. */
   readonly drainBytesMax: number;
+  /**
+   * The same for a drain that `mayDrain` refused before: its entries are late, and cost less
+   * together. Default: `drainBytesMax`.
+   */
+  readonly lateDrainBytesMax?: number;
   /** Time that a first entry waits for others, ms; 0: until the turn of the event loop ends. */
   readonly lingerMs: number;
   /** Queued bytes that end a linger early. */
@@ -88,12 +93,16 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
   readonly #send: SendEntries<E>;
   readonly #mayDrain: (() => boolean) | undefined;
   readonly #sendDone = (): void => this.#onSendDone();
+  /** Bytes of a late drain; its owner lowers it where such drains are too large. */
+  lateDrainBytesMax: number;
   #head: E | undefined;
   #tail: E | undefined;
   #queuedBytes = 0;
   #sendsInFlight = 0;
   /** True while the queue is in the accumulator's list of ready queues. */
   #isReady = false;
+  /** True when `mayDrain` has refused the next drain. */
+  #isLate = false;
   #linger: { cancel(): void } | undefined;
   #lingerIsOver: boolean;
   #idleListeners: (() => void)[] = [];
@@ -106,7 +115,9 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
     this.#accumulator = accumulator;
     this.#send = send;
     this.#mayDrain = mayDrain;
-    this.#lingerIsOver = accumulator.options.lingerMs === 0;
+    const { drainBytesMax, lateDrainBytesMax = drainBytesMax, lingerMs } = accumulator.options;
+    this.lateDrainBytesMax = lateDrainBytesMax;
+    this.#lingerIsOver = lingerMs === 0;
   }
 
   get queuedBytes(): number {
@@ -176,13 +187,19 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
    */
   drain(): number {
     this.#isReady = false;
-    if (this.#sendsInFlight > 0 || this.#mayDrain?.() === false) return 0;
+    if (this.#sendsInFlight > 0) return 0;
+    if (this.#mayDrain?.() === false) {
+      this.#isLate = true;
+      return 0;
+    }
     const { drainBytesMax, lingerMs } = this.#accumulator.options;
+    const bytesMax = this.#isLate ? this.lateDrainBytesMax : drainBytesMax;
+    this.#isLate = false;
     let takenBytes = 0;
     let run: E[] = [];
     while (this.#head !== undefined) {
       const entry: E = this.#head;
-      if (takenBytes > 0 && takenBytes + entry.sizeBytes > drainBytesMax) break;
+      if (takenBytes > 0 && takenBytes + entry.sizeBytes > bytesMax) break;
       takenBytes += entry.sizeBytes;
       this.#unlink(entry);
       if (entry.isAlone) {

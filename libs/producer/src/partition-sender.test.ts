@@ -262,6 +262,31 @@ describe('PartitionSender', () => {
     expect(await results).toEqual(['MESSAGE_TOO_LARGE failed', 'MESSAGE_TOO_LARGE failed']);
   });
 
+  it('sends what waited for a request as one batch, which may be larger than batchSize', async () => {
+    const settings = { batchSize: 100, maxInFlight: 1 };
+    const { producer, broker, time } = await warmHarness(settings, 1);
+    void sendAll(producer, 50);
+    await time.until(producer.flush());
+    expect(broker.values('t').slice(1).map(Number)).toEqual(
+      Array.from({ length: 50 }, (_, at) => at),
+    );
+    const sizes = broker.requests.slice(1).map(({ sizeBytes }) => sizeBytes);
+    expect(sizes[0]).toBeLessThanOrEqual(100);
+    expect(Math.max(...sizes)).toBeGreaterThan(700);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(800);
+  });
+
+  it('keeps to batchSize after a topic has refused a larger batch', async () => {
+    const settings = { batchSize: 100, maxInFlight: 1 };
+    const { producer, broker, time } = await warmHarness(settings, 1);
+    broker.recordsPerBatchMax = 10;
+    void sendAll(producer, 100);
+    await time.until(producer.flush());
+    expect(producer.metrics()).toMatchObject({ recordsFailed: 0, recordsWritten: 101 });
+    // The large batch was halved until its parts had at most ten records.
+    expect(broker.requests.filter(({ records }) => records.length > 10)).toHaveLength(3);
+  });
+
   it('halves a batch whose fate is unknown, and does not write it twice', async () => {
     const { producer, broker, time } = await warmHarness();
     broker.faults.lostAnswer = 100;

@@ -95,7 +95,7 @@ export class PartitionSender implements LaneWaiter {
       if (!this.#maySend(batch)) return;
       this.#send(batch);
     }
-    if (this.queue.isDue && this.#mayDrain()) this.queue.drain();
+    if (this.queue.isDue) this.queue.drain();
   }
 
   /** Ends a record whose time is over, and with it the batch that it is in. */
@@ -291,6 +291,7 @@ export class PartitionSender implements LaneWaiter {
   /** Replaces a batch that is too large for its topic by its halves. */
   #maybeSplit(batch: RecordBatch): boolean {
     if (batch.entries.length === 1) return false;
+    this.queue.lateDrainBytesMax = this.#context.settings.batchSize;
     this.#batches.splice(this.#batches.indexOf(batch), 1, ...halvesOf(batch));
     return true;
   }

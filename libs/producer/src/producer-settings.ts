@@ -15,7 +15,10 @@ export interface ProducerOptions<K = unknown, V = unknown> {
    * have it; `1`: the leader has it; `0`: the broker received it, whatever becomes of it.
    */
   readonly acks?: Acks | -1 | 0 | 1 | '-1' | undefined;
-  /** Kafka's `batch.size`, default 16384: bytes of records that are sent together. */
+  /**
+   * Kafka's `batch.size`, default 16384: bytes of records that are sent together. Records that had
+   * to wait for an earlier request to end are sent in batches of up to eight times as much.
+   */
   readonly batchSize?: number | undefined;
   /** Kafka's `linger.ms`, default 0: time that a batch waits for more records, ms. */
   readonly lingerMs?: number | undefined;

@@ -15,6 +15,9 @@ import { ProducerMetrics } from './producer-metrics.js';
 import type { ProducerRuntime } from './producer-runtime.js';
 import type { ProducerSettings } from './producer-settings.js';
 
+/** Batches that are sent as one when a partition had to wait for a request to end. */
+const LATE_BATCHES = 8;
+
 /** The parts of a producer that all its partitions share. */
 export interface SenderContext {
   readonly settings: ProducerSettings;
@@ -52,7 +55,7 @@ export function createSenderContext(
   runtime: ProducerRuntime,
 ): SenderContext {
   const { createError, timers } = runtime;
-  const { batchSize, lingerMs, requestTimeoutMs } = settings;
+  const { batchSize, lingerMs, maxRequestSize, requestTimeoutMs } = settings;
   const clock = new ElapsedClock(runtime.clock);
   const calls = new Set<() => void>();
   const timedOut = (): ProduceFailure =>
@@ -77,6 +80,7 @@ export function createSenderContext(
     deadlines: new Deadlines(clock, timers, (entry) => entry.sender.expire(entry)),
     accumulator: new Accumulator({
       drainBytesMax: batchSize,
+      lateDrainBytesMax: Math.max(batchSize, Math.min(batchSize * LATE_BATCHES, maxRequestSize)),
       batchSizeBytes: batchSize,
       lingerMs,
       timers,
