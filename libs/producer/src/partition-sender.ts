@@ -164,6 +164,7 @@ export class PartitionSender implements LaneWaiter {
 
   #send(batch: RecordBatch): void {
     const { clock, lanes, metrics, runtime, settings, transport } = this.#context;
+    if (this.#topic.isStale) this.#topic.refresh();
     const broker = this.#topic.leaderOf(this.#partition);
     if (this.#identity !== undefined && batch.baseSequence === undefined) {
       batch.baseSequence = this.#nextSequence;

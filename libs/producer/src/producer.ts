@@ -107,8 +107,8 @@ export class Producer<K = unknown, V = unknown> {
     if (typeof how === 'function') {
       this.#accept(record, (metadata, error) => {
         // A callback has no signal, so that each error is one of the producer.
-        const result = metadata === undefined ? [error, undefined] : [undefined, metadata];
-        this.#userCode.call(() => (how as SendCallback)(...(result as Parameters<SendCallback>)));
+        const callback = how as (error: Error | undefined, metadata?: RecordMetadata) => void;
+        this.#userCode.call(() => callback(error, metadata));
       });
       return undefined;
     }
@@ -216,7 +216,6 @@ export class Producer<K = unknown, V = unknown> {
     if (topic.hasWaiting || (record.partition ?? 0) >= topic.partitionCount) return false;
     const sizeBytes = recordBytes(serialized);
     if (this.#isTooLarge(sizeBytes) || !this.#buffer.tryReserve(sizeBytes)) return false;
-    if (topic.isStale) topic.refresh();
     this.#enqueue(send, serialized, sizeBytes);
     return true;
   }

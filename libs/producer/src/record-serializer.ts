@@ -1,7 +1,8 @@
 import type { CreateError, Encoding, SerializedRecord, StoredHeader } from './produce-transport.js';
 import type { HeadersInput, ProducerRecord, Serializer } from './producer-record.js';
 import type { ProducerOptions } from './producer-settings.js';
-import { defaultSerializer, encodeText } from './serdes.js';
+import { defaultSerializer, serializedText } from './serdes.js';
+import { bytesOfText } from './text-bytes.js';
 
 /**
  * Turns records into bytes. It answers at once unless one of the serializers is async.
@@ -69,7 +70,10 @@ export class RecordSerializer {
     const data = record[field] ?? null;
     if (data === null) return null;
     try {
-      const bytes = this.#serializerOf(field).serialize(record.topic, data, headers);
+      const serializer = this.#serializerOf(field);
+      const text = serializedText(serializer, data);
+      if (text !== undefined) return bytesOfText(text);
+      const bytes = serializer.serialize(record.topic, data, headers);
       if (!(bytes instanceof Promise)) return checkedBytes(bytes);
       return bytes.then(checkedBytes).catch((cause) => this.#fail(record, field, cause));
     } catch (error) {
@@ -120,7 +124,7 @@ function storedHeaders(headers: HeadersInput | undefined): readonly StoredHeader
     : Object.entries(headers).map(([key, value]) => ({ key, value }));
   return list.map(({ key, value }) => ({
     key,
-    value: typeof value === 'string' ? encodeText(value) : (value as Uint8Array | null),
+    value: typeof value === 'string' ? bytesOfText(value) : (value as Uint8Array | null),
   }));
 }
 

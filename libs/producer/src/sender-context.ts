@@ -43,6 +43,8 @@ export interface SenderContext {
 /** The topic of a sender. */
 export interface SenderTopic {
   readonly name: string;
+  /** True when the metadata is so old that it should be loaded again. */
+  readonly isStale: boolean;
   /** The leader as the newest metadata has it; null when there is none. */
   leaderOf(partition: number): BrokerKey | null;
   /** Loads the metadata again, in the background. */

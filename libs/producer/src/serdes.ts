@@ -17,7 +17,12 @@ const encoder = new TextEncoder();
 /** It keeps a byte order mark, and refuses bytes that are not UTF-8. */
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-const string = serde<string>('string', 'text', encodeText, (bytes) => decoder.decode(bytes));
+const string = serde<string>(
+  'string',
+  'text',
+  (data) => encoder.encode(checkedText(data)),
+  (bytes) => decoder.decode(bytes),
+);
 
 /** JSON has no type of its own: the reader names the one that it expects, as with `JSON.parse`. */
 export interface JsonSerde extends Serde<unknown> {
@@ -28,11 +33,7 @@ export interface JsonSerde extends Serde<unknown> {
 const json = serde<unknown>(
   'json',
   'json',
-  (data) => {
-    const text = JSON.stringify(data) as string | undefined;
-    if (text === undefined) throw new TypeError(`a ${typeof data} has no JSON text`);
-    return encoder.encode(text);
-  },
+  (data) => encoder.encode(jsonText(data)),
   (bytes) => JSON.parse(decoder.decode(bytes)) as unknown,
 ) as JsonSerde;
 
@@ -88,7 +89,7 @@ const double = serde<number>(
 const uuid = serde<string>(
   'uuid',
   'text',
-  (data) => encodeText(checkedUuid(data)),
+  (data) => encoder.encode(checkedUuid(data)),
   (data) => checkedUuid(decoder.decode(data)),
 );
 
@@ -124,10 +125,26 @@ function serde<T>(
   };
 }
 
-/** @throws TypeError unless the data is a string */
-export function encodeText(data: string): Uint8Array {
-  if (typeof data !== 'string') throw new TypeError(`a ${typeof data} is not a string`);
-  return encoder.encode(data);
+/**
+ * The text whose UTF-8 is what a serializer of this file makes of the data; undefined if it makes
+ * other bytes, and for serializers of users.
+ * @throws TypeError for data that the serializer does not accept
+ */
+export function serializedText(serializer: Serializer, data: unknown): string | undefined {
+  const serde = serializer === defaultSerializer ? serdeFor(data) : serializer;
+  if (serde === string) return checkedText(data);
+  return serde === json ? jsonText(data) : undefined;
+}
+
+function checkedText(data: unknown): string {
+  if (typeof data === 'string') return data;
+  throw new TypeError(`a ${typeof data} is not a string`);
+}
+
+function jsonText(data: unknown): string {
+  const text = JSON.stringify(data) as string | undefined;
+  if (text === undefined) throw new TypeError(`a ${typeof data} has no JSON text`);
+  return text;
 }
 
 function checkedUuid(text: string): string {
