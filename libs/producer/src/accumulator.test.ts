@@ -31,7 +31,7 @@ describe('Accumulator', () => {
     expect(namesOf(sends)).toEqual(['a', 'b c']);
   });
 
-  it('sends more together when a drain was refused before, and as much as usual again', async () => {
+  it('sends more together when a drain was refused before, then as much as usual', async () => {
     let mayDrain = false;
     const { queue, timers, sends } = harness({
       drainBytesMax: 2,

@@ -262,7 +262,7 @@ describe('PartitionSender', () => {
     expect(await results).toEqual(['MESSAGE_TOO_LARGE failed', 'MESSAGE_TOO_LARGE failed']);
   });
 
-  it('sends what waited for a request as one batch, which may be larger than batchSize', async () => {
+  it('sends what waited for a request as one batch, larger than batchSize if need be', async () => {
     const settings = { batchSize: 100, maxInFlight: 1 };
     const { producer, broker, time } = await warmHarness(settings, 1);
     void sendAll(producer, 50);
