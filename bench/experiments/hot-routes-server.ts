@@ -66,7 +66,7 @@ async function start(): Promise<() => Promise<void>> {
   const engine = await openEngine({ settings, logger, counts, address, onFenced: () => undefined });
   const adapter = adapterFor(engine);
   const app = await NestFactory.create<NestFastifyApplication>(
-    GatewayModule.from(engine, address, settings),
+    GatewayModule.from(engine),
     adapter,
     { logger: false, bodyParser: false },
   );

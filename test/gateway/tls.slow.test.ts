@@ -17,6 +17,7 @@ let authority: CertificateAuthority;
 let gateway: GatewayProcess;
 let port: number;
 let healthPort: number;
+let adminUrl: string;
 
 const file = (name: string): string => join(folder, name);
 
@@ -39,10 +40,15 @@ beforeAll(async () => {
     SLUICE_TLS_CERT_FILE: file('cert.pem'),
     SLUICE_TLS_KEY_FILE: file('key.pem'),
     SLUICE_HEALTH_PORT: '0',
+    SLUICE_AUTH: 'off',
+    SLUICE_ADMIN_PORT: '0',
+    SLUICE_METRICS: 'on',
+    SLUICE_PAGES: 'on',
   });
   const started = gateway.log.find(({ msg }) => msg === 'started');
   port = Number(started?.['port']);
   healthPort = Number(started?.['healthPort']);
+  adminUrl = String(started?.['adminUrl']);
 });
 
 afterAll(async () => {
@@ -118,6 +124,13 @@ describe('a gateway with TLS', () => {
     await health.get('/metrics').expect(404);
     await health.get('/v1/topics').expect(404);
     await health.post('/health/live').send({}).expect(405);
+  });
+
+  test('speaks TLS with operators as well, and nothing else', async () => {
+    expect(adminUrl).toMatch(/^https:/);
+    await supertest(adminUrl).get('/metrics').ca(authority.ca).expect(200);
+    const plain = await supertest(adminUrl.replace('https', 'http')).get('/metrics').expect(400);
+    expect(plain.body.detail).toContain('speaks TLS only');
   });
 
   test('uses changed files for new connections, and keeps others if they are broken', async () => {

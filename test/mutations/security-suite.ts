@@ -24,6 +24,7 @@ const SIMULATION = ['test/simulation/security/security-simulation.test.ts'];
 const SOCKETS = ['test/security/socket-permissions.test.ts'];
 const FORWARDED = ['libs/broker/src/cluster/forwarded-requests.test.ts'];
 const OWNERS = ['libs/groups/src/coordinator/member-owners.test.ts'];
+const OPERATORS = ['test/security/operators-listener.test.ts'];
 const BUILT = { isBuilt: true, file: 'gateway.cjs' } as const;
 
 const OF_TOKENS: readonly Defence[] = [
@@ -328,6 +329,38 @@ const OF_REQUESTS: readonly Defence[] = [
     from: 'if (unknownHost !== undefined) return unknownHost;',
     to: ';',
     tests: ['test/security/dns-rebinding.test.ts'],
+  },
+  {
+    ...BUILT,
+    name: 'the framework serves what a listener does not',
+    from: '|| routed === undefined ? undefined : new NotFoundException()',
+    to: '|| true ? undefined : new NotFoundException()',
+    tests: OPERATORS,
+    seenBy: ['GET /metrics is answered there', 'what is off is served by no listener'],
+  },
+  {
+    ...BUILT,
+    name: 'pages of applications may call the listener of operators',
+    from: 'corsOrigins: [],',
+    to: 'corsOrigins,',
+    tests: OPERATORS,
+    seenBy: ['of an application at https://app.example'],
+  },
+  {
+    ...BUILT,
+    name: 'the names of callers of operators are not checked',
+    from: 'return this.#origins.refusal(headers);',
+    to: 'return this.connectionsReserved > 0 ? undefined : this.#origins.refusal(headers);',
+    tests: OPERATORS,
+    seenBy: ['whose name points to the listener of operators'],
+  },
+  {
+    ...BUILT,
+    name: 'clients take all connections of operators',
+    from: 'const places = this.#limits.connectionsMax + listener.connectionsReserved;',
+    to: 'const places = this.#limits.connectionsMax;',
+    tests: OPERATORS,
+    seenBy: ['operators are served while clients use all connections'],
   },
   {
     ...BUILT,

@@ -29,13 +29,13 @@ export {
   SECURITY_LIST_DEFAULT,
 } from './rest/limits.js';
 export type { DataRoute, OperationSpec, RecordsForm } from './rest/operation.js';
+export { type OperationPart, partOf } from './rest/operation-parts.js';
 export {
   ALL_OPERATIONS,
   type ControllerOperationId,
   type Input,
   methodsOf,
   OPERATIONS,
-  OPERATIONS_WITHOUT_PAGES,
   type Operation,
   type OperationId,
   type Output,

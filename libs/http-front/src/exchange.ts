@@ -11,6 +11,7 @@ import type { BodyReceiver } from './body/request-body.js';
 import type { InFlightRequest } from './connection/connection-table.js';
 import type { ExchangeWatcher } from './exchange-watcher.js';
 import type { FrontContext } from './front-context.js';
+import type { FrontListener } from './front-listener.js';
 import type { FoundOperation } from './operation-router.js';
 import { requestIdOf } from './request/request-id.js';
 import type { FrontRoute } from './request-observer.js';
@@ -22,6 +23,8 @@ const NO_WATCHERS: readonly ExchangeWatcher[] = [];
 
 export interface ExchangeOptions {
   readonly context: FrontContext;
+  /** The listener that received the request. */
+  readonly listener: FrontListener;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** Percent-encoded, as received. */
@@ -68,7 +71,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     this.response = options.response;
     this.path = options.path;
     this.search = options.search;
-    this.instance = options.context.pathPrefix + options.path;
+    this.instance = options.listener.pathPrefix + options.path;
     this.memory = new HeldMemory(options.context.memoryOf(options.access));
     this.access = options.access;
     this.#found = options.found;

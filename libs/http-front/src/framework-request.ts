@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { OperationSpec } from '#api';
 import { HeldMemory } from '#runtime';
 import type { Access } from '#security';
 import { UnreceivedAnswer } from './answer/unreceived-answer.js';
@@ -6,6 +7,7 @@ import { answerBodyTimeout, type BodyTimeout } from './body/body-timeout.js';
 import type { InFlightRequest } from './connection/connection-table.js';
 import type { ExchangeOptions } from './exchange.js';
 import type { FrontContext } from './front-context.js';
+import type { FrontListener } from './front-listener.js';
 
 type PassedOnOptions = Omit<ExchangeOptions, 'search' | 'route'>;
 
@@ -20,7 +22,11 @@ export class FrameworkRequest implements InFlightRequest {
   #isClosed = false;
   #untaken: UnreceivedAnswer | undefined;
   readonly #context: FrontContext;
-  readonly #path: string;
+  readonly #instance: string;
+  /** The listener that received it. */
+  readonly listener: FrontListener;
+  /** Operation that it asks for; undefined if its listener serves none by this path and method. */
+  readonly operation: OperationSpec | undefined;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** Permissions of the caller. */
@@ -28,14 +34,17 @@ export class FrameworkRequest implements InFlightRequest {
   /** The checked request, for the audit log; undefined before it is checked. */
   input: unknown;
 
-  constructor({ context, request, response, path, access, expectsContinue }: PassedOnOptions) {
+  constructor(options: PassedOnOptions) {
+    const { context, listener, request, response, access } = options;
     this.#context = context;
-    this.#path = path;
+    this.#instance = listener.pathPrefix + options.path;
+    this.listener = listener;
+    this.operation = options.found?.operation;
     this.request = request;
     this.response = response;
     this.access = access;
     this.memory = new HeldMemory(context.memoryOf(access));
-    this.#expectsContinue = expectsContinue;
+    this.#expectsContinue = options.expectsContinue;
     passedOn.set(request, this);
   }
 
@@ -76,8 +85,7 @@ export class FrameworkRequest implements InFlightRequest {
 
   bodyTimedOut(why: BodyTimeout): void {
     if (this.response.headersSent) return;
-    const { options, pathPrefix } = this.#context;
-    answerBodyTimeout(why, this.response, pathPrefix + this.#path, options);
+    answerBodyTimeout(why, this.response, this.#instance, this.#context.options);
   }
 
   halfClosed(): void {

@@ -11,12 +11,6 @@ import type { RequestObserver } from './request-observer.js';
 
 /** The settings that the front uses. */
 export interface HttpFrontOptions extends TlsOptions {
-  /** Address that the listener is bound to. */
-  readonly host: string;
-  /** Origins that may call besides its own; `*` is every origin. */
-  readonly corsOrigins: readonly string[];
-  /** Names of this gateway besides its own address and URL; undefined if they are not set. */
-  readonly allowedHosts: readonly string[] | undefined;
   /** Largest body in bytes, as sent and as decompressed. */
   readonly requestBytesMax: number;
   readonly bodyIdleTimeoutMs: number;
@@ -37,10 +31,6 @@ export interface FrontContext {
   readonly security: EdgeSecurity | undefined;
   /** Undefined while authentication is off. */
   readonly audit: RequestAudit | undefined;
-  /**
-   * Path that a proxy puts before every path of the gateway, by SLUICE_PUBLIC_URL; empty for none.
-   */
-  readonly pathPrefix: string;
   readonly events: FrontEvents;
   readonly memory: MemoryBudget;
   /** Returns the memory of a request of this principal, a part of `memory`. */

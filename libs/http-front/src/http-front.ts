@@ -43,13 +43,13 @@ import { Exchange, type ExchangeOptions } from './exchange.js';
 import { FrameworkRequest } from './framework-request.js';
 import type { FrontContext, HttpFrontOptions } from './front-context.js';
 import { FrontEvents } from './front-events.js';
+import type { FrontListener } from './front-listener.js';
 import type { HotRoutes } from './hot-routes.js';
 import { LongPolls } from './long-polls.js';
-import type { FoundOperation, OperationRouter } from './operation-router.js';
-import type { PublicAddress } from './public-address.js';
+import type { FoundOperation } from './operation-router.js';
 import { ForeignCallers } from './request/foreign-callers.js';
 import { connectMethodError, headFault } from './request/head-fault.js';
-import { corsHeaders, OriginPolicy, preflightHeaders } from './request/origin-policy.js';
+import { corsHeaders, preflightHeaders } from './request/origin-policy.js';
 import { splitUrl } from './request/request-url.js';
 import type { RequestObserver } from './request-observer.js';
 import { type UpgradeHandler, Upgrades, upgradeRequiredError } from './upgrades.js';
@@ -89,7 +89,8 @@ interface ReceivedRequest {
 
 /** The parts that the front shares with the rest of the gateway, or passes requests to. */
 export interface HttpFrontParts {
-  readonly address: PublicAddress;
+  /** The public listener. */
+  readonly listener: FrontListener;
   readonly memory: MemoryBudget;
   readonly outbound: OutboundMemory;
   readonly observer: RequestObserver;
@@ -98,8 +99,7 @@ export interface HttpFrontParts {
   readonly logger: Logger;
   /** Errors of all requests, also of those that the front passes on. */
   readonly errors: ClientErrors;
-  /** Finds the operations of requests: those of the plane `data` go to `routes`. */
-  readonly operations: OperationRouter;
+  /** Handlers of the operations of the plane `data`. */
   readonly routes: HotRoutes;
   /** Handler of WebSocket requests; without it there is no WebSocket. */
   readonly sockets: UpgradeHandler | undefined;
@@ -113,12 +113,9 @@ export interface HttpFrontParts {
 
 export class HttpFront {
   readonly context: FrontContext;
-  readonly #address: PublicAddress;
-  /** Replaced when the server listens, because a free port is known only then. */
-  #origins: OriginPolicy;
+  readonly #listener: FrontListener;
   readonly #upgrades: Upgrades;
   readonly #servers: Server[] = [];
-  readonly #operations: OperationRouter;
   readonly #routes: HotRoutes;
   readonly #sockets: UpgradeHandler | undefined;
   readonly #admission: Admission;
@@ -127,9 +124,8 @@ export class HttpFront {
   readonly #foreign: ForeignCallers;
 
   constructor(options: HttpFrontOptions, parts: HttpFrontParts) {
-    const { address, memory, outbound, observer, clock, scheduler, logger, errors } = parts;
-    this.#address = address;
-    this.#operations = parts.operations;
+    const { memory, outbound, observer, clock, scheduler, logger, errors } = parts;
+    this.#listener = parts.listener;
     this.#routes = parts.routes;
     this.#sockets = parts.sockets;
     this.#admission = new Admission(parts.security);
@@ -142,7 +138,6 @@ export class HttpFront {
       options,
       security: parts.security,
       audit: parts.security && new RequestAudit(parts.security),
-      pathPrefix: address.pathPrefix,
       events,
       memory,
       outbound,
@@ -155,7 +150,6 @@ export class HttpFront {
       scheduler,
       errors,
     };
-    this.#origins = this.#originPolicy(options);
     this.#acceptor = new Acceptor(this.context, parts.tls);
     this.#upgrades = new Upgrades(this.context, {
       handler: parts.sockets,
@@ -169,8 +163,11 @@ export class HttpFront {
     return this.context.options.stopTimeoutMs * STOP_SHARE;
   }
 
-  /** Creates a server whose requests come here first; the others go to `next`. */
-  createServer(next: RequestListener): Server {
+  /**
+   * Creates a server whose requests come here first; the others go to `next`.
+   * @param listener what the server is; without one it is that of the public listener
+   */
+  createServer(next: RequestListener, listener = this.#listener): Server {
     const { headTimeoutMs, keepAliveTimeoutMs } = this.context.options;
     const server: HalfOpenServer = createServer({
       ServerResponse: FrontResponse,
@@ -187,15 +184,14 @@ export class HttpFront {
     // A client that closes its side after the request still gets its answer.
     server.httpAllowHalfOpen = true;
     server.maxConnections = this.context.options.connectionsMax + CONNECTIONS_OVER_LIMIT;
-    this.#acceptor.serve(server);
+    this.#acceptor.serve(server, listener);
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       this.#upgrades.handle(server, request, socket, head);
     });
     server.once('listening', () => {
-      this.#address.listensOn((server.address() as AddressInfo).port);
-      this.#origins = this.#originPolicy(this.context.options);
+      listener.listensOn((server.address() as AddressInfo).port);
     });
-    this.#serveRequests(server, next);
+    this.#serveRequests(server, next, listener);
     this.#endConnections(server);
     this.#servers.push(server);
     return server;
@@ -206,16 +202,7 @@ export class HttpFront {
     this.#acceptor.use(material);
   }
 
-  #originPolicy(options: HttpFrontOptions): OriginPolicy {
-    const { host, corsOrigins, allowedHosts, tlsClientAuth } = options;
-    const isAnonymousAllowed = this.context.security?.authenticator.isAnonymousAllowed ?? true;
-    // Browsers add certificates by themselves.
-    const needsBearer = !isAnonymousAllowed && tlsClientAuth === 'none';
-    const publicUrl = this.#address.url;
-    return new OriginPolicy({ host, corsOrigins, publicUrl, allowedHosts, needsBearer });
-  }
-
-  #serveRequests(server: Server, next: RequestListener): void {
+  #serveRequests(server: Server, next: RequestListener, { pathPrefix }: FrontListener): void {
     server.on('request', (request, response) => {
       this.#receive(request, response, next);
     });
@@ -226,8 +213,7 @@ export class HttpFront {
       this.#receive(request, response, next, 'unknown');
     });
     server.on('connect', (request: IncomingMessage, socket: Socket) => {
-      const instance = `${this.context.pathPrefix}/`;
-      const problem = problemDocument(connectMethodError(), instance, {
+      const problem = problemDocument(connectMethodError(), `${pathPrefix}/`, {
         status: 405,
         isWrite: true,
       });
@@ -300,8 +286,9 @@ export class HttpFront {
       this.#refuse(received, refusal);
       return;
     }
-    if (request.headers.origin !== undefined && this.#answerCors(request, response)) return;
-    const found = this.#operations.find(request.method, path);
+    const { listener } = connection;
+    if (request.headers.origin !== undefined && answerCors(listener, request, response)) return;
+    const found = listener.operations.find(request.method, path);
     try {
       const access = this.#admission.admit({ request, connection, search, found });
       if (access instanceof Promise) this.#dispatchLater(received, found, access);
@@ -402,7 +389,8 @@ export class HttpFront {
       this.#serve(this.#begin(connection, exchange), found, route);
       return;
     }
-    this.#begin(connection, new FrameworkRequest(options));
+    const passedOn = found === undefined ? options : { ...options, found };
+    this.#begin(connection, new FrameworkRequest(passedOn));
     next(request, response);
   }
 
@@ -414,11 +402,13 @@ export class HttpFront {
   }
 
   #optionsOf(
-    { request, response, expectation, path, search }: ReceivedRequest,
+    { connection, request, response, expectation, path, search }: ReceivedRequest,
     access: Access,
   ): Omit<ExchangeOptions, 'route'> {
+    const { context } = this;
+    const { listener } = connection;
     const expectsContinue = expectation === 'continue';
-    return { context: this.context, request, response, path, search, access, expectsContinue };
+    return { context, listener, request, response, path, search, access, expectsContinue };
   }
 
   #begin<Request extends InFlightRequest>(connection: Connection, begun: Request): Request {
@@ -468,26 +458,30 @@ export class HttpFront {
         { outcome: 'failed', retryAfterMs: RETRY_AFTER_MS },
       );
     }
-    const refusal = this.#origins.refusal(request.headers);
+    const refusal = connection.listener.refusal(request.headers);
     if (refusal !== undefined) this.#foreign.refused(request.headers, refusal);
     return refusal;
   }
+}
 
-  /**
-   * Lets an allowed page of another origin read the answer; returns true if the request was only a
-   * preflight.
-   */
-  #answerCors(request: IncomingMessage, response: ServerResponse): boolean {
-    const { headers, method } = request;
-    if (headers.origin === undefined || !this.#origins.isCrossOrigin(headers)) return false;
-    for (const [name, value] of corsHeaders(headers.origin)) response.setHeader(name, value);
-    if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) {
-      return false;
-    }
-    for (const [name, value] of preflightHeaders(headers)) response.setHeader(name, value);
-    response.writeHead(204).end();
-    return true;
+/**
+ * Lets an allowed page of another origin read the answer; returns true if the request was only a
+ * preflight.
+ */
+function answerCors(
+  listener: FrontListener,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  const { headers, method } = request;
+  if (headers.origin === undefined || !listener.isCrossOrigin(headers)) return false;
+  for (const [name, value] of corsHeaders(headers.origin)) response.setHeader(name, value);
+  if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) {
+    return false;
   }
+  for (const [name, value] of preflightHeaders(headers)) response.setHeader(name, value);
+  response.writeHead(204).end();
+  return true;
 }
 
 function unknownExpectation({ headers }: IncomingMessage): ProtocolError {

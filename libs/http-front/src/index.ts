@@ -23,6 +23,7 @@ export type { Exchange } from './exchange.js';
 export { FrameworkRequest } from './framework-request.js';
 export type { FrontContext } from './front-context.js';
 export type { FrontEvent } from './front-events.js';
+export { FrontListener } from './front-listener.js';
 export type { HotRoutes, MemberTarget, PartitionTarget } from './hot-routes.js';
 export { HttpFront } from './http-front.js';
 export type { LongPoll } from './long-polls.js';

@@ -91,8 +91,9 @@ export class Upgrades {
     const { clock } = this.#context;
     const startedMs = clock.monotonicMs();
     const { path, search } = splitUrl(request.url ?? '/');
+    const instance = connection.listener.pathPrefix + path;
     const refuse = (refusal: UpgradeRefusal): void => {
-      const status = refuseUpgrade(socket, path, refusal, this.#context);
+      const status = refuseUpgrade(socket, instance, refusal, this.#context);
       this.#context.events.count('upgradeRefused');
       this.#context.observer.requestEnded('refused', status, clock.monotonicMs() - startedMs);
     };
@@ -178,7 +179,7 @@ export function upgradeRequiredError(path: string): ProtocolError {
 /** @returns the status of the answer */
 function refuseUpgrade(
   socket: Socket,
-  path: string,
+  instance: string,
   refusal: UpgradeRefusal,
   context: FrontContext,
 ): number {
@@ -186,7 +187,7 @@ function refuseUpgrade(
   // A client that has disconnected meanwhile gets no answer.
   socket.on('error', () => socket.destroy());
   const retryAfter = retryAfterSeconds(error, status);
-  const problem = problemDocument(error, context.pathPrefix + path, { status });
+  const problem = problemDocument(error, instance, { status });
   endWithProblem(socket, problem, context, [
     ...headers,
     ...(retryAfter === undefined ? [] : ['Retry-After', String(retryAfter)]),

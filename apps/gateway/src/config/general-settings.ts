@@ -28,7 +28,8 @@ export const GENERAL_SETTINGS = {
     byDefault: 8080,
     min: 0,
     max: 65_535,
-    sentence: 'Port of the public listener: REST, docs, metrics, health. 0 takes a free port.',
+    sentence:
+      'Port of the public listener: REST, WebSocket, docs, metrics, health. 0 takes a free port.',
   }),
   publicUrl: optional({
     variable: 'SLUICE_PUBLIC_URL',

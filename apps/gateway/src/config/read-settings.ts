@@ -6,6 +6,7 @@ import {
   derivedClusterSettings,
 } from './cluster-settings.js';
 import { credentialContradictions } from './credential-settings.js';
+import { operatorContradictions, servedParts } from './operator-settings.js';
 import { withSecretFiles } from './secret-files.js';
 import { securityContradictions } from './security-settings.js';
 import { SETTINGS, type Settings } from './settings.js';
@@ -36,6 +37,7 @@ export function readSettings(environment: Environment): ReadSettings {
   const undecided = [
     ...securityContradictions(values as unknown as Settings, environment),
     ...credentialContradictions(values as unknown as Settings, environment),
+    ...operatorContradictions(values as unknown as Settings),
   ];
   const settings = withDerivedDefaults(values);
   const contradicting = [...undecided.map(lineOf), ...contradictions(settings)];
@@ -50,6 +52,7 @@ function withDerivedDefaults(values: Readonly<Record<string, unknown>>): Setting
   return {
     ...read,
     ...derivedClusterSettings(read),
+    ...servedParts(read),
     syncsInFlightMax: read.syncsInFlightMax ?? Math.floor((read.ioThreads * 3) / 4),
     corsOrigins: read.corsOrigins ?? [],
     auth: read.auth ?? 'off',

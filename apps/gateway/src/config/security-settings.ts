@@ -11,6 +11,7 @@ import {
 } from '#settings';
 import type { Contradiction } from './cluster-settings.js';
 import { CREDENTIAL_SETTINGS } from './credential-settings.js';
+import { serving } from './operator-settings.js';
 
 /** Settings of authentication and permissions. */
 export const SECURITY_SETTINGS = {
@@ -114,18 +115,18 @@ export const SECURITY_SETTINGS = {
     sentence:
       'Access control rules that one request may add or remove; above it: 409 `POLICY_VIOLATION`.',
   }),
-  pages: choice({
+  pages: serving({
     variable: 'SLUICE_PAGES',
-    byDefault: 'on',
-    choices: ['off', 'on'],
+    defaultNote: '`admin` with `SLUICE_ADMIN_PORT`, else `on`',
     sentence:
-      '`on`: the pages `/docs` and `/try` and the documents of the API are public; they hold no data. `off`: they are not served.',
+      'Listeners that serve the pages `/docs` and `/try` and the documents of the API. They need no credential, and hold no data.',
   }),
 };
 
 /** Values of the section that decide whether a start is safe. */
 interface SecurityDecision {
   readonly host: string;
+  readonly adminHost: string | undefined;
   readonly auth: 'off' | 'on' | undefined;
 }
 
@@ -134,7 +135,7 @@ interface SecurityDecision {
  * public, or another setting of security is set.
  */
 export function securityContradictions(
-  { host, auth }: SecurityDecision,
+  { host, adminHost, auth }: SecurityDecision,
   environment: Readonly<Record<string, string | undefined>>,
 ): Contradiction[] {
   if (auth !== undefined) return [];
@@ -142,7 +143,8 @@ export function securityContradictions(
     .flatMap(({ variable }) => [variable, `${variable}_FILE`])
     .filter((variable) => isSet(environment[variable]));
   const reasons = [
-    ...(isLoopback(host) ? [] : [`SLUICE_HOST is ${JSON.stringify(host)}`]),
+    ...publicHost('SLUICE_HOST', host),
+    ...publicHost('SLUICE_ADMIN_HOST', adminHost),
     ...others.map((variable) => `${variable} is set`),
   ];
   if (reasons.length === 0) return [];
@@ -150,6 +152,10 @@ export function securityContradictions(
     `"on", so that every request needs a credential, or "off", so that whoever reaches the ` +
     `listener may do everything: one is needed because ${reasons.join(' and ')}`;
   return [{ variable: SECURITY_SETTINGS.auth.variable, given: undefined, accepts }];
+}
+
+function publicHost(variable: string, host: string | undefined): string[] {
+  return host === undefined || isLoopback(host) ? [] : [`${variable} is ${JSON.stringify(host)}`];
 }
 
 function parseKeys(text: string): Parsed<readonly PresentedKey[]> {

@@ -11,6 +11,7 @@ import { DELIVERY_SETTINGS } from './delivery-settings.js';
 import { GENERAL_SETTINGS } from './general-settings.js';
 import { HTTP_SETTINGS } from './http-settings.js';
 import { METADATA_SETTINGS } from './metadata-settings.js';
+import { OPERATOR_SETTINGS, type ServedParts } from './operator-settings.js';
 import { PRODUCE_SETTINGS } from './produce-settings.js';
 import { SECURITY_SETTINGS } from './security-settings.js';
 import { STORAGE_SETTINGS } from './storage-settings.js';
@@ -32,6 +33,12 @@ export const SETTINGS_SECTIONS: readonly SettingsSection[] = [
     introduction: 'These apply with `SLUICE_AUTH=on`, and have no effect without it.',
     settings: CREDENTIAL_SETTINGS,
   },
+  {
+    title: "The operators' listener",
+    introduction:
+      '`on`: every listener serves it. `admin`: the listener of `SLUICE_ADMIN_PORT` alone. `off`: none, with or without authentication. `SLUICE_PAGES` above has the same values.',
+    settings: OPERATOR_SETTINGS,
+  },
   { title: 'Storage', settings: STORAGE_SETTINGS },
   { title: 'Produce', settings: PRODUCE_SETTINGS },
   { title: 'Topics and committed offsets', settings: METADATA_SETTINGS },
@@ -50,6 +57,7 @@ export const SETTINGS = {
   ...TLS_SETTINGS,
   ...SECURITY_SETTINGS,
   ...CREDENTIAL_SETTINGS,
+  ...OPERATOR_SETTINGS,
   ...STORAGE_SETTINGS,
   ...PRODUCE_SETTINGS,
   ...METADATA_SETTINGS,
@@ -65,10 +73,11 @@ type Derived =
   | 'auth'
   | 'superUsers'
   | 'bootstrapKeys'
+  | keyof ServedParts
   | keyof DerivedClusterSettings;
 
 /** All settings with their effective values. */
-export interface Settings extends Omit<Values, Derived>, DerivedClusterSettings {
+export interface Settings extends Omit<Values, Derived>, ServedParts, DerivedClusterSettings {
   readonly syncsInFlightMax: number;
   /** Origins besides this broker's own; `*` is every origin. */
   readonly corsOrigins: readonly string[];

@@ -35,16 +35,19 @@ export interface DescriptorStatus {
  * Shares the descriptors of a process between connections and files, so that clients can never take
  * the ones that the log needs.
  * @param limit undefined: unknown, so nothing is lowered
+ * @param operatorsConnections connections beyond these, which the operators' listener accepts
  */
 export function shareDescriptors(
   limit: number | undefined,
   connectionsMax: number,
+  operatorsConnections = 0,
 ): DescriptorShares {
   const spareDescriptors = SPARE_DESCRIPTORS;
   if (limit === undefined) {
     return { connectionsMax, openFilesMax: OPEN_FILES_MAX, spareDescriptors, warnings: [] };
   }
-  const reservedDescriptors = PROCESS_DESCRIPTORS + CONNECTIONS_OVER_LIMIT + spareDescriptors;
+  const reservedDescriptors =
+    PROCESS_DESCRIPTORS + CONNECTIONS_OVER_LIMIT + operatorsConnections + spareDescriptors;
   const shareable = Math.max(0, limit - reservedDescriptors);
   const segmentFiles = Math.max(
     OPEN_FILES_MIN,

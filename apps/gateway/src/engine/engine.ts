@@ -2,16 +2,9 @@
  * The composition root: the one place where the parts behind the Broker port are built, each with
  * the parts that it needs.
  */
-import { ALL_OPERATIONS, OPERATIONS_WITHOUT_PAGES } from '#api';
 import type { OpenBroker } from '#broker';
 import { Delivery, GroupMemberships, OutboundMemory } from '#delivery';
-import {
-  ClientErrors,
-  type FrontContext,
-  HttpFront,
-  OperationRouter,
-  requestMemory,
-} from '#http-front';
+import { ClientErrors, type FrontContext, HttpFront, requestMemory } from '#http-front';
 import { GatewayMetrics, Health, type HttpStatus } from '#observability';
 import { RenderCache } from '#record-json';
 import { DataPlane } from '#record-routes';
@@ -20,6 +13,7 @@ import { type EdgeSecurity, edgeStatus } from '#security';
 import type { Settings } from '../config/settings.js';
 import { SocketServer } from '../ws/socket-server.js';
 import { descriptorLimit, descriptorStatus } from './descriptor-limit.js';
+import { createListeners, type Listeners } from './listeners.js';
 import { type BrokerOfProcess, type BrokerOpening, openBroker } from './open-broker.js';
 import { PublicTls } from './public-tls.js';
 import { type SecurityParts, securityParts } from './security-parts.js';
@@ -34,7 +28,7 @@ export interface Engine {
   readonly sockets: SocketServer;
   readonly front: HttpFront;
   readonly errors: ClientErrors;
-  readonly operations: OperationRouter;
+  readonly listeners: Listeners;
   /** Undefined if clients talk plain HTTP. */
   readonly tls: PublicTls | undefined;
   readonly peerTls: BrokerOfProcess['peerTls'];
@@ -73,10 +67,10 @@ export async function openEngine(opening: BrokerOpening): Promise<Engine> {
     security: edge,
     openUses,
   });
-  const operations = operationsIn(settings);
+  const listeners = createListeners(settings, address);
   const dataPlane = new DataPlane({ delivery, renderCache, clock }, settings);
   const front = new HttpFront(settings, {
-    address,
+    listener: listeners.forClients,
     memory,
     outbound,
     observer: counts,
@@ -84,7 +78,6 @@ export async function openEngine(opening: BrokerOpening): Promise<Engine> {
     scheduler,
     logger,
     errors,
-    operations,
     routes: dataPlane,
     sockets,
     tls: tls?.material,
@@ -105,15 +98,11 @@ export async function openEngine(opening: BrokerOpening): Promise<Engine> {
     sockets,
     front,
     errors,
-    operations,
+    listeners,
     tls,
     peerTls: opened.peerTls,
     security,
   };
-}
-
-function operationsIn({ pages }: Pick<Settings, 'pages'>): OperationRouter {
-  return new OperationRouter(pages === 'on' ? ALL_OPERATIONS : OPERATIONS_WITHOUT_PAGES);
 }
 
 function healthOf({ open, security }: BrokerOfProcess): Health {

@@ -1,8 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Delivery, GroupMemberships } from '#delivery';
-import { OperationRouter, PublicAddress } from '#http-front';
 import { GatewayMetrics, Health } from '#observability';
-import type { Settings } from '../config/settings.js';
 import { ApiDocument } from '../http/api-document.js';
 import { ApiKeysController } from '../http/api-keys.controller.js';
 import { AsyncApiDocument } from '../http/async-api-document.js';
@@ -24,9 +22,6 @@ import { BROKER, EDGE_SECURITY } from '../shared/tokens.js';
 import { SocketGateway } from '../ws/socket.gateway.js';
 import type { Engine } from './engine.js';
 
-/** Controllers of the pages and documents, which `SLUICE_PAGES=off` leaves out. */
-export const PAGE_CONTROLLERS = [DocsController, TryController];
-
 @Module({
   controllers: [
     TopicsController,
@@ -40,20 +35,17 @@ export const PAGE_CONTROLLERS = [DocsController, TryController];
     SecurityController,
     TicketsController,
     OperationsController,
+    DocsController,
+    TryController,
     RootController,
   ],
   providers: [SocketGateway, ApiDocument, AsyncApiDocument],
 })
 export class GatewayModule {
-  /** Offers the parts of an opened engine to the controllers. Pages are served if asked for. */
-  static from(
-    engine: Engine,
-    address: PublicAddress,
-    { pages }: Pick<Settings, 'pages'>,
-  ): DynamicModule {
+  /** Offers the parts of an opened engine to the controllers. */
+  static from(engine: Engine): DynamicModule {
     return {
       module: GatewayModule,
-      controllers: pages === 'on' ? PAGE_CONTROLLERS : [],
       providers: [
         { provide: BROKER, useValue: engine.broker.broker },
         { provide: Delivery, useValue: engine.delivery },
@@ -62,8 +54,6 @@ export class GatewayModule {
         { provide: GatewayMetrics, useValue: engine.metrics },
         { provide: SecurityAdministration, useValue: engine.security.administration },
         { provide: EDGE_SECURITY, useValue: engine.security.edge },
-        { provide: OperationRouter, useValue: engine.operations },
-        { provide: PublicAddress, useValue: address },
       ],
     };
   }

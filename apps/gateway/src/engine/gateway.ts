@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { PublicAddress } from '#http-front';
@@ -51,10 +53,11 @@ export class Gateway {
     const address = new PublicAddress(settings);
     const opening = { settings, logger, counts: new GatewayCounts(), address, onFenced };
     const engine = await openEngine(opening);
-    const app = await createApp(engine, opening);
+    const { app, serve } = await createApp(engine, opening);
     const gateway = new Gateway(engine, app, address);
     try {
       await listen(app, settings);
+      await listenForOperators(engine, settings, serve);
       await gateway.#listenForHealth(settings);
       await engine.broker.announce();
     } catch (error) {
@@ -71,6 +74,11 @@ export class Gateway {
   /** The port of the listener. */
   get port(): number {
     return this.#address.port;
+  }
+
+  /** URL of the operators' listener; undefined without one. */
+  get adminUrl(): string | undefined {
+    return this.#engine.listeners.forOperators?.address.url;
   }
 
   /** The port of the plain listener for health checks; undefined without one. */
@@ -104,25 +112,35 @@ export class Gateway {
   }
 }
 
+/** The application of Nest, and its handler of requests. */
+interface ControlPlane {
+  readonly app: NestFastifyApplication;
+  readonly serve: RequestListener;
+}
+
 /** Creates the application of Nest, which serves what the front does not. */
-async function createApp(engine: Engine, opening: BrokerOpening): Promise<NestFastifyApplication> {
-  const { settings, logger, counts, address } = opening;
-  const filter = new ProblemFilter(engine.operations, address, engine.errors);
+async function createApp(engine: Engine, opening: BrokerOpening): Promise<ControlPlane> {
+  const { settings, logger, counts } = opening;
+  const filter = new ProblemFilter(engine.errors);
+  let serve: RequestListener = () => undefined;
   const adapter = controlPlaneAdapter({
     settings,
     filter,
     counts,
     logger,
-    serve: (handler) => engine.front.createServer(handler),
+    serve: (handler) => {
+      serve = handler;
+      return engine.front.createServer(handler);
+    },
   });
   const app = await NestFactory.create<NestFastifyApplication>(
-    GatewayModule.from(engine, address, settings),
+    GatewayModule.from(engine),
     adapter,
     { logger: new NestLogger(logger), bodyParser: false, abortOnError: false },
   );
   app.useWebSocketAdapter(new SocketAdapter(engine.sockets));
   app.useGlobalFilters(filter);
-  return app;
+  return { app, serve };
 }
 
 async function listen(app: NestFastifyApplication, { host, port }: RunningSettings): Promise<void> {
@@ -131,6 +149,21 @@ async function listen(app: NestFastifyApplication, { host, port }: RunningSettin
     await app.listen({ port, host, backlog: BACKLOG });
   } catch (cause) {
     throw cannotListen(host, String(port), cause);
+  }
+}
+
+/** Opens the listener of operators, which the front closes with the other one. */
+async function listenForOperators(
+  { front, listeners }: Engine,
+  { host: publicHost, adminHost: host = publicHost, adminPort: port }: RunningSettings,
+  serve: RequestListener,
+): Promise<void> {
+  if (listeners.forOperators === undefined) return;
+  const server = front.createServer(serve, listeners.forOperators);
+  try {
+    await once(server.listen({ port, host }), 'listening');
+  } catch (cause) {
+    throw cannotListen(host, `${port} (SLUICE_ADMIN_PORT)`, cause);
   }
 }
 

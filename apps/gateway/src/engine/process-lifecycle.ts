@@ -45,10 +45,19 @@ export async function runUntilStopped(
   const gateway = await startOrEnd(settings, logger);
   isStarted = true;
   const { brokerId, dataDir, durability, host } = settings;
-  const { url, port, healthPort } = gateway;
+  const { url, port, adminUrl, healthPort } = gateway;
   const needsCredential = settings.auth === 'on' && settings.anonymous === 'off';
-  process.stdout.write(banner({ url, dataDir: resolve(dataDir), durability, needsCredential }));
-  logger.info({ url, host, port, healthPort, dataDir, durability, brokerId }, 'started');
+  process.stdout.write(
+    banner({
+      url,
+      adminUrl,
+      pages: settings.pages,
+      dataDir: resolve(dataDir),
+      durability,
+      needsCredential,
+    }),
+  );
+  logger.info({ url, host, port, adminUrl, healthPort, dataDir, durability, brokerId }, 'started');
   logger.info({ signal: await stopRequested }, 'stopping');
   cutShortOnTimeout(settings.stopTimeoutMs, logger);
   await gateway.stop();

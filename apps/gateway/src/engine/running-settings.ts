@@ -1,5 +1,6 @@
 import type { Settings } from '../config/settings.js';
 import { shareDescriptors } from './descriptor-limit.js';
+import { OPERATORS_CONNECTIONS } from './listeners.js';
 
 /** The settings of a running gateway: what was asked for, within the descriptors of the process. */
 export interface RunningSettings extends Settings {
@@ -24,7 +25,8 @@ export function fitDescriptors(
   requested: Settings,
   descriptorsMax: number | undefined,
 ): FittedSettings {
-  const shares = shareDescriptors(descriptorsMax, requested.connectionsMax);
+  const forOperators = requested.adminPort === undefined ? 0 : OPERATORS_CONNECTIONS;
+  const shares = shareDescriptors(descriptorsMax, requested.connectionsMax, forOperators);
   const { connectionsMax, openFilesMax, spareDescriptors, warnings } = shares;
   const partitionFilesMax = descriptorsMax === undefined ? undefined : openFilesMax;
   const fitted = { connectionsMax, openFilesMax, partitionFilesMax, spareDescriptors };

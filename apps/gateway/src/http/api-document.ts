@@ -1,5 +1,3 @@
-import { Inject } from '@nestjs/common';
-import { PublicAddress } from '#http-front';
 import { BuiltDocument } from './built-document.js';
 
 /** File that the build writes beside this module (write-documents.ts). */
@@ -7,7 +5,7 @@ export const OPENAPI_FILE = new URL('openapi.json', import.meta.url);
 
 /** The OpenAPI document of the gateway. */
 export class ApiDocument extends BuiltDocument {
-  constructor(@Inject(PublicAddress) address: PublicAddress) {
-    super(OPENAPI_FILE, () => [{ url: address.documentedServer }]);
+  constructor() {
+    super(OPENAPI_FILE, ({ documentedServer }) => [{ url: documentedServer }]);
   }
 }

@@ -1,7 +1,13 @@
 import type { RequestListener, Server } from 'node:http';
+import { NotFoundException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
-import { assertUtf8Charset, requestIdOf } from '#http-front';
+import type {
+  FastifyHttpOptions,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+} from 'fastify';
+import { assertUtf8Charset, FrameworkRequest, requestIdOf } from '#http-front';
 import type { GatewayCounts } from '#observability';
 import type { DocumentLimits } from '#record-json';
 import type { Settings } from '../config/settings.js';
@@ -12,6 +18,7 @@ import { compressAnswer } from './compress-answer.js';
 import { receiveBody } from './control-body.js';
 import { parseJsonBody } from './json-body.js';
 import type { ProblemFilter } from './problem.filter.js';
+import { operationOf } from './serves.js';
 import { countControlAnswer } from './unreceived-control-answer.js';
 
 export interface ControlPlaneOptions {
@@ -52,6 +59,7 @@ const MAX_PARAM_LENGTH = 1024;
 
 function acceptJsonBodies(adapter: FastifyAdapter, limits: DocumentLimits): void {
   const fastify = adapter.getInstance();
+  fastify.addHook('onRequest', refuseUnserved);
   fastify.addHook('onRequest', ignoreHeadersOfAbsentBody);
   fastify.addHook('preParsing', receiveBody);
   fastify.removeAllContentTypeParsers();
@@ -94,6 +102,21 @@ function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
     if (logger.isLevelEnabled('debug')) logger.debug(accessOf(request, reply), 'request answered');
     done();
   });
+}
+
+/**
+ * Refuses a request for an operation that its listener does not serve, or whose path the front read
+ * in another way: the front checked the permissions of what it found.
+ */
+function refuseUnserved(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  done: HookHandlerDoneFunction,
+): void {
+  const routed = operationOf(request);
+  const found = FrameworkRequest.of(request.raw)?.operation;
+  const isSame = routed?.path === found?.path && routed?.method === found?.method;
+  done(isSame || routed === undefined ? undefined : new NotFoundException());
 }
 
 /** Ends JSON with a newline, so that a terminal shows its prompt below the answer. */

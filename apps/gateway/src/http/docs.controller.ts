@@ -1,9 +1,11 @@
 import { Controller, Header, Inject, NotFoundException, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type Input } from '#api';
+import type { FrontListener } from '#http-front';
 import { ApiDocument } from './api-document.js';
 import { AsyncApiDocument } from './async-api-document.js';
 import { DOCS_PAGE, DOCS_POLICY, DOCS_SCRIPT, docsAsset } from './docs-assets.js';
+import { ReceivingListener } from './receiving-listener.js';
 import { Serves } from './serves.js';
 
 /** Serves the API's descriptions, for programs and for people. */
@@ -22,14 +24,20 @@ export class DocsController {
 
   @Serves('openapiDocument')
   @Header('Content-Type', 'application/json; charset=utf-8')
-  openapi(): string {
-    return this.#document.get();
+  openapi(
+    _input: Input<'openapiDocument'>,
+    @ReceivingListener() { address }: FrontListener,
+  ): string {
+    return this.#document.get(address);
   }
 
   @Serves('asyncapiDocument')
   @Header('Content-Type', 'application/json; charset=utf-8')
-  asyncapi(): string {
-    return this.#asyncDocument.get();
+  asyncapi(
+    _input: Input<'asyncapiDocument'>,
+    @ReceivingListener() { address }: FrontListener,
+  ): string {
+    return this.#asyncDocument.get(address);
   }
 
   @Serves('docsPage')

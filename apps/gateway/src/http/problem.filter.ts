@@ -1,14 +1,9 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isWriteMethod, problemDocument } from '#api';
-import {
-  type ClientErrors,
-  type OperationRouter,
-  type PublicAddress,
-  problemBody,
-  problemHeaders,
-} from '#http-front';
+import { type ClientErrors, type FrontListener, problemBody, problemHeaders } from '#http-front';
 import { ProtocolError } from '#protocol';
+import { listenerOf } from './receiving-listener.js';
 
 /** Codes of Fastify's own errors; all others with a status of 4xx are INVALID_REQUEST. */
 const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
@@ -30,14 +25,9 @@ const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
 /** Turns every error of a controller, a pipe or Fastify into a problem document. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  readonly #operations: OperationRouter;
-  readonly #address: PublicAddress;
   readonly #errors: ClientErrors;
 
-  /** @param address gives the paths as clients see them, for the problems */
-  constructor(operations: OperationRouter, address: PublicAddress, errors: ClientErrors) {
-    this.#operations = operations;
-    this.#address = address;
+  constructor(errors: ClientErrors) {
     this.#errors = errors;
   }
 
@@ -55,9 +45,9 @@ export class ProblemFilter implements ExceptionFilter {
     const isAborted = exception !== null && exception === request.raw.errored;
     const answered: AnsweredError = isAborted
       ? { error: new ProtocolError('INVALID_REQUEST', 'The connection closed during the request.') }
-      : this.#errorOf(exception, request.method, path);
+      : this.#errorOf(exception, request, path);
     const { error, status, allow } = answered;
-    const problem = problemDocument(error, this.#address.pathOf(path), {
+    const problem = problemDocument(error, listenerOf(request).pathPrefix + path, {
       isWrite: isWriteMethod(request.method),
       ...(status === undefined ? {} : { status }),
     });
@@ -70,7 +60,7 @@ export class ProblemFilter implements ExceptionFilter {
     void reply.status(problem.status).send(body);
   }
 
-  #errorOf(exception: unknown, method: string, path: string): AnsweredError {
+  #errorOf(exception: unknown, request: FastifyRequest, path: string): AnsweredError {
     if (!(exception instanceof HttpException) && !isFastifyError(exception)) {
       return { error: this.#errors.toProtocolError(exception) };
     }
@@ -79,23 +69,26 @@ export class ProblemFilter implements ExceptionFilter {
     const status =
       exception instanceof HttpException ? exception.getStatus() : (exception.statusCode ?? 500);
     if (status >= 500) return { error: this.#errors.toProtocolError(exception) };
-    if (status === 404 && code === '') return this.#noSuchRoute(method, path);
+    if (status === 404 && code === '')
+      return noSuchRoute(listenerOf(request), request.method, path);
     const known = FASTIFY_ERRORS[code]?.();
     if (known !== undefined) return { error: this.#errors.toProtocolError(known) };
     return { error: new ProtocolError('INVALID_REQUEST', exception.message), status };
   }
+}
 
-  #noSuchRoute(method: string, path: string): AnsweredError {
-    const methods = this.#operations.methodsOf(path);
-    // A route itself may report that a resource does not exist.
-    if (methods.length === 0 || methods.includes(method)) {
-      const detail = `There is nothing at ${path}; /docs lists all paths.`;
-      return { error: new ProtocolError('INVALID_REQUEST', detail), status: 404 };
-    }
-    const allow = methods.join(', ');
-    const detail = `${path} does not answer ${method}, only ${allow}.`;
-    return { error: new ProtocolError('INVALID_REQUEST', detail), status: 405, allow };
+/** Returns the error for a path or a method that the listener does not serve. */
+function noSuchRoute({ operations }: FrontListener, method: string, path: string): AnsweredError {
+  const methods = operations.methodsOf(path);
+  // A route itself may report that a resource does not exist.
+  if (methods.length === 0 || methods.includes(method)) {
+    const hint = operations.find('GET', '/docs') === undefined ? '' : '; /docs lists all paths';
+    const detail = `There is nothing at ${path}${hint}.`;
+    return { error: new ProtocolError('INVALID_REQUEST', detail), status: 404 };
   }
+  const allow = methods.join(', ');
+  const detail = `${path} does not answer ${method}, only ${allow}.`;
+  return { error: new ProtocolError('INVALID_REQUEST', detail), status: 405, allow };
 }
 
 interface AnsweredError {

@@ -1,23 +1,13 @@
-import { Controller, Header, Headers, Inject, Res } from '@nestjs/common';
+import { Controller, Header, Headers, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { ENTRY_POINTS, type Input, SOCKET_PATH } from '#api';
-import { OperationRouter, PublicAddress } from '#http-front';
+import type { FrontListener } from '#http-front';
+import { ReceivingListener } from './receiving-listener.js';
 import { Serves } from './serves.js';
 
 /** The address without a path, which people open first. */
 @Controller()
 export class RootController {
-  readonly #address: PublicAddress;
-  readonly #operations: OperationRouter;
-
-  constructor(
-    @Inject(PublicAddress) address: PublicAddress,
-    @Inject(OperationRouter) operations: OperationRouter,
-  ) {
-    this.#address = address;
-    this.#operations = operations;
-  }
-
   /**
    * Redirects browsers to the page that shows a topic live, if it is served; all other clients get
    * a list of links.
@@ -30,24 +20,24 @@ export class RootController {
     _input: Input<'listEntryPoints'>,
     @Headers('accept') accept: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
+    @ReceivingListener() listener: FrontListener,
   ): string {
-    if (accept?.includes('text/html') === true && this.#isServed('/try')) {
-      reply.status(302).header('Location', this.#address.pathOf('/try')).type('text/plain');
+    if (accept?.includes('text/html') === true && isServed(listener, '/try')) {
+      reply.status(302).header('Location', `${listener.pathPrefix}/try`).type('text/plain');
       return '';
     }
     // Indented, for people at a terminal.
-    return `${JSON.stringify(this.#list(), null, 2)}\n`;
+    return `${JSON.stringify(entryPoints(listener), null, 2)}\n`;
   }
+}
 
-  #list(): object {
-    const links = ENTRY_POINTS.filter(({ path }) => this.#isServed(path)).map(({ name, path }) => [
-      name,
-      this.#address.pathOf(path),
-    ]);
-    return { name: 'Sluice', links: Object.fromEntries(links) };
-  }
+/** Returns what the list of entry points has: links of what the listener serves. */
+function entryPoints(listener: FrontListener): object {
+  const served = ENTRY_POINTS.filter(({ path }) => isServed(listener, path));
+  const links = served.map(({ name, path }) => [name, listener.pathPrefix + path]);
+  return { name: 'Sluice', links: Object.fromEntries(links) };
+}
 
-  #isServed(path: string): boolean {
-    return path === SOCKET_PATH || this.#operations.find('GET', path) !== undefined;
-  }
+function isServed({ operations }: FrontListener, path: string): boolean {
+  return path === SOCKET_PATH || operations.find('GET', path) !== undefined;
 }

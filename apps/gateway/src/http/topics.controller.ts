@@ -2,21 +2,20 @@ import { Controller, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type Input, present } from '#api';
 import type { Broker, TopicDescription } from '#broker';
-import { PublicAddress } from '#http-front';
+import type { FrontListener } from '#http-front';
 import type { Access } from '#security';
 import { CLUSTER, topicNamed } from '#security';
 import { BROKER } from '../shared/tokens.js';
 import { CallerAccess } from './caller-access.js';
+import { ReceivingListener } from './receiving-listener.js';
 import { Serves } from './serves.js';
 
 @Controller()
 export class TopicsController {
   readonly #broker: Broker;
-  readonly #address: PublicAddress;
 
-  constructor(@Inject(BROKER) broker: Broker, @Inject(PublicAddress) address: PublicAddress) {
+  constructor(@Inject(BROKER) broker: Broker) {
     this.#broker = broker;
-    this.#address = address;
   }
 
   @Serves('createTopic')
@@ -24,6 +23,7 @@ export class TopicsController {
     { body }: Input<'createTopic'>,
     @CallerAccess() access: Access,
     @Res({ passthrough: true }) reply: FastifyReply,
+    @ReceivingListener() listener: FrontListener,
   ): Promise<TopicDescription> {
     const { replicaAssignment, ...request } = present(body);
     if (!access.may('Create', CLUSTER)) access.assertMay('Create', topicNamed(body.name));
@@ -33,7 +33,7 @@ export class TopicsController {
       isAssigned ? { ...request, replicaAssignment } : request,
     );
     const path = `/v1/topics/${encodeURIComponent(topic.name)}`;
-    reply.header('Location', this.#address.pathOf(path));
+    reply.header('Location', listener.pathPrefix + path);
     return topic;
   }
 

@@ -1,5 +1,6 @@
 import { ref, type Schema } from '../schema/json-schema.js';
 import { SOCKET_PATH } from '../socket/socket-address.js';
+import { partOf } from './operation-parts.js';
 import { ALL_OPERATIONS } from './operations.js';
 
 /** One link of the list of entry points at `/`. */
@@ -7,17 +8,22 @@ interface EntryPoint {
   readonly name: string;
   readonly path: string;
   readonly description: string;
+  /** False if a listener may leave out its target. */
+  readonly isAlwaysServed: boolean;
 }
 
 /** Links of the list of entry points at `/`, in order. */
 export const ENTRY_POINTS: readonly EntryPoint[] = [
-  ...ALL_OPERATIONS.flatMap(({ path, entryPoint }) =>
-    entryPoint === undefined ? [] : [{ ...entryPoint, path }],
-  ),
+  ...ALL_OPERATIONS.flatMap((operation) => {
+    const { path, entryPoint } = operation;
+    const isAlwaysServed = partOf(operation) === undefined;
+    return entryPoint === undefined ? [] : [{ ...entryPoint, path, isAlwaysServed }];
+  }),
   {
     name: 'webSocket',
     path: SOCKET_PATH,
     description: 'WebSocket: subscribe and publish.',
+    isAlwaysServed: true,
   },
 ];
 
@@ -25,7 +31,7 @@ export const ENTRY_POINTS: readonly EntryPoint[] = [
 export const ENTRY_POINT_SCHEMAS: Readonly<Record<string, Schema>> = {
   EntryPointLinks: {
     type: 'object',
-    required: ENTRY_POINTS.map(({ name }) => name),
+    required: ENTRY_POINTS.filter(({ isAlwaysServed }) => isAlwaysServed).map(({ name }) => name),
     properties: Object.fromEntries(
       ENTRY_POINTS.map(({ name, description }) => [name, { type: 'string', description }]),
     ),

@@ -47,11 +47,6 @@ export const ALL_OPERATIONS: readonly Operation[] = Object.entries<OperationSpec
   ([id, operation]) => ({ ...operation, id: id as OperationId }),
 );
 
-/** The operations without the pages for people and the documents of the API. */
-export const OPERATIONS_WITHOUT_PAGES: readonly Operation[] = ALL_OPERATIONS.filter(
-  ({ id }) => !(id in PAGE_OPERATIONS),
-);
-
 /** Returns the methods of an operation: the framework and the front answer HEAD like GET. */
 export function methodsOf({ method }: OperationSpec): readonly (HttpMethod | 'HEAD')[] {
   return method === 'GET' ? ['GET', 'HEAD'] : [method];

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { assert } from '#runtime';
 import { CertificateTrust, type RevocableAccess } from '#security';
 import type { FrontContext } from '../front-context.js';
+import type { FrontListener } from '../front-listener.js';
 import type { Connection } from './connection-table.js';
 import { TlsHandshakes } from './tls-handshakes.js';
 import type { TlsMaterial } from './tls-options.js';
@@ -24,18 +25,17 @@ export class Acceptor {
   }
 
   /** Takes over the connections of a server that does not listen yet. */
-  serve(server: Server): void {
+  serve(server: Server, listener: FrontListener): void {
     const { connections } = this.#context;
-    // The listener by which node:http serves a connection.
-    const [listener] = server.listeners('connection') as ((socket: Socket) => void)[];
-    assert(listener !== undefined, 'node:http has no listener for connections');
+    const [serveHttp] = server.listeners('connection') as ((socket: Socket) => void)[];
+    assert(serveHttp !== undefined, 'node:http has no listener for connections');
     server.removeAllListeners('connection');
-    const serve = listener.bind(server);
+    const serve = serveHttp.bind(server);
     const handshakes = this.#tls === undefined ? undefined : this.#handshakesOf(this.#tls, serve);
     server.on('connection', (socket: Socket) => {
       // A connection that was returned to node:http comes a second time.
       const isKnown = connections.of(socket) !== undefined;
-      if (!isKnown) connections.opened(socket);
+      if (!isKnown) connections.opened(socket, listener);
       if (isKnown || handshakes === undefined) serve(socket);
       else handshakes.begin(socket);
     });

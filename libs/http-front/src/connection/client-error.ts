@@ -37,7 +37,8 @@ export function answerClientError(
     return;
   }
   const end = (): void => {
-    endWithProblem(socket, clientProblem(error, context), context);
+    const { pathPrefix = '' } = connection?.listener ?? {};
+    endWithProblem(socket, clientProblem(error, pathPrefix), context);
   };
   if (connection !== undefined && last?.request.complete === true)
     connection.endAfterAnswers ??= end;
@@ -55,7 +56,7 @@ function wasReadingHeld(connection: Connection, { clock, options }: FrontContext
   return clock.monotonicMs() - withoutRequestSinceMs < options.headTimeoutMs;
 }
 
-function clientProblem(error: NodeJS.ErrnoException, { pathPrefix }: FrontContext): Problem {
+function clientProblem(error: NodeJS.ErrnoException, pathPrefix: string): Problem {
   const { status, detail, isTimeout = false } = EXPLANATIONS[error.code ?? ''] ?? NOT_HTTP;
   const code = isTimeout ? 'REQUEST_TIMED_OUT' : 'INVALID_REQUEST';
   const shown = new ProtocolError(code, detail, { outcome: 'failed' });

@@ -6,6 +6,7 @@ import { PrincipalMemory } from '#security';
 import type { RememberedCredential } from '../admission/remembered-credential.js';
 import type { BodyTimeout } from '../body/body-timeout.js';
 import type { FrontEvents } from '../front-events.js';
+import type { FrontListener } from '../front-listener.js';
 import { Pipelines } from './pipelines.js';
 import type { ClientCertificate } from './tls-options.js';
 
@@ -94,17 +95,25 @@ export class Connection {
   /** The client's certificate; none before the end of the TLS handshake. */
   certificate: ClientCertificate = { kind: 'none' };
 
+  /** The listener that accepted it. */
+  readonly listener: FrontListener;
+  /** Monotonic clock. */
+  readonly openedAtMs: number;
+  /** True if it was opened when all places were taken: its first request is refused. */
+  readonly isOverLimit: boolean;
+  /** Counts held back requests. */
+  readonly memory: ByteAccount;
+
   constructor(
     /** The accepted socket; the secure one above it after a TLS handshake. */
     public socket: Socket,
-    /** Monotonic clock. */
-    readonly openedAtMs: number,
-    /** True if it was opened when all places were taken: its first request is refused. */
-    readonly isOverLimit: boolean,
-    /** Counts held back requests. */
-    readonly memory: ByteAccount,
+    opened: Pick<Connection, 'listener' | 'openedAtMs' | 'isOverLimit' | 'memory'>,
   ) {
-    this.withoutRequestSinceMs = openedAtMs;
+    this.listener = opened.listener;
+    this.openedAtMs = opened.openedAtMs;
+    this.isOverLimit = opened.isOverLimit;
+    this.memory = opened.memory;
+    this.withoutRequestSinceMs = opened.openedAtMs;
   }
 
   /** The principal that this connection counts for; undefined before its first caller is known. */
@@ -175,12 +184,15 @@ export class ConnectionTable {
     return this.#inFlightCount;
   }
 
-  opened(socket: Socket): void {
-    const isFull = this.#connections.size >= this.#limits.connectionsMax;
+  /** Adds an accepted connection. */
+  opened(socket: Socket, listener: FrontListener): void {
+    const places = this.#limits.connectionsMax + listener.connectionsReserved;
+    const isFull = this.#connections.size >= places;
     const isOverLimit = isFull && !this.#dropIdlest();
     if (isOverLimit) this.#events.count('connectionRefused');
-    const nowMs = this.#clock.monotonicMs();
-    const connection = new Connection(socket, nowMs, isOverLimit, this.#newMemory());
+    const openedAtMs = this.#clock.monotonicMs();
+    const memory = this.#newMemory();
+    const connection = new Connection(socket, { listener, openedAtMs, isOverLimit, memory });
     this.#withoutRequest.add(connection);
     this.#watch(connection, socket);
     if (this.#limits.unidentifiedConnectionsMax < Number.POSITIVE_INFINITY) {

@@ -109,7 +109,8 @@ export class TlsHandshakes {
     this.#context.events.count('plainRefused');
     const detail = 'This port speaks TLS only: use an https or wss URL.';
     const error = new ProtocolError('INVALID_REQUEST', detail, { outcome: 'failed' });
-    const instance = `${this.#context.pathPrefix}/`;
+    const { pathPrefix = '' } = this.#context.connections.of(raw)?.listener ?? {};
+    const instance = `${pathPrefix}/`;
     raw.resume();
     endWithProblem(raw, problemDocument(error, instance, { status: 400 }), this.#context);
   }

@@ -15,6 +15,8 @@ export interface HostPolicyOptions {
   /** Address that the listener is bound to. */
   readonly host: string;
   readonly publicUrl: string;
+  /** Another URL whose name is one of this gateway; undefined without one. */
+  readonly otherUrl?: string | undefined;
   /**
    * Further names, `*.` before a name for all names below it, or `*` for every name; undefined if
    * they are not set.
@@ -42,11 +44,13 @@ export class HostPolicy {
   readonly #suffixes: readonly string[];
   readonly #accepted = new Set<string>();
 
-  constructor({ host, publicUrl, allowedHosts = [], needsBearer }: HostPolicyOptions) {
+  constructor({ host, publicUrl, otherUrl, allowedHosts = [], needsBearer }: HostPolicyOptions) {
     this.#isOnLoopback = isLoopback(host);
     this.#checks = (!needsBearer || allowedHosts.length > 0) && !allowedHosts.includes('*');
     const allowed = allowedHosts.map((name) => name.toLowerCase());
-    this.#names = new Set([new URL(publicUrl).hostname, host.toLowerCase(), ...allowed]);
+    const urls = otherUrl === undefined ? [publicUrl] : [publicUrl, otherUrl];
+    const ofUrls = urls.map((url) => new URL(url).hostname);
+    this.#names = new Set([...ofUrls, host.toLowerCase(), ...allowed]);
     this.#suffixes = allowed.filter((name) => name.startsWith('*.')).map((name) => name.slice(1));
   }
 

@@ -7,15 +7,13 @@ import { SystemClock, SystemScheduler, silentLogger } from '#runtime';
 import { ClientErrors } from '../answer/client-errors.js';
 import type { TlsMaterial } from '../connection/tls-options.js';
 import type { HttpFrontOptions } from '../front-context.js';
+import { FrontListener } from '../front-listener.js';
 import { HttpFront } from '../http-front.js';
 import { OperationRouter } from '../operation-router.js';
 import { PublicAddress } from '../public-address.js';
 import { requestMemory } from '../request-memory.js';
 
 const OPTIONS: HttpFrontOptions = {
-  host: '127.0.0.1',
-  corsOrigins: [],
-  allowedHosts: undefined,
   requestBytesMax: 1_000_000,
   bodyIdleTimeoutMs: 60_000,
   firstByteTimeoutMs: 60_000,
@@ -60,10 +58,19 @@ export async function listeningFront(
   { settings, requestMemoryBytes = 64_000_000, tls }: ListeningFrontOptions = {},
 ): Promise<ListeningFront> {
   const outboundOptions = { outboundMemoryBytes: 64_000_000, outboundStalledMs: 60_000 };
+  const listener = new FrontListener({
+    address: new PublicAddress({ host: '127.0.0.1', port: 0, publicUrl: undefined }),
+    operations: new OperationRouter([]),
+    host: '127.0.0.1',
+    corsOrigins: [],
+    allowedHosts: undefined,
+    needsBearer: false,
+    connectionsReserved: 0,
+  });
   const front = new HttpFront(
     { ...OPTIONS, ...settings },
     {
-      address: new PublicAddress({ host: '127.0.0.1', port: 0, publicUrl: undefined }),
+      listener,
       memory: requestMemory(requestMemoryBytes),
       outbound: new OutboundMemory(outboundOptions, new SystemScheduler()),
       observer: OBSERVER,
@@ -71,7 +78,6 @@ export async function listeningFront(
       scheduler: new SystemScheduler(),
       logger: silentLogger,
       errors: new ClientErrors(silentLogger),
-      operations: new OperationRouter([]),
       routes: NO_ROUTES,
       sockets: undefined,
       tls,

@@ -1065,19 +1065,19 @@ export interface components {
             /** @description Brokers of the cluster. */
             cluster: string;
             /** @description Liveness: the process runs. */
-            live: string;
+            live?: string;
             /** @description Readiness: the broker serves requests. */
-            ready: string;
+            ready?: string;
             /** @description Metrics in Prometheus' text format. */
-            metrics: string;
+            metrics?: string;
             /** @description Page that shows a topic live. */
-            try: string;
+            try?: string;
             /** @description Page with every operation. */
-            docs: string;
+            docs?: string;
             /** @description OpenAPI document of the HTTP API. */
-            openapi: string;
+            openapi?: string;
             /** @description AsyncAPI document of the WebSocket. */
-            asyncapi: string;
+            asyncapi?: string;
             /** @description WebSocket: subscribe and publish. */
             webSocket: string;
         };
