@@ -435,10 +435,34 @@ const OF_FORWARDED_REQUESTS: readonly Defence[] = [
   {
     name: 'members of a revoked key stay',
     file: 'groups/src/coordinator/lost-members.ts',
-    from: 'if (owner !== undefined && !mayKeep(owner, name)) yield memberId;',
-    to: "if (owner !== undefined && name === '' && !mayKeep(owner, name)) yield memberId;",
+    from: 'if (owner !== undefined && !mayKeep(owner, {',
+    to: "if (owner !== undefined && group.name === '' && !mayKeep(owner, {",
     tests: OWNERS,
-    seenBy: ['members leave at once'],
+    seenBy: ['members leave at once', 'may not read a topic that'],
+  },
+  {
+    name: 'members of an expired credential stay',
+    file: 'groups/src/coordinator/member-credentials.ts',
+    from: 'if (expiresAtMs > nowMs) continue;',
+    to: "if (expiresAtMs > nowMs || key !== '') continue;",
+    tests: OWNERS,
+    seenBy: ['leaves a stream within a second', 'leaves a queue within a second'],
+  },
+  {
+    name: 'a newer credential of a member does not count',
+    file: 'groups/src/coordinator/member-credentials.ts',
+    from: 'if (expiresAtMs <= (this.#expiresAtMs.get(key) ?? Number.NEGATIVE_INFINITY)) return;',
+    to: 'if (this.#expiresAtMs.has(key)) return;',
+    tests: OWNERS,
+    seenBy: ['by a heartbeat', 'by a poll', 'by a commit'],
+  },
+  {
+    name: 'a member keeps topics that its principal may not read',
+    file: 'broker/src/groups/member-access.ts',
+    from: "if (!mayRead('topic', topic)) return false;",
+    to: 'void topic;',
+    tests: ['libs/broker/src/groups/member-access.test.ts'],
+    seenBy: ['may read all of their topics'],
   },
 ];
 

@@ -3,7 +3,8 @@ import { isAbout, principalsOf, type SecurityMetadata, type SecurityView } from 
 
 /**
  * Decides whether the members of groups may stay: a member whose owner has lost its key, or the
- * permission to read the group, leaves at once. Members over HTTP have no connection that ends.
+ * permission to read the group or one of its topics, leaves at once. Members over HTTP have no
+ * connection that ends.
  *
  * Overlap: everything is synchronous.
  */
@@ -12,12 +13,16 @@ export class MemberAccess {
   #view: SecurityView | undefined;
 
   /** True if the owner of a member may have it, by the rules that this broker knows. */
-  readonly mayKeep: MayKeepMember = ({ principal, groups, isSuperUser }, group) => {
+  readonly mayKeep: MayKeepMember = ({ principal, groups, isSuperUser }, reads) => {
     const view = this.#view;
     if (view === undefined) return true;
     if (view.isRevoked(principal)) return false;
-    const resource = { type: 'group', name: group } as const;
-    return isSuperUser || view.isAllowed([principal, ...groups], 'Read', resource);
+    if (isSuperUser) return true;
+    const mayRead = (type: 'group' | 'topic', name: string): boolean =>
+      view.isAllowed([principal, ...groups], 'Read', { type, name });
+    if (!mayRead('group', reads.group)) return false;
+    for (const topic of reads.topics) if (!mayRead('topic', topic)) return false;
+    return true;
   };
 
   /** Begins to apply changes of the rules to the members of these coordinators. */

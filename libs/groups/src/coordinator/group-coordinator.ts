@@ -73,6 +73,7 @@ export class GroupCoordinator {
     this.#members = new LiveMembers({
       ...options,
       onDue: (due, group, memberId) => void this.#due(due, group, memberId),
+      onExpired: (group, memberId) => this.#credentialExpired(group, memberId),
     });
     this.#queueTimers = new QueueTimers({
       clock,
@@ -142,6 +143,7 @@ export class GroupCoordinator {
         assertMember(state, memberId, caller);
         const records = decide(state, context);
         this.#members.renew(state, memberId);
+        this.#members.calledBy(state, memberId, caller);
         return records;
       },
       answer,
@@ -185,6 +187,7 @@ export class GroupCoordinator {
       decide: (state) => {
         const records = decideHeartbeat(state, heartbeat);
         this.#members.keep(state, memberId);
+        this.#members.calledBy(state, memberId, heartbeat.caller);
         return records;
       },
       answer: (state) => this.#members.tell(state, memberId),
@@ -199,6 +202,7 @@ export class GroupCoordinator {
         assertMode(state, 'stream');
         const records = decidePoll(state, poll, context);
         if (this.#members.beginPoll(state, poll)) this.#options.watches.changed(group);
+        this.#members.calledBy(state, poll.memberId, poll.caller);
         return records;
       },
       answer: (state) => this.#members.tellPoll(state, poll),
@@ -237,6 +241,7 @@ export class GroupCoordinator {
         assertMode(state, 'stream');
         const records = decideMemberCommit(state, commit, context);
         this.#members.renew(state, commit.memberId);
+        this.#members.calledBy(state, commit.memberId, commit.caller);
         this.#options.assertRoom(state, commit.offsets);
         return records;
       },
@@ -272,10 +277,10 @@ export class GroupCoordinator {
     }
   }
 
-  /** Removes the members whose owners may no longer read their groups, of those affected. */
+  /** Removes the members whose owners may no longer read what they read, of those affected. */
   accessChanged(isAffected: (owner: MemberOwner) => boolean): void {
-    const mayKeep: MayKeepMember = (owner, name) =>
-      !isAffected(owner) || this.#options.mayKeep(owner, name);
+    const mayKeep: MayKeepMember = (owner, reads) =>
+      !isAffected(owner) || this.#options.mayKeep(owner, reads);
     for (const group of this.table.all()) this.#remove(group, refusedMembers(group, mayKeep));
   }
 
@@ -283,6 +288,19 @@ export class GroupCoordinator {
     for (const memberId of memberIds) {
       void this.#background(this.leave(name, { memberId, caller: 'broker' }, isBroken), name);
     }
+  }
+
+  #credentialExpired(group: string, memberId: string): void {
+    const isExpired = (): boolean => this.#members.isCredentialExpired(group, memberId);
+    void this.#background(
+      this.#rounds.run({
+        group,
+        // A request with a newer credential may have been decided first.
+        decide: (state, context) => (isExpired() ? decideRemoval(state, memberId, context) : []),
+        answer: () => undefined,
+      }),
+      group,
+    );
   }
 
   /** Applies a change of topics to the groups that are subscribed to them. */

@@ -2,8 +2,15 @@
 import type { MemberOwner } from '../log/group-records.js';
 import type { Group } from '../state/group.js';
 
-/** False when the owner of a member may no longer read the group. */
-export type MayKeepMember = (owner: MemberOwner, group: string) => boolean;
+/** The resources that a member reads for its owner. */
+interface MemberReads {
+  readonly group: string;
+  /** Topics that it names, and those of the partitions that it has or is to have. */
+  readonly topics: Iterable<string>;
+}
+
+/** False when the owner of a member may no longer read the group, or one of the topics. */
+export type MayKeepMember = (owner: MemberOwner, reads: MemberReads) => boolean;
 
 /** Members whose connections ended with a process, but not static ones. */
 export function* disconnectedMembers(
@@ -15,12 +22,17 @@ export function* disconnectedMembers(
   }
 }
 
-/** Members whose owners may no longer read their groups. */
-export function* refusedMembers(
-  { name, members }: Group,
-  mayKeep: MayKeepMember,
-): Iterable<string> {
-  for (const [memberId, { owner }] of members) {
-    if (owner !== undefined && !mayKeep(owner, name)) yield memberId;
+/** Members whose owners may no longer read their groups, or their topics. */
+export function* refusedMembers(group: Group, mayKeep: MayKeepMember): Iterable<string> {
+  for (const [memberId, { owner }] of group.members) {
+    const topics = { [Symbol.iterator]: () => topicsOf(group, memberId) };
+    if (owner !== undefined && !mayKeep(owner, { group: group.name, topics })) yield memberId;
   }
+}
+
+function* topicsOf(group: Group, memberId: string): Iterator<string> {
+  yield* group.members.get(memberId)?.topics ?? [];
+  const { owned, target } = group.assignmentOf(memberId);
+  yield* owned.keys();
+  yield* target.keys();
 }

@@ -1,4 +1,4 @@
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { ledPartition } from '../testing/led-partition.js';
 import { TestCoordinators } from '../testing/test-coordinators.js';
 
@@ -109,3 +109,73 @@ it.each(['by a change', 'before the coordinator loaded'])(
     expect(await memberIds()).toEqual(['b']);
   },
 );
+
+it.each([
+  ['it names', { topics: ['events'] }],
+  ['it has by a pattern', { topics: [{ pattern: 'ev.*' }] }],
+])('a member leaves at once when its principal may not read a topic that %s', async (_, more) => {
+  await join('a', ALICE, more);
+  await join('everybody', undefined);
+  expect(await memberIds()).toEqual(['a', 'everybody']);
+  test.forbiddenTopics.add('events');
+  test.coordinators.accessChanged(() => true);
+  expect(await memberIds()).toEqual(['everybody']);
+});
+
+describe('a member whose credential expires', () => {
+  const EXPIRES_MS = 5000;
+  /** The session does not end meanwhile. */
+  const LONG = { sessionTimeoutMs: 600_000 };
+
+  /** The principal with a credential that expires this long from now, ms. */
+  function aliceFor(leftMs: number | null) {
+    const nowMs = test.led.clock.nowMs();
+    return { ...ALICE, expiresAtMs: leftMs === null ? null : nowMs + leftMs };
+  }
+
+  /** Lets time pass, as the timers and the wall clock see it. */
+  async function pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 500)
+      await test.led.scheduler.advance(Math.min(left, 500));
+  }
+
+  it.each(['stream', 'queue'])('leaves a %s within a second', async (mode) => {
+    await join('a', aliceFor(EXPIRES_MS), { ...LONG, mode });
+    await join('b', aliceFor(null), { ...LONG, mode });
+    await pass(EXPIRES_MS - 500);
+    expect(await memberIds()).toEqual(['a', 'b']);
+    await pass(1000);
+    expect(await memberIds()).toEqual(['b']);
+  });
+
+  it.each(['heartbeat', 'poll', 'commit'])(
+    'stays with a newer credential, which it sends by a %s',
+    async (how) => {
+      const call = (leftMs: number): Promise<unknown> => {
+        const member = { group: 'g', memberId: 'a', caller: aliceFor(leftMs) };
+        const { coordinators } = test;
+        if (how === 'heartbeat') return coordinators.heartbeat({ ...member, generation: null });
+        if (how === 'poll') {
+          return coordinators.poll({ ...member, pollId: 'p', acknowledged: null });
+        }
+        return coordinators.commitAsMember({ ...member, generation: 1, offsets: [] });
+      };
+      await join('a', aliceFor(EXPIRES_MS), LONG);
+      await call(2 * EXPIRES_MS);
+      // An older credential that is used once more does not count.
+      await call(EXPIRES_MS);
+      await pass(EXPIRES_MS + 1000);
+      expect(await memberIds()).toEqual(['a']);
+      await pass(EXPIRES_MS);
+      expect(await memberIds()).toEqual([]);
+    },
+  );
+
+  it('stays while it has a connection, whose broker follows its credentials', async () => {
+    const caller = aliceFor(EXPIRES_MS);
+    const request = { memberId: 'a', topics: ['events'], ...LONG };
+    await test.coordinators.join({ group: 'g', request, brokerEpoch: 7, caller });
+    await pass(EXPIRES_MS + 1000);
+    expect(await memberIds()).toEqual(['a']);
+  });
+});

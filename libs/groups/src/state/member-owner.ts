@@ -5,7 +5,10 @@ import type { MemberOwner, MemberValue } from '../log/group-records.js';
  * The caller of a request of a member; a broker that acts for a member whose connection it has.
  * Undefined while authentication is off.
  */
-export type MemberCaller = MemberOwner | 'broker' | undefined;
+export type MemberCaller = OwnerWithCredential | 'broker' | undefined;
+
+/** A caller with the expiry of its credential, ms since the epoch; null if it does not expire. */
+type OwnerWithCredential = MemberOwner & { readonly expiresAtMs?: number | null };
 
 /** Returns the owner of a member that a caller adds; undefined: it belongs to everybody. */
 export function ownerOf(caller: MemberCaller): MemberOwner | undefined {

@@ -149,6 +149,8 @@ export class TestCoordinators {
   readonly endedProcesses = new Set<number>();
   /** Principals whose members leave. */
   readonly revokedOwners = new Set<string>();
+  /** Topics that no owner of a member may read. */
+  readonly forbiddenTopics = new Set<string>();
   coordinators: GroupCoordinators;
   readonly deadLetters = new TestDeadLetters();
   readonly redrives = new TestRedrives();
@@ -215,7 +217,9 @@ export class TestCoordinators {
       deadLetters: this.deadLetters,
       redriveTopics: this.redrives,
       hasProcessEnded: (brokerEpoch) => this.endedProcesses.has(brokerEpoch),
-      mayKeep: ({ principal }) => !this.revokedOwners.has(principal),
+      mayKeep: ({ principal }, { topics }) =>
+        !this.revokedOwners.has(principal) &&
+        ![...topics].some((topic) => this.forbiddenTopics.has(topic)),
       clock,
       expiryClock: clock,
       scheduler,
