@@ -115,7 +115,10 @@ describe('a burst of clients that each send most of 16 MB stays within request m
 
   test('as a line of a stream', async () => {
     const head = requestHead('/v1/topics/t/records', 'application/x-ndjson');
+    const unread = await metric('sluice_http_bodies_unread_total');
     await burst(head, (client) => sendBlocks(client, SENT_BYTES));
+    // The rest of a stream that was broken off is read: none of them waits until it is cut.
+    expect(await metric('sluice_http_bodies_unread_total')).toBe(unread);
   }, 120_000);
 
   test('as a body of the control plane', async () => {

@@ -188,6 +188,8 @@ class NdjsonProduce {
 
   /** Continues as far as possible: submits lines, reads more of them or pauses, ends. */
   #continue(): void {
+    // The rest of a body that was broken off is drained: it must not be paused again.
+    if (this.#isFinished) return;
     while (!this.#isBlocked()) {
       if (this.#linesOfTurn >= LINES_PER_TURN_MAX) {
         this.#continueNextTurn();
@@ -217,7 +219,7 @@ class NdjsonProduce {
   }
 
   #isBlocked(): boolean {
-    if (this.#isFinished || this.#needsDrain) return true;
+    if (this.#needsDrain) return true;
     if (this.#isWaiting || this.#isThrottled) return true;
     return this.#windowBytes >= WINDOW_BYTES;
   }
