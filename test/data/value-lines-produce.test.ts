@@ -133,3 +133,95 @@ describe('lines as values', () => {
     expect(await response.json()).toMatchObject({ code: 'INVALID_REQUEST' });
   });
 });
+
+describe('lines of a producer', () => {
+  async function producerHeaders(sequence: number): Promise<Record<string, string>> {
+    const issued = await fetch(`${gateway.url}/v1/producers`, { method: 'POST' });
+    const { producerId, producerEpoch } = (await issued.json()) as {
+      readonly producerId: number;
+      readonly producerEpoch: number;
+    };
+    return {
+      'Producer-Id': String(producerId),
+      'Producer-Epoch': String(producerEpoch),
+      'Producer-Sequence': String(sequence),
+    };
+  }
+
+  test('are one record batch, which is written once however often it is sent', async () => {
+    const topic = await gateway.topic({ partitions: 2 });
+    const headers = await producerHeaders(0);
+    const sent = { headers, query: '&partition=1&key=k' };
+    const expected = [
+      { line: 1, partition: 1, offset: 0 },
+      { line: 3, partition: 1, offset: 1 },
+    ];
+    expect(await lines(await post(topic, 'a\r\n\n{"b":2}', sent))).toEqual(expected);
+    expect(await lines(await post(topic, 'a\r\n\n{"b":2}', sent))).toEqual(expected);
+    const next = { ...sent, headers: { ...headers, 'Producer-Sequence': '2' } };
+    const query = `${sent.query}&report=errors`;
+    expect(await lines(await post(topic, 'c\nd\n', { ...next, query }))).toEqual([
+      { count: 2, errors: 0 },
+    ]);
+    const gap = await post(topic, 'e\n', {
+      ...sent,
+      headers: { ...headers, 'Producer-Sequence': '9' },
+    });
+    expect(gap.status).toBe(409);
+    expect(await gap.json()).toMatchObject({ code: 'OUT_OF_ORDER_SEQUENCE_NUMBER' });
+    expect(await records(topic, 1)).toMatchObject([
+      { key: 'k', value: 'a' },
+      { key: 'k', value: { b: 2 } },
+      { key: 'k', value: 'c' },
+      { key: 'k', value: 'd' },
+    ]);
+  });
+
+  test('are all refused when one of them is too large', async () => {
+    const topic = await gateway.topic({ configs: { 'max.message.bytes': 2000 } });
+    const headers = await producerHeaders(0);
+    const body = `ok\n${'x'.repeat(3000)}\n`;
+    const refused = await post(topic, body, { headers, query: '&partition=0' });
+    expect(refused.status).toBe(413);
+    expect(await refused.json()).toMatchObject({ code: 'MESSAGE_TOO_LARGE', outcome: 'failed' });
+    expect(await records(topic)).toEqual([]);
+  });
+
+  test.each([
+    ['without a partition', '', 'a\n', /name it in \?partition=/],
+    ['without a line', '&partition=0', '\n\r\n', /at least one that is not empty/],
+  ])('are refused %s', async (_, query, body, sentence) => {
+    const topic = await gateway.topic();
+    const refused = await post(topic, body, { headers: await producerHeaders(0), query });
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({
+      code: 'INVALID_REQUEST',
+      detail: expect.stringMatching(sentence),
+    });
+  });
+
+  test('are acknowledged before they are written with acks=0', async () => {
+    const topic = await gateway.topic();
+    const sent = { headers: await producerHeaders(0), query: '&partition=0&acks=0' };
+    expect((await post(topic, 'a\nb\n', sent)).status).toBe(202);
+    await expect.poll(() => records(topic)).toHaveLength(2);
+  });
+
+  test('are values: a stream of records in JSON has no sequences', async () => {
+    const topic = await gateway.topic();
+    const url = `${gateway.url}/v1/topics/${topic}/records:ndjson?partition=0`;
+    const headers = await producerHeaders(0);
+    const refused = await fetch(url, { method: 'POST', headers, body: '{"value":1}\n' });
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ detail: expect.stringContaining('?lines=') });
+  });
+});
+
+test('lines=text takes lines that are JSON as text', async () => {
+  const topic = await gateway.topic();
+  const url = `${gateway.url}/v1/topics/${topic}/records?lines=text`;
+  const headers = { 'Content-Type': 'text/plain' };
+  const answer = await fetch(url, { method: 'POST', headers, body: '{"a":1}\n7\n' });
+  expect(await lines(answer)).toHaveLength(2);
+  expect((await records(topic)).map(({ value }) => value)).toEqual(['{"a":1}', '7']);
+});

@@ -1,4 +1,5 @@
 export { areRenderedAtOnce, batchGroups, isRenderedAtOnce } from './batch-groups.js';
+export { type BodyLineOptions, bodyLines, type LineRecords } from './body-lines.js';
 export { ByteSegments } from './byte-segments.js';
 export {
   BACKSLASH,

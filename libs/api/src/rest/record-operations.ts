@@ -202,20 +202,28 @@ export const RECORD_OPERATIONS = {
       'Each line is a record in JSON (`RecordToProduce`), limited to the size of a request; the ' +
       'stream may have any length. The answer has a line for each, in order: `{"line", ' +
       '"partition", "offset"}` or `{"line", "error": {problem}}`. It is sent while the body ' +
-      'arrives: a client that reads only afterwards must send `report=errors`, and gets the lines that failed and the counts.',
+      'arrives: a client that reads only afterwards must send `report=errors`, and gets the lines that failed and the counts. With the headers of a producer and ' +
+      '`lines` the body is no stream but one record batch of `partition`, like a body of JSON: ' +
+      'limited to the size of a request, and written as a whole or not at all.',
     query: {
       ...PRODUCE_QUERY,
       lines: {
-        schema: { type: 'string', enum: ['value'] },
+        schema: { type: 'string', enum: ['value', 'text'] },
         description:
-          'Each line is the value of a record, as JSON if it is valid JSON, else as text; empty ' +
-          'lines are skipped. The body may be `text/plain`, and `key` is the key of every record.',
+          'Each line is the value of a record: with `value` as JSON if it is valid JSON, else as ' +
+          'text; with `text` always as text. Empty lines are skipped. The body may be ' +
+          '`text/plain`.',
+      },
+      key: {
+        schema: { type: 'string' },
+        description: 'Key of every record; requires `lines`.',
       },
       report: {
         schema: { type: 'string', enum: ['all', 'errors'], default: 'all' },
         description: 'Lines of the answer: all, or those that failed.',
       },
     },
+    headers: PRODUCER_HEADERS,
     body: { 'application/x-ndjson': { type: 'string' } },
     answers: {
       200: {

@@ -35,6 +35,13 @@ describe('bodyForm', () => {
     expect(bodyForm(contentType, produceQuery(''), pathForm)).toBe(form);
   });
 
+  it.each([undefined, 'application/octet-stream', 'text/plain'])(
+    'lines of %s are values at records:ndjson',
+    (contentType) => {
+      expect(bodyForm(contentType, produceQuery('lines=text'), 'ndjson')).toBe('value-lines');
+    },
+  );
+
   it('refuses ?lines=value where the path says that the body is one value', () => {
     expect(() => bodyForm('text/plain', produceQuery('lines=value'), 'raw')).toThrow(
       expect.objectContaining({ code: 'INVALID_REQUEST' }),
@@ -101,7 +108,7 @@ describe('produceQuery', () => {
       partition: undefined,
       key: undefined,
       isValue: false,
-      linesAreValues: false,
+      lines: undefined,
       report: 'all',
     });
   });

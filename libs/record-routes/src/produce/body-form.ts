@@ -35,8 +35,8 @@ export function bodyForm(
   if (pathForm === 'ndjson' && query.isValue) {
     refuseParameter('body', 'is value, but the path says that the body is lines');
   }
-  if (pathForm === 'raw' && query.linesAreValues) {
-    refuseParameter('lines', 'is value, but the path says that the body is one value');
+  if (pathForm === 'raw' && query.lines !== undefined) {
+    refuseParameter('lines', `is ${query.lines}, but the path says that the body is one value`);
   }
   const form = formOfBody(contentType, query, pathForm);
   assertQueryFits(query, form === 'raw-json' ? 'raw' : form);
@@ -48,17 +48,19 @@ function formOfBody(
   query: ProduceQuery,
   pathForm: RecordsForm,
 ): BodyForm {
-  if (query.linesAreValues) return valueLinesForm(contentType);
-  if (pathForm === 'ndjson') return lineForm(contentType);
+  if (pathForm === 'ndjson') {
+    assertLines(contentType);
+    return query.lines === undefined ? 'ndjson' : 'value-lines';
+  }
+  if (query.lines !== undefined) return valueLinesForm(contentType);
   return formOf(contentType, query.isValue || pathForm === 'raw');
 }
 
-/** Lines may have any media type except an envelope's. */
-function lineForm(contentType: string | undefined): 'ndjson' {
+/** Lines of the path for lines may have any media type except an envelope's. */
+function assertLines(contentType: string | undefined): void {
   const [type = ''] = (contentType ?? '').toLowerCase().split(';', 1);
   refuseEnvelope(type.trim());
   assertUtf8Charset(contentType ?? '');
-  return 'ndjson';
 }
 
 function formOf(contentType: string | undefined, isValue: boolean): BodyForm {
@@ -86,7 +88,7 @@ function valueLinesForm(contentType: string | undefined): BodyForm {
     const found = mediaType === '' ? 'has no Content-Type' : `is ${JSON.stringify(mediaType)}`;
     throw new ProtocolError(
       'UNSUPPORTED_MEDIA_TYPE',
-      `With ?lines=value a body is text/plain or application/x-ndjson; this one ${found}. For a ` +
+      `With ?lines= a body is text/plain or application/x-ndjson; this one ${found}. For a ` +
         `file: curl --data-binary @file -H "Content-Type: text/plain".`,
     );
   }

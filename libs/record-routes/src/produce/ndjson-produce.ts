@@ -279,9 +279,11 @@ class NdjsonProduce {
 
   async #largeValue(block: LineBlock): Promise<RecordLines> {
     const { exchange, query } = this.#options;
+    const { requestBytesMax } = exchange.context.options;
+    if (query.lines === 'text') return valueLines(block, query.key, requestBytesMax, false);
     const line = block.bytes.subarray(block.starts[0], block.ends[0]);
     const isJson = await inSlices(isJsonInSlices(line));
-    return valueLines(block, query.key, exchange.context.options.requestBytesMax, isJson);
+    return valueLines(block, query.key, requestBytesMax, isJson);
   }
 
   #submit(block: LineBlock): void {
@@ -309,7 +311,7 @@ class NdjsonProduce {
     const { requestBytesMax } = exchange.context.options;
     return form === 'ndjson'
       ? parseJsonRecordLines(block, limits, requestBytesMax)
-      : valueLines(block, query.key, requestBytesMax);
+      : valueLines(block, query.key, requestBytesMax, query.lines === 'text' ? false : undefined);
   }
 
   #produce(submitted: SubmittedLines): void {

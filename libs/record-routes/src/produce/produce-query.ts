@@ -22,8 +22,8 @@ export interface ProduceQuery {
   readonly key: string | undefined;
   /** The body is one record's value, whatever its type. */
   readonly isValue: boolean;
-  /** Each line of the body is the value of one record. */
-  readonly linesAreValues: boolean;
+  /** Each line of the body is the value of one record, as JSON where it is JSON, or as text. */
+  readonly lines: 'value' | 'text' | undefined;
   /** Lines that an NDJSON answer reports. */
   readonly report: 'all' | 'errors';
 }
@@ -57,7 +57,9 @@ function parse(search: string): ProduceQuery {
       ? wholeNumber(query, 'partition', { min: 0, max: INT32_MAX, byDefault: 0 })
       : undefined,
     key: query.get('key'),
-    linesAreValues: query.has('lines') && oneOf(query, 'lines', ['value'], 'value') === 'value',
+    lines: query.has('lines')
+      ? oneOf(query, 'lines', ['value', 'text'] as const, 'value')
+      : undefined,
     isValue: query.has('body') && oneOf(query, 'body', ['value'], 'value') === 'value',
     report: oneOf(query, 'report', ['all', 'errors'], 'all'),
   };
@@ -68,16 +70,16 @@ export function assertQueryFits(
   query: ProduceQuery,
   form: 'json' | 'ndjson' | 'value-lines' | 'raw',
 ): void {
-  if (query.linesAreValues && query.isValue) {
+  if (query.lines !== undefined && query.isValue) {
     refuseParameter(
       'lines',
-      'is value, and so is ?body=: a body is one value, or each line of it is',
+      `is ${query.lines}, and ?body= is value: a body is one value, or each line of it is`,
     );
   }
   if (query.key !== undefined && (form === 'json' || form === 'ndjson')) {
     refuseParameter(
       'key',
-      'applies to a raw body or with ?lines=value; a record in JSON has a member "key"',
+      'applies to a raw body or with ?lines=; a record in JSON has a member "key"',
     );
   }
   if (query.report !== 'all' && form !== 'ndjson' && form !== 'value-lines') {

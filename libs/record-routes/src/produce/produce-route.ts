@@ -6,7 +6,9 @@ import {
   AT_ONCE_BYTES_MAX,
   assertLargeJson,
   assertOnePartition,
+  bodyLines,
   isOneRecord,
+  type LineRecords,
   parseJsonRecords,
   parseLargeBody,
   RECORDS_POINTER,
@@ -17,10 +19,11 @@ import {
   withPartition,
   withRequestPointers,
 } from '#record-json';
-import { inSlices, type SlicedWork } from '#runtime';
+import { assert, atOnce, inSlices, type SlicedWork } from '#runtime';
 import { assertTopicIsServed } from '../topic-check.js';
 import { type BodyForm, bodyForm } from './body-form.js';
 import { bodyPlaces } from './body-places.js';
+import { linesAnswer } from './lines-answer.js';
 import { produceNdjson } from './ndjson-produce.js';
 import { type ProduceQuery, produceQuery } from './produce-query.js';
 import { assertOwnProducer, requestProducer } from './producer-headers.js';
@@ -44,7 +47,8 @@ interface Produce {
  * in any form, to the broker.
  *
  * The head is checked before the body is requested, and the whole body before the broker sees a
- * record. Only streams of lines differ: each line is independent.
+ * record. Only streams of lines differ: each line is independent. Lines of a producer are no
+ * stream, but one record batch.
  *
  * Overlap: all requests may overlap; the broker orders what they write.
  */
@@ -72,9 +76,11 @@ export class ProduceRoute {
     const options = this.#options;
     if (!options.autoCreateTopics) assertTopicIsServed(broker, topic);
     if (form === 'ndjson' || form === 'value-lines') {
-      if (producer !== undefined) throw producerOverLines();
-      produceNdjson({ exchange, broker, limits: options.limits, topic, query, form });
-      return;
+      if (producer === undefined) {
+        produceNdjson({ exchange, broker, limits: options.limits, topic, query, form });
+        return;
+      }
+      if (form === 'ndjson') throw producerOverLines();
     }
     const produce: Produce = { topic, query, form, producer };
     readBody(exchange, (body) => {
@@ -112,11 +118,12 @@ export class ProduceRoute {
   }
 
   /** @throws ProtocolError if the records do not fit the request */
-  #produce(exchange: Exchange, produce: Produce, sent: RecordSet): void {
+  #produce(exchange: Exchange, produce: Produce, sent: RecordSet | LineRecords): void {
     const { query, producer, topic } = produce;
     const records = this.#addressed(produce, sent);
     const request = new RequestToProduce(exchange, topic, records, query);
     if (producer !== undefined) request.producer = producer;
+    if ('lines' in sent) request.lines = sent.lines;
     exchange.memory.hold(recordSetBytes(records));
     inQuota(exchange, 'producer_byte_rate', records.source.length, () => {
       this.#send(exchange, produce, request);
@@ -173,6 +180,9 @@ class RequestToProduce implements ProduceRequest {
   readonly timeoutMs: number;
   readonly partitioner: 'sticky' | 'roundrobin';
   producer?: RequestProducer;
+  /** Numbers of the lines of the records, if these came as lines. */
+  lines?: readonly number[];
+  readonly report: 'all' | 'errors';
   readonly #exchange: Exchange;
 
   constructor(
@@ -185,6 +195,7 @@ class RequestToProduce implements ProduceRequest {
     this.acks = query.acks;
     this.timeoutMs = query.timeoutMs;
     this.partitioner = query.partitioner;
+    this.report = query.report;
   }
 
   /** Aborted when the client disconnects. */
@@ -203,6 +214,7 @@ class RequestToProduce implements ProduceRequest {
 function recordsOf(body: Buffer, produce: Produce, limits: RecordLimits): RecordSet {
   const { form, query } = produce;
   const { key, partition } = query;
+  if (form === 'value-lines') return atOnce(linesOf(body, produce, limits));
   if (form !== 'json') return rawRecord(body, { key, partition, valueIsJson: form === 'raw-json' });
   return parseJsonRecords(body, limits);
 }
@@ -210,10 +222,12 @@ function recordsOf(body: Buffer, produce: Produce, limits: RecordLimits): Record
 /** Does the same as `recordsOf`, in slices. */
 function* largeRecordsOf(
   body: Buffer,
-  { form, query }: Produce,
+  produce: Produce,
   limits: RecordLimits,
 ): SlicedWork<RecordSet> {
+  const { form, query } = produce;
   const { key, partition } = query;
+  if (form === 'value-lines') return yield* linesOf(body, produce, limits);
   if (form !== 'json') {
     yield* assertLargeJson(body);
     return rawRecord(body, { key, partition, valueIsJson: 'checked' });
@@ -221,9 +235,18 @@ function* largeRecordsOf(
   return yield* parseLargeBody(body, limits);
 }
 
+function linesOf(
+  body: Buffer,
+  { query }: Produce,
+  { recordsMax }: RecordLimits,
+): SlicedWork<LineRecords> {
+  const { key, partition, lines } = query;
+  return bodyLines(body, { key, partition, areText: lines === 'text', recordsMax });
+}
+
 function answer(
   exchange: Exchange,
-  request: ProduceRequest,
+  request: RequestToProduce,
   result: ProduceResult,
 ): Promise<void> | undefined {
   if (exchange.isGone) return undefined;
@@ -233,10 +256,27 @@ function answer(
     response.end();
     return undefined;
   }
+  if (request.lines !== undefined) return answerLines(exchange, request, result);
   const text = producedText(result, request.records, exchange.instance);
   if (typeof text !== 'string') return text.then((whole) => send(exchange, result, whole));
   send(exchange, result, text);
   return undefined;
+}
+
+/** The lines are in one partition, so that the broker rejects them together. */
+async function answerLines(
+  exchange: Exchange,
+  { lines = [], report }: RequestToProduce,
+  { parts }: ProduceResult,
+): Promise<void> {
+  const [part] = parts;
+  assert(part !== undefined && part.error === undefined, 'lines of a producer are one batch');
+  const text = await inSlices(linesAnswer(part, lines, report));
+  if (exchange.isGone) return;
+  const headers = ['Content-Type', 'application/x-ndjson', 'Content-Length', String(text.length)];
+  exchange.response.writeHead(200, headers);
+  exchange.response.end(text, 'latin1');
+  exchange.countUnreceived(text.length);
 }
 
 function send(exchange: Exchange, result: ProduceResult, text: string): void {
@@ -263,6 +303,7 @@ function jsonHeaders(sizeBytes: number): string[] {
 function producerOverLines(): ProtocolError {
   return new ProtocolError(
     'INVALID_REQUEST',
-    'A request with a producer id is one record batch: JSON or raw, not a stream of lines.',
+    'A request with a producer id is one record batch: JSON, raw, or lines that are values ' +
+      '(?lines=), not a stream of records in JSON.',
   );
 }

@@ -1679,10 +1679,20 @@ export interface operations {
                 partitioner?: "sticky" | "roundrobin";
                 /** @description Partition of every record. */
                 partition?: number;
-                /** @description Each line is the value of a record, as JSON if it is valid JSON, else as text; empty lines are skipped. The body may be `text/plain`, and `key` is the key of every record. */
-                lines?: "value";
+                /** @description Each line is the value of a record: with `value` as JSON if it is valid JSON, else as text; with `text` always as text. Empty lines are skipped. The body may be `text/plain`. */
+                lines?: "value" | "text";
+                /** @description Key of every record; requires `lines`. */
+                key?: string;
                 /** @description Lines of the answer: all, or those that failed. */
                 report?: "all" | "errors";
+                /** @description Id of an idempotent producer; requires the two headers below. */
+                producerId?: number;
+                /** @description Epoch of the producer, from `POST /v1/producers`. */
+                producerEpoch?: number;
+                /** @description Sequence of the first record in its partition: from 0, plus the number of records sent before. */
+                producerSequence?: number;
+                /** @description Proof that the id was issued to this caller, from `POST /v1/producers`; required while authentication is on. */
+                producerToken?: string;
             };
             header?: never;
             path: {

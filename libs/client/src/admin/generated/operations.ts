@@ -20,7 +20,7 @@ export const ADMIN_OPERATIONS = {
   listOffset: 'GET /v1/topics/{topic}/partitions/{partition}/offsets  ',
   produce: 'POST /v1/topics/{topic}/records acks,timeoutMs,partitioner,partition,Producer-Id,Producer-Epoch,Producer-Sequence,Producer-Token j',
   produceValue: 'POST /v1/topics/{topic}/records:raw Producer-Id,Producer-Epoch,Producer-Sequence,Producer-Token b',
-  produceLines: 'POST /v1/topics/{topic}/records:ndjson  br',
+  produceLines: 'POST /v1/topics/{topic}/records:ndjson Producer-Id,Producer-Epoch,Producer-Sequence,Producer-Token br',
   fetchValue: 'GET /v1/topics/{topic}/partitions/{partition}/records:raw  r',
   fetchLines: 'GET /v1/topics/{topic}/partitions/{partition}/records:ndjson  r',
   subscribeToEvents: 'GET /v1/topics/{topic}/events Last-Event-ID r',
