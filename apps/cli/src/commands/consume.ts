@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { serdes } from '#client';
 import { type CommandRun, withGateway } from '../command-run.js';
-import { readTopic } from '../consume/read-topic.js';
+import { type RecordTaker, readTopic } from '../consume/read-topic.js';
 import {
   PrintedBytes,
   type PrintedRecord,
@@ -85,7 +85,7 @@ async function consumeTopic(
       untilEnd: untilEnd === true,
       format: format === undefined ? 'auto' : 'string',
     },
-    (records) => printer.print(records),
+    { records: (records) => printer.print(records), values: printer.values },
   );
   run.signal.throwIfAborted();
 }
@@ -158,6 +158,18 @@ class RecordPrinter {
     const bytes = printed.bytes();
     if (bytes.length > 0) await this.#run.output.write(bytes);
     return this.#printed < limit;
+  }
+
+  /** Prints values alone, without a look at the records; undefined where these are needed. */
+  get values(): RecordTaker['values'] {
+    const { format, grep, limit, to } = this.#options;
+    if (grep !== undefined || limit !== undefined || to?.kind === 'timestamp') return undefined;
+    if (format !== valueFormat && format !== rawFormat) return undefined;
+    const take = async (values: Buffer): Promise<boolean> => {
+      await this.#run.output.write(values);
+      return true;
+    };
+    return { separator: format === valueFormat ? '\n' : '', take };
   }
 
   /** Number of records that may still be printed. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { SluiceError } from '#client';
 import { type CommandRun, withGateway } from '../command-run.js';
-import { type ReadOptions, readTopic, type TakeRecords } from '../consume/read-topic.js';
+import { type ReadOptions, type RecordTaker, readTopic } from '../consume/read-topic.js';
 import type { StreamedRecord } from '../consume/streamed-record.js';
 import { textOf } from '../consume/template.js';
 import { optionsOf } from '../global-options.js';
@@ -78,11 +78,11 @@ async function showDeadLetters(
       rows.push([...origin.map((name) => errors.get(name)), copy]);
     }
   };
-  const take: TakeRecords = (records) => {
-    for (const record of records) show(record);
+  const records: RecordTaker['records'] = (some) => {
+    for (const record of some) show(record);
     return Promise.resolve(count !== limit);
   };
-  if (source !== undefined) await readTopic(run, source, take);
+  if (source !== undefined) await readTopic(run, source, { records });
   run.signal.throwIfAborted();
   if (output.isJson) return;
   output.table(['TOPIC', 'PARTITION', 'OFFSET', 'DELIVERIES', 'REASON', 'DEAD LETTER'], rows);

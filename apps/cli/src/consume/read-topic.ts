@@ -2,6 +2,7 @@ import { SluiceError } from '#client';
 import type { CommandRun } from '../command-run.js';
 import { delay } from '../delay.js';
 import type { PositionText } from '../parse-values.js';
+import { plainValuesOf } from './plain-values.js';
 import { Lines, type RecordJson, StreamedRecord } from './streamed-record.js';
 
 export interface ReadOptions {
@@ -19,7 +20,20 @@ export interface ReadOptions {
 }
 
 /** Takes records; resolves with false if no more are wanted. */
-export type TakeRecords = (records: readonly StreamedRecord[]) => Promise<boolean>;
+type TakeRecords = (records: readonly StreamedRecord[]) => Promise<boolean>;
+
+/** Takes the values of records, which is faster; resolves with false if no more are wanted. */
+interface TakeValues {
+  /** Text behind each value. */
+  readonly separator: string;
+  readonly take: (values: Buffer) => Promise<boolean>;
+}
+
+export interface RecordTaker {
+  readonly records: TakeRecords;
+  /** Undefined: records are taken as a whole. Otherwise those whose value is no text. */
+  readonly values?: TakeValues | undefined;
+}
 
 /** The line behind the records of a stream. */
 interface StreamEnd {
@@ -35,31 +49,36 @@ const RETRY_MS_MAX = 5000;
 /**
  * Reads partitions of a topic without a group, each by a stream of NDJSON. After a broken stream
  * the next one begins with the next offset. The reader of the records decides how fast it reads.
- * @param take called with records of one partition as they arrive; false ends the reading
+ * @param taker called with records of one partition as they arrive; false ends the reading
  */
 export async function readTopic(
   run: CommandRun,
   options: ReadOptions,
-  take: TakeRecords,
+  taker: RecordTaker,
 ): Promise<void> {
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(run.signal.reason);
   run.signal.addEventListener('abort', onAbort, { once: true });
   // The records of one partition at a time are given, in the order of their arrival.
   let turn = Promise.resolve();
-  const takeInTurn: TakeRecords = (records) => {
+  const inTurn = (take: () => Promise<boolean>): Promise<boolean> => {
     const taken = turn.then(async () => {
       if (stop.signal.aborted) return false;
-      const goesOn = await take(records);
+      const goesOn = await take();
       if (!goesOn) stop.abort();
       return goesOn;
     });
     turn = taken.then(() => undefined);
     return taken;
   };
+  const { records: takeRecords, values } = taker;
+  const takerInTurn: RecordTaker = {
+    records: (records) => inTurn(() => takeRecords(records)),
+    values: values && { ...values, take: (some) => inTurn(() => values.take(some)) },
+  };
   const readAll = async (some: ReadOptions): Promise<void> => {
     const readers = some.partitions.map((partition) =>
-      new PartitionReader(run, some, partition, stop.signal).read(takeInTurn),
+      new PartitionReader(run, some, partition, stop.signal).read(takerInTurn),
     );
     await Promise.all([...readers, some.withAdded ? readAdded(some) : undefined]);
   };
@@ -115,7 +134,7 @@ class PartitionReader {
     this.#signal = signal;
   }
 
-  async read(take: TakeRecords): Promise<void> {
+  async read(taker: RecordTaker): Promise<void> {
     const { untilEnd, to } = this.#options;
     this.#end = await this.#endOffset();
     // The position of `latest` is decided once: later streams go on from there.
@@ -123,7 +142,7 @@ class PartitionReader {
       this.#next = await this.#offsetAt('latest');
     for (let failures = 0; !this.#signal.aborted; ) {
       try {
-        const isDone = await this.#readStream(take, () => {
+        const isDone = await this.#readStream(taker, () => {
           failures = 0;
         });
         if (isDone || untilEnd || to !== undefined) return;
@@ -138,7 +157,7 @@ class PartitionReader {
   }
 
   /** Reads a stream to its end. Returns true if nothing is wanted after it. */
-  async #readStream(take: TakeRecords, arrived: () => void): Promise<boolean> {
+  async #readStream(taker: RecordTaker, arrived: () => void): Promise<boolean> {
     const { topic, format, untilEnd } = this.#options;
     if (this.#end !== undefined && (this.#next ?? 0) >= this.#end) return true;
     const follow = !untilEnd && this.#end === undefined;
@@ -152,16 +171,36 @@ class PartitionReader {
       },
       { signal: this.#signal },
     );
-    for await (const lines of linesOf(answer)) {
+    for await (const bytes of linesOf(answer)) {
+      const { values, endByte } = this.#plainValues(bytes, taker);
+      if (values !== undefined) {
+        arrived();
+        if (!(await values)) return true;
+        if (endByte === bytes.length) continue;
+      }
+      const lines = new Lines(bytes.toString('utf8', endByte));
       const { records, isEnd, isStreamEnd } = this.#parse(lines);
       if (records.length > 0) {
         arrived();
-        if (!(await take(records))) return true;
+        if (!(await taker.records(records))) return true;
       }
       if (isEnd) return true;
       if (isStreamEnd) return !follow;
     }
     return false;
+  }
+
+  /** Takes the values of the first lines, where these alone are wanted. */
+  #plainValues(
+    bytes: Buffer,
+    { values }: RecordTaker,
+  ): { readonly values?: Promise<boolean> | undefined; readonly endByte: number } {
+    const plain = values && plainValuesOf(bytes, values.separator);
+    if (plain === undefined || plain.lastOffset >= (this.#end ?? Number.POSITIVE_INFINITY)) {
+      return { endByte: 0 };
+    }
+    this.#next = plain.lastOffset + 1;
+    return { values: values?.take(plain.bytes), endByte: plain.endByte };
   }
 
   /** Parses lines of a stream up to the wanted end. @throws SluiceError of a last line */
@@ -233,7 +272,7 @@ const LINE_FEED = 0x0a;
  * Yields the whole lines of each read.
  * @throws SluiceError NETWORK_EXCEPTION when the stream breaks
  */
-async function* linesOf(answer: Response): AsyncGenerator<Lines> {
+async function* linesOf(answer: Response): AsyncGenerator<Buffer> {
   let rest: Uint8Array[] = [];
   if (answer.body === null) return;
   const reads = (answer.body as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
@@ -246,14 +285,14 @@ async function* linesOf(answer: Response): AsyncGenerator<Lines> {
       if (read.done === true) break;
       const end = read.value.lastIndexOf(LINE_FEED) + 1;
       if (end > 0) {
-        const whole = Buffer.concat([...rest, read.value.subarray(0, end)]);
+        const whole = [...rest, read.value.subarray(0, end)];
         rest = [];
-        yield new Lines(whole.toString('utf8'));
+        yield Buffer.concat(whole);
       }
       if (end < read.value.length) rest.push(read.value.subarray(end));
     }
   } finally {
     await reads.return?.().catch(() => undefined);
   }
-  if (rest.length > 0) yield new Lines(Buffer.concat(rest).toString('utf8'));
+  if (rest.length > 0) yield Buffer.concat(rest);
 }

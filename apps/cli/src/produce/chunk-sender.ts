@@ -1,11 +1,13 @@
 import type { Sluice } from '#client';
 import { SluiceError } from '#client';
 import { delay } from '../delay.js';
-import type { Chunk, Part } from './chunks.js';
+import { type Chunk, countOf, type Part } from './chunks.js';
 import { type Journal, type JournalChunk, nextSequence } from './journal.js';
 
 /** Chunks that are read ahead and not acknowledged: they bound the memory. */
-const CHUNKS_MAX = 4;
+const CHUNKS_MAX = 8;
+/** Time for the answer to one request, ms. */
+const REQUEST_MS_MAX = 30_000;
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 2000;
 
@@ -21,6 +23,8 @@ export interface SenderOptions {
   readonly topic: string;
   readonly producer: SenderIdentity;
   readonly acks: 'all' | '1' | '0';
+  /** Key of all lines that are sent as they stand. */
+  readonly key?: string | undefined;
   /** Time after which a chunk that cannot be written ends the command, ms. */
   readonly deliveryTimeoutMs: number;
   /** Next sequence of each partition. */
@@ -75,8 +79,13 @@ export class ChunkSender {
   async send(chunk: Chunk, noted?: JournalChunk): Promise<void> {
     this.#failed.signal.throwIfAborted();
     const begun = noted ?? this.#numbered(chunk);
-    if (noted === undefined) await this.#journal?.begin(begun);
-    const sent = this.#sendAll(chunk, begun).catch((error: unknown) => this.#failed.abort(error));
+    // Chunks that are read ahead become durable together.
+    const isDurable = noted === undefined ? this.#journal?.begin(begun) : undefined;
+    // Each part awaits it in its turn, which may be after it failed.
+    isDurable?.catch(() => undefined);
+    const sent = this.#sendAll(chunk, begun, isDurable).catch((error: unknown) =>
+      this.#failed.abort(error),
+    );
     this.#open.add(sent);
     void sent.finally(() => this.#open.delete(sent));
     while (this.#open.size >= CHUNKS_MAX) await Promise.race(this.#open);
@@ -92,28 +101,38 @@ export class ChunkSender {
   /** Gives each part the next sequences of its partition. */
   #numbered(chunk: Chunk): JournalChunk {
     const { sequences } = this.#options;
-    const parts = chunk.parts.map(({ partition, records }) => {
+    const parts = chunk.parts.map((part) => {
+      const { partition } = part;
+      const count = countOf(part);
       const sequence = sequences.get(partition) ?? 0;
-      sequences.set(partition, nextSequence(sequence, records.length));
-      return { partition, sequence, count: records.length };
+      sequences.set(partition, nextSequence(sequence, count));
+      return { partition, sequence, count };
     });
     return { start: chunk.start, end: chunk.end, parts };
   }
 
-  async #sendAll(chunk: Chunk, begun: JournalChunk): Promise<void> {
+  async #sendAll(
+    chunk: Chunk,
+    begun: JournalChunk,
+    isDurable: Promise<void> | undefined,
+  ): Promise<void> {
     const sent = chunk.parts.map((part, index) => {
       const sequence = begun.parts[index]?.sequence ?? 0;
-      return this.#sendInOrder(chunk, part, sequence);
+      return this.#sendInOrder(chunk, part, { sequence, isDurable });
     });
     await Promise.all(sent);
     await this.#journal?.done(chunk.start.index);
     this.#onDone(
       chunk,
-      chunk.parts.reduce((count, { records }) => count + records.length, 0),
+      chunk.parts.reduce((count, part) => count + countOf(part), 0),
     );
   }
 
-  #sendInOrder(chunk: Chunk, part: Part, sequence: number): Promise<void> {
+  #sendInOrder(
+    chunk: Chunk,
+    part: Part,
+    { sequence, isDurable }: { sequence: number; isDurable: Promise<void> | undefined },
+  ): Promise<void> {
     const before = this.#tails.get(part.partition);
     const predecessor = before ?? { isDone: true, last: Promise.resolve() };
     // With acks 0 nobody would hear of a part that was refused.
@@ -121,6 +140,7 @@ export class ChunkSender {
     const turn = isPaired ? before.beforeLast : predecessor.last;
     const send = async (): Promise<void> => {
       await turn;
+      await isDurable;
       await this.#sendPart(chunk, part, sequence, predecessor);
       tail.isDone = true;
       const newest = this.#tails.get(part.partition);
@@ -138,22 +158,15 @@ export class ChunkSender {
     sequence: number,
     predecessor: { readonly isDone: boolean; readonly last: Promise<void> },
   ): Promise<void> {
-    const { topic, producer, acks, deliveryTimeoutMs } = this.#options;
-    const body = `{"records":[${part.records.join(',')}]}`;
+    const { deliveryTimeoutMs } = this.#options;
+    const request = this.#requestOf(part, sequence);
     const { signal } = this.#failed;
     const untilMs = performance.now() + deliveryTimeoutMs;
     for (let attempt = 0; ; attempt += 1) {
       signal.throwIfAborted();
       const mayOvertake = !predecessor.isDone;
       try {
-        await this.#sluice.admin.produce({
-          topic,
-          partition: part.partition,
-          acks,
-          ...producer,
-          producerSequence: sequence,
-          body,
-        });
+        await request();
         return;
       } catch (error) {
         if (!(error instanceof SluiceError)) throw error;
@@ -169,6 +182,37 @@ export class ChunkSender {
       }
     }
   }
+
+  /** Returns the function that makes the request of a part, as often as necessary. */
+  #requestOf(part: Part, producerSequence: number): () => Promise<unknown> {
+    const { topic, producer, acks, key } = this.#options;
+    const { partition } = part;
+    const { admin } = this.#sluice;
+    const values = { topic, partition, acks, ...producer, producerSequence };
+    if (!('lines' in part)) {
+      const body = `{"records":[${part.records.join(',')}]}`;
+      return () => admin.produce({ ...values, body });
+    }
+    const lines = { lines: 'text', report: 'errors', body: part.lines } as const;
+    const keyed = key === undefined ? {} : { key };
+    return async () => {
+      const signal = AbortSignal.any([this.#failed.signal, AbortSignal.timeout(REQUEST_MS_MAX)]);
+      try {
+        const answer = await admin.produceLines({ ...values, ...lines, ...keyed }, { signal });
+        await answer.text();
+      } catch (error) {
+        if (error instanceof SluiceError || this.#failed.signal.aborted) throw error;
+        throw unanswered(error);
+      }
+    };
+  }
+}
+
+/** The error of a request whose answer did not come, or not as a whole: it is made again. */
+function unanswered(cause: unknown): SluiceError {
+  const detail = 'The answer to a request did not arrive as a whole.';
+  const outcome = { retriable: true, outcome: 'unknown' } as const;
+  return new SluiceError('NETWORK_EXCEPTION', detail, { ...outcome, cause });
 }
 
 /** Returns the members of an identity alone: the token is absent without authentication. */

@@ -3,9 +3,19 @@ import type { Line } from './lines.js';
 import type { RecordLines, RecordText } from './record-lines.js';
 
 /** Records of one partition that are written by one request, as one batch. */
-export interface Part {
+export type Part = {
   readonly partition: number;
-  readonly records: readonly string[];
+} & (
+  | { /** Each record as JSON text. */ readonly records: readonly string[] }
+  | {
+      /** Lines that are values as they stand, and their number. */ readonly lines: Buffer;
+      readonly count: number;
+    }
+);
+
+/** Returns the number of records of a part. */
+export function countOf(part: Part): number {
+  return 'lines' in part ? part.count : part.records.length;
 }
 
 /** The place where a chunk begins. */
@@ -62,7 +72,7 @@ export async function* chunksOf(
 }
 
 /** Bytes that a record takes in a batch in addition to its key, value and headers, about. */
-const RECORD_OVERHEAD_BYTES = 16;
+export const RECORD_OVERHEAD_BYTES = 16;
 
 /** A chunk to which lines are added. */
 class OpenChunk {

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -56,6 +56,25 @@ test('chunks without a note of their end are unresolved, and sequences go on', a
     end: { index: 3, byte: 30, line: 7 },
     sequences: new Map([[0, 6]]),
   });
+});
+
+test('entries that come together are noted once each, in their order', async () => {
+  const journal = await Journal.create(path, HEAD);
+  const noted = [journal.begin(chunk(0)), journal.begin(chunk(1)), journal.done(0)];
+  noted.push(journal.begin(chunk(2)), journal.done(2));
+  await noted[3];
+  expect((await readJournal(path))?.end.index).toBe(3);
+  await Promise.all([...noted, journal.begin(chunk(3))]);
+  await journal.close();
+  const entries = (await readFile(path, 'utf8')).trimEnd().split('\n').slice(1);
+  expect(entries.map((entry) => JSON.parse(entry) as unknown)).toEqual([
+    { chunk: chunk(0) },
+    { chunk: chunk(1) },
+    { done: 0 },
+    { chunk: chunk(2) },
+    { done: 2 },
+    { chunk: chunk(3) },
+  ]);
 });
 
 test('a torn last line is passed over: its chunk was not sent', async () => {

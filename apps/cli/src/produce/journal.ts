@@ -57,10 +57,19 @@ export const RESUME_MS_MAX = 12 * 60 * 60 * 1000;
  * A file that remembers which lines of a file are about to be sent, and under which producer
  * sequences. A chunk is on disk before it is sent. After an interruption the same chunks are sent
  * again under the same sequences, so the gateway stores each once.
+ *
+ * Overlap: calls overlap. Entries that come while others are written become durable together.
  */
 export class Journal {
   readonly #path: string;
   readonly #file: FileHandle;
+  /** Text of entries that no write has begun with. */
+  #waiting = '';
+  /** True when one of them must be durable. */
+  #mustSync = false;
+  /** The write that the waiting entries belong to. */
+  #next: Promise<void> | undefined;
+  #writing: Promise<void> = Promise.resolve();
 
   private constructor(path: string, file: FileHandle) {
     this.#path = path;
@@ -71,7 +80,7 @@ export class Journal {
   static async create(path: string, head: JournalHead): Promise<Journal> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const journal = new Journal(path, await open(path, 'w', 0o600));
-    await journal.#append({ head });
+    await journal.#append({ head }, true);
     const directory = await open(dirname(path), 'r');
     await directory.sync();
     await directory.close();
@@ -85,28 +94,49 @@ export class Journal {
 
   /** Makes a chunk durable before it is sent. */
   async begin(chunk: JournalChunk): Promise<void> {
-    await this.#append({ chunk });
+    await this.#append({ chunk }, true);
   }
 
   /** Notes that a chunk was acknowledged; losing this note costs a repeat that is detected. */
   async done(index: number): Promise<void> {
-    await this.#file.write(`${JSON.stringify({ done: index } satisfies Entry)}\n`);
+    await this.#append({ done: index }, false);
   }
 
   /** Ends the journal of a file that was sent as a whole. */
   async finish(): Promise<void> {
-    await this.#file.close();
+    await this.close();
     await rm(this.#path, { force: true });
   }
 
   /** Keeps the journal, to be resumed. */
   async close(): Promise<void> {
+    // The callers of failed writes have their errors.
+    await this.#next?.catch(() => undefined);
+    await this.#writing.catch(() => undefined);
     await this.#file.close();
   }
 
-  async #append(entry: Entry): Promise<void> {
-    await this.#file.write(`${JSON.stringify(entry)}\n`);
-    await this.#file.datasync();
+  #append(entry: Entry, mustSync: boolean): Promise<void> {
+    this.#waiting += `${JSON.stringify(entry)}\n`;
+    this.#mustSync ||= mustSync;
+    this.#next ??= this.#writeWaiting();
+    return this.#next;
+  }
+
+  async #writeWaiting(): Promise<void> {
+    await this.#writing;
+    const text = this.#waiting;
+    const mustSync = this.#mustSync;
+    this.#waiting = '';
+    this.#mustSync = false;
+    this.#next = undefined;
+    this.#writing = this.#write(text, mustSync);
+    await this.#writing;
+  }
+
+  async #write(text: string, mustSync: boolean): Promise<void> {
+    await this.#file.write(text);
+    if (mustSync) await this.#file.datasync();
   }
 }
 

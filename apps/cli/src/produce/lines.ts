@@ -51,15 +51,19 @@ export async function* linesOf(
     if (from === chunk.length) continue;
     rest.push(chunk.subarray(from));
     restBytes += chunk.length - from;
-    if (restBytes > LINE_BYTES_MAX) {
-      throw new LineError(
-        `line ${number} is longer than ${LINE_BYTES_MAX / 1024 / 1024} MiB, which no record can be`,
-      );
-    }
+    assertLineLength(restBytes, number);
   }
   const last = Buffer.concat(rest);
   const line = withoutReturn(last);
   if (line.length > 0) yield [{ bytes: line, number, endByte: byte + last.length }];
+}
+
+/** @throws LineError for a line of more than LINE_BYTES_MAX */
+export function assertLineLength(bytes: number, number: number): void {
+  if (bytes <= LINE_BYTES_MAX) return;
+  throw new LineError(
+    `line ${number} is longer than ${LINE_BYTES_MAX / 1024 / 1024} MiB, which no record can be`,
+  );
 }
 
 function withoutReturn(bytes: Buffer): Buffer {

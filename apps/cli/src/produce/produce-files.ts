@@ -4,7 +4,7 @@ import type { CommandRun } from '../command-run.js';
 import { delay } from '../delay.js';
 import { InterruptedError, UsageError } from '../exit-codes.js';
 import { ChunkSender, identityOf, type SenderIdentity } from './chunk-sender.js';
-import { type Chunk, type ChunkOptions, type ChunkStart, chunksOf } from './chunks.js';
+import { type Chunk, type ChunkOptions, type ChunkStart, chunksOf, countOf } from './chunks.js';
 import {
   assertResumable,
   Journal,
@@ -14,6 +14,7 @@ import {
   readJournal,
 } from './journal.js';
 import { linesOf } from './lines.js';
+import { plainChunksOf } from './plain-chunks.js';
 import { Progress } from './progress.js';
 import { assertRecordOptions, RecordLines, type RecordOptions } from './record-lines.js';
 
@@ -36,6 +37,9 @@ interface Target {
 }
 
 const RECORDS_MAX = 2500;
+/** Bounds of lines that are sent as they stand: a few of such chunks are in memory. */
+const PLAIN_RECORDS_MAX = 10_000;
+const PLAIN_BYTES_MAX = 960 * 1024;
 const START: ChunkStart = { index: 0, byte: 0, line: 1 };
 /** Share of the topic's limit of a batch that the lines of a chunk may have. */
 const BATCH_SHARE = 0.9;
@@ -79,12 +83,16 @@ class FileProducer {
   readonly #target: Target;
   readonly #options: ProduceOptions;
   readonly #lines: RecordLines;
+  /** True when each line is a value as it stands, so that the file is sent as it is. */
+  readonly #isPlain: boolean;
 
   constructor(run: CommandRun, target: Target, options: ProduceOptions) {
     this.#run = run;
     this.#target = target;
     this.#options = options;
     this.#lines = new RecordLines(options);
+    const { format, keySeparator, header } = options;
+    this.#isPlain = format === 'text' && keySeparator === undefined && header === undefined;
   }
 
   async stdin(): Promise<void> {
@@ -149,7 +157,7 @@ class FileProducer {
     for (const noted of state?.unresolved ?? []) {
       const range = { start: noted.start.byte, end: noted.end.byte - 1 };
       const reads = createReadStream(file, range) as AsyncIterable<Buffer>;
-      const chunks = chunksOf(linesOf(reads, noted.start), this.#lines, noted.start, {
+      const chunks = this.#divided(reads, noted.start, {
         ...this.#chunkOptions(false),
         partitionCount: state?.head.partitionCount ?? head.partitionCount,
         recordsMax: Number.POSITIVE_INFINITY,
@@ -180,7 +188,7 @@ class FileProducer {
         if (this.#run.signal.aborted) break;
         await sender.send(chunk);
         if (rate === undefined) continue;
-        records += chunk.parts.reduce((count, part) => count + part.records.length, 0);
+        records += chunk.parts.reduce((count, part) => count + countOf(part), 0);
         const dueMs = startedMs + (records / rate) * 1000;
         await delay(dueMs - performance.now(), this.#run.signal);
       }
@@ -220,11 +228,11 @@ class FileProducer {
     journal: Journal | undefined,
     progress: Progress,
   ): ChunkSender {
-    const { acks, timeoutMs: deliveryTimeoutMs } = this.#options;
+    const { acks, key, timeoutMs: deliveryTimeoutMs } = this.#options;
     const { topic } = this.#target;
     return new ChunkSender(
       this.#run.sluice,
-      { topic, producer: identityOf(producer), acks, deliveryTimeoutMs, sequences },
+      { topic, key, producer: identityOf(producer), acks, deliveryTimeoutMs, sequences },
       journal,
       ({ start, end }, records) => progress.add(end.byte - start.byte, records),
     );
@@ -235,18 +243,30 @@ class FileProducer {
     start: ChunkStart,
     endsWithRead = false,
   ): AsyncGenerator<Chunk> {
-    return chunksOf(linesOf(reads, start), this.#lines, start, this.#chunkOptions(endsWithRead));
+    return this.#divided(reads, start, this.#chunkOptions(endsWithRead));
+  }
+
+  #divided(
+    reads: AsyncIterable<Buffer>,
+    start: ChunkStart,
+    options: ChunkOptions,
+  ): AsyncGenerator<Chunk> {
+    const { key, partition } = this.#options;
+    return this.#isPlain
+      ? plainChunksOf(reads, start, { ...options, key, partition })
+      : chunksOf(linesOf(reads, start), this.#lines, start, options);
   }
 
   #chunkOptions(endsWithRead: boolean): ChunkOptions {
     const { partitionCount, bytesMax } = this.#target;
     const { rate } = this.#options;
     // With a rate, chunks are small enough to be spread over a second.
-    const recordsMax = rate === undefined ? RECORDS_MAX : Math.max(1, Math.ceil(rate / 10));
+    const perTenth = rate === undefined ? undefined : Math.max(1, Math.ceil(rate / 10));
+    const recordsMax = this.#isPlain ? PLAIN_RECORDS_MAX : RECORDS_MAX;
     return {
       partitionCount,
-      recordsMax: Math.min(RECORDS_MAX, recordsMax),
-      bytesMax,
+      recordsMax: Math.min(recordsMax, perTenth ?? recordsMax),
+      bytesMax: this.#isPlain ? Math.min(bytesMax, PLAIN_BYTES_MAX) : bytesMax,
       endsWithRead,
     };
   }
