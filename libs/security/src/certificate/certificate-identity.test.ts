@@ -66,6 +66,35 @@ describe('the principal of a certificate', () => {
   });
 });
 
+/**
+ * The same certificate with a length that only the end of the value tells (BER): OpenSSL reads it.
+ * The outer and the inner sequence of a certificate have lengths of two bytes.
+ */
+function withIndefiniteLength({ raw }: X509Certificate): X509Certificate {
+  const innerStart = 8;
+  const innerEnd = innerStart + raw.readUInt16BE(innerStart - 2);
+  const inner = raw.subarray(innerStart, innerEnd);
+  const content = [Buffer.of(0x30, 0x80), inner, Buffer.of(0, 0), raw.subarray(innerEnd)];
+  const body = Buffer.concat(content);
+  const beginning = Buffer.from([0x30, 0x82, 0, 0]);
+  beginning.writeUInt16BE(body.length, 2);
+  return new X509Certificate(Buffer.concat([beginning, body]));
+}
+
+describe('a certificate whose names cannot be read for sure', () => {
+  test('it stands for nobody, and open connections with it are not trusted', () => {
+    const certificate = new X509Certificate(issue('/CN=alice').cert);
+    const unsure = withIndefiniteLength(certificate);
+    expect(unsure.subject).toBe(certificate.subject);
+    expect(certificateIdentity(unsure)).toBeUndefined();
+    // An authority vouches for itself.
+    const clientCa = `${certificate}${unsure}`;
+    const trust = new CertificateTrust({ clientCa, clientCrl: undefined });
+    expect(trust.accepts(certificate)).toBe(true);
+    expect(trust.accepts(unsure)).toBe(false);
+  });
+});
+
 describe('certificates of open connections', () => {
   test('they are trusted until their authority is gone or they are revoked', () => {
     const alice = issue('/CN=alice');

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { assert } from '#runtime';
 import { DER_TAG, DerError, type DerValue, derChildren, derValues } from './der-value.js';
 import { distinguishedName } from './distinguished-name.js';
 
@@ -58,8 +59,10 @@ export function namesOf({ raw }: X509Certificate): CertificateNames {
   const fields = derChildren(signed, DER_TAG.sequence);
   if (fields[0]?.tag === DER_TAG.version) fields.shift();
   const [serial, _algorithm, issuer, _validity, subject] = fields;
-  if (serial?.tag !== DER_TAG.integer || issuer === undefined || subject === undefined) {
-    throw new DerError('the certificate has no names');
-  }
+  assert(serial?.tag === DER_TAG.integer, 'a certificate that OpenSSL reads has a serial number');
+  assert(
+    issuer !== undefined && subject !== undefined,
+    'a certificate that OpenSSL reads has two names',
+  );
   return { serial: serial.content, issuer, subject };
 }
