@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { TopicConfigOverrides } from '#protocol';
 import type { LogManagerOptions } from '../data-dir/log-manager-options.js';
 import type { Log } from '../log.js';
+import { ATTRIBUTES_AT } from '../record-batch/record-batch.js';
 import { FakeBroker, LOG_0, recordsOf, testLog } from '../testing/log-fixture.js';
 import type { PlainRecord } from '../testing/record-sets.js';
-import { gzipBatch, testBatch } from '../testing/test-batches.js';
+import { gzipBatch, testBatch, unreadableBatch } from '../testing/test-batches.js';
 
 const CHECK_MS = 5000;
 const COMPACTED = {
@@ -71,6 +72,50 @@ describe('compaction', () => {
     expect(await contents(log)).toHaveLength(3);
     await broker.scheduler.advance(10_000);
     expect(await contents(log)).toEqual([[2, '3']]);
+  });
+
+  it('keeps a batch whose records cannot be read, and its neighbours as it should', async () => {
+    const { broker, log } = await compactedLog();
+    const unreadable = unreadableBatch(testBatch([put(broker, 'b', '2')]));
+    await append(log, testBatch([put(broker, 'a', '1')]));
+    await append(log, unreadable);
+    await append(log, testBatch([put(broker, 'a', '3')]));
+    await log.roll();
+    await broker.waitForCompaction(1);
+    const batches = await log.reader.read(0, 1_000_000, log.offsets.logEnd);
+    expect(batches.map(({ baseOffset }) => baseOffset)).toEqual([1, 2]);
+    expect(batches[0]?.bytes.subarray(ATTRIBUTES_AT)).toEqual(unreadable.subarray(ATTRIBUTES_AT));
+  });
+
+  it('goes on at a later check when an index could not be read', async () => {
+    const { broker, log } = await compactedLog({ 'min.compaction.lag.ms': '1' });
+    await append(log, testBatch([put(broker, 'a', '1'), put(broker, 'a', '2')]));
+    await log.roll();
+    await broker.scheduler.settle();
+    log.segments[0]?.unloadIndexesIfIdle();
+    log.segments[0]?.unloadIndexesIfIdle();
+    broker.disk.failNext('readFile', 'EIO', { path: 'index' });
+    await broker.scheduler.advance(CHECK_MS);
+    expect([broker.disk.waitingFaults, broker.seen.cleanedSegments]).toEqual([0, 0]);
+    await broker.waitForCompaction(1);
+    expect(await contents(log)).toEqual([[1, '2']]);
+  });
+
+  it('leaves the log as it is when the segments were deleted meanwhile', async () => {
+    const { broker, log } = await compactedLog();
+    await append(log, testBatch([put(broker, 'a', '1'), put(broker, 'a', '2')]));
+    await log.roll();
+    let deletion: Promise<number> | undefined;
+    broker.onOperation = () => {
+      if (broker.disk.counts(broker.path(`${LOG_0}.cleaned`)).syncs === 0) return;
+      deletion ??= log.trimmer.deleteRecordsBefore(2);
+    };
+    await broker.scheduler.advance(CHECK_MS);
+    expect(await deletion).toBe(2);
+    expect(broker.seen.cleanedSegments).toBe(0);
+    expect((await broker.names()).filter((name) => name.includes('.cleaned'))).toEqual([]);
+    await append(log, testBatch([put(broker, 'a', '3')]));
+    expect(log.offsets.logStart).toBe(2);
   });
 
   it('leaves what is not committed, and what is too young', async () => {

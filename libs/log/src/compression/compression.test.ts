@@ -13,6 +13,8 @@ const TEXT = Buffer.from('Kafka keeps records. '.repeat(5000));
 const BYTES_MAX = 2 * 1024 * 1024;
 const unpacker = new BatchUnpacker(BYTES_MAX);
 const STREAM_HEADER_BYTES = 16;
+/** The frames of these tests say that their blocks have 64 KiB at most. */
+const LZ4_BLOCK_BYTES_MAX = 65_536;
 const corrupt = expect.objectContaining({ code: 'CORRUPT_MESSAGE' });
 
 describe('compress', () => {
@@ -90,6 +92,15 @@ describe('decompress', () => {
     expect(() => unpacker.unpack('zstd', frame)).toThrow(corrupt);
     const second = Buffer.concat([zstdFrame(plainZstdBlocks(TEXT)), frame]);
     expect(() => unpacker.unpack('zstd', second)).toThrow(corrupt);
+  });
+
+  it.each<[CompressionType, string, Buffer]>([
+    ['snappy', 'a size that does not end', Buffer.alloc(8, 0xff)],
+    ['lz4', 'a block larger than its frame allows', lz4Frame(plainBlock(LZ4_BLOCK_BYTES_MAX + 1))],
+  ])('refuses %s bytes with %s', (type, _title, bytes) => {
+    expect(() => unpacker.unpack(type, bytes)).toThrow(corrupt);
+    const sound = lz4Frame(plainBlock(LZ4_BLOCK_BYTES_MAX));
+    expect(unpacker.unpack('lz4', sound)).toHaveLength(LZ4_BLOCK_BYTES_MAX);
   });
 
   it('unpacks zstd in JavaScript alone, within the same bound', () => {
@@ -197,6 +208,10 @@ function linkedBlocks(content: Buffer): Buffer {
 
 function plainBlocks(content: Buffer): Buffer {
   return Buffer.concat(piecesOf(content, 60_000).map((piece) => withSize(piece, 0x80000000)));
+}
+
+function plainBlock(bytes: number): Buffer {
+  return withSize(Buffer.alloc(bytes), 0x80000000);
 }
 
 function withSize(block: Buffer, flag: number): Buffer {

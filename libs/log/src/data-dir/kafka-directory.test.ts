@@ -12,7 +12,12 @@ import {
   writeGoldenDirectory,
 } from '../testing/golden-directory.js';
 import { FakeBroker, LOG_0, readAll, recordsOf, testLog } from '../testing/log-fixture.js';
-import { testBatch } from '../testing/test-batches.js';
+import {
+  controlBatch,
+  testBatch,
+  transactionalBatch,
+  unreadableBatch,
+} from '../testing/test-batches.js';
 
 const GOLDEN = 'sluice/orders-0';
 
@@ -122,6 +127,18 @@ describe('a log with the transactions of Kafka', () => {
       [0, 'plain 1'],
       [4, 'plain 2'],
     ]);
+  });
+
+  it('shows no record of a transaction whose marker cannot be read', async () => {
+    const log = await testLog(await new FakeBroker().open());
+    const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
+    const written = testBatch([{ key: null, value: 'open', timestamp: 1 }], producer);
+    const marker = testBatch([{ key: null, value: 'no marker', timestamp: 1 }]);
+    const after = testBatch([{ key: null, value: 'plain', timestamp: 1 }]);
+    await append(log, transactionalBatch(written));
+    await append(log, unreadableBatch(controlBatch(marker)));
+    await append(log, after);
+    expect(await shownRecords(log)).toEqual([[2, 'plain']]);
   });
 
   it('finds no aborted record by its time', async () => {

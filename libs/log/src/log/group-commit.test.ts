@@ -78,6 +78,34 @@ describe('group commit', () => {
     expect(answer).toMatchObject({ baseOffset: 0 });
   });
 
+  it('takes the log offline, and answers every append, when a round meets a bug', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
+    await log.writer.append([valuesBatch(['a'], producer)], EPOCH);
+    broker.seen.appended = () => {
+      throw new Error('a bug of the observer');
+    };
+    const answers = await Promise.allSettled([
+      log.writer.append([valuesBatch(['b'])], EPOCH),
+      log.writer.append([valuesBatch(['a'], producer)], EPOCH),
+    ]);
+    const refused = { code: 'KAFKA_STORAGE_ERROR', outcome: 'unknown', retriable: false };
+    expect(answers).toMatchObject([{ reason: refused }, { reason: refused }]);
+    expect(log.isWritable).toBe(false);
+  });
+
+  it('takes the log offline when a rolled segment cannot be synced, with os durability', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open({ durability: 'os' }));
+    await appendValues(log, 'a');
+    broker.disk.failNext('datasync', 'EIO', { path: LOG_0 });
+    await log.roll();
+    await broker.scheduler.settle();
+    expect(log.isWritable).toBe(false);
+    await expect(appendValues(log, 'b')).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
+  });
+
   it('answers after the write, without a sync, with os durability', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open({ durability: 'os' }));

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Log } from '../log.js';
 import { FakeBroker, testLog } from '../testing/log-fixture.js';
-import { testBatch } from '../testing/test-batches.js';
+import { testBatch, unreadableBatch } from '../testing/test-batches.js';
+
+const RECORD = { key: null, value: 'v', timestamp: 2000 };
 
 /** Appends one batch of records with these timestamps, and commits it. */
 async function appendAt(log: Log, timestamps: readonly number[], valueBytes = 1): Promise<void> {
@@ -24,6 +26,18 @@ describe('a look-up by time', () => {
     expect(await offsetAt(log, 2500)).toBe(1);
     expect(await offsetAt(log, 1000)).toBe(0);
     expect(await offsetAt(log, 3001)).toBeUndefined();
+  });
+
+  it('names the batch whose records cannot be read', async () => {
+    const log = await testLog(await new FakeBroker().open());
+    await appendAt(log, [1000]);
+    await log.writer.append([unreadableBatch(testBatch([RECORD]))], { leaderEpoch: 0 });
+    log.updateHighWatermark(log.offsets.syncedEnd);
+    expect(await offsetAt(log, 1000)).toBe(0);
+    await expect(offsetAt(log, 2000)).rejects.toMatchObject({
+      code: 'CORRUPT_MESSAGE',
+      members: { damagedStartOffset: 1, damagedEndOffset: 2 },
+    });
   });
 
   it('does not see records below the log start', async () => {

@@ -3,12 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { GOLDEN_BATCHES } from '../testing/golden-batches.js';
 import { kafkajsRecords } from '../testing/kafkajs-decoder.js';
 import { readRecords } from '../testing/record-sets.js';
+import { testBatch } from '../testing/test-batches.js';
 import { crc32c } from './crc32c.js';
 import { emptyBatch } from './empty-batch.js';
 import {
   ATTRIBUTES_AT,
   BASE_OFFSET_AT,
   BASE_SEQUENCE_AT,
+  BASE_TIMESTAMP_AT,
   BATCH_LENGTH_AT,
   batchSizeAt,
   CRC_AT,
@@ -227,6 +229,17 @@ describe('RecordBatch', () => {
       bytes.writeBigInt64BE(BigInt(Number.MAX_SAFE_INTEGER), at),
     );
     expect(read(greatest)).toBe(Number.MAX_SAFE_INTEGER);
+  });
+
+  it('a timestamp of a record beyond 2^53 is damage', () => {
+    const bytes = testBatch([1, 2].map((timestamp) => ({ key: null, value: 'v', timestamp })));
+    const readFrom = (baseTimestamp: number) => {
+      bytes.writeBigInt64BE(BigInt(baseTimestamp), BASE_TIMESTAMP_AT);
+      return readRecords(new RecordBatch(bytes)).map(({ timestamp }) => timestamp);
+    };
+    const greatest = Number.MAX_SAFE_INTEGER;
+    expect(readFrom(greatest - 1)).toEqual([greatest - 1, greatest]);
+    expect(() => readFrom(greatest)).toThrow(protocolError('CORRUPT_MESSAGE'));
   });
 
   it('negative offsets and counts are damage', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TopicConfigOverrides } from '#protocol';
+import type { LogManager } from '../data-dir/log-manager.js';
 import type { Log } from '../log.js';
 import { stampBatch } from '../record-batch/record-batch.js';
 import {
@@ -112,6 +113,24 @@ describe('damage of a follower', () => {
     expect(log.isWritable).toBe(false);
   });
 
+  it('is not repaired once a sync has failed, or the log is closed', async () => {
+    const { broker, log } = await damaged();
+    broker.disk.failNext('datasync', 'EIO', { path: '.log' });
+    const next = copy(COUNT);
+    await expect(log.copies.append([next], LEADER)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+    });
+    await expect(log.damage.repair(DAMAGED, [copy(DAMAGED)], LEADER)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+      retriable: false,
+    });
+    const other = await damaged();
+    await other.manager.close();
+    await expect(other.log.damage.repair(DAMAGED, [copy(DAMAGED)], LEADER)).rejects.toMatchObject({
+      code: 'LEADER_NOT_AVAILABLE',
+    });
+  });
+
   it('is damage or repaired after a crash at any time of its repair', async () => {
     for (let crashAt = 1; ; crashAt += 1) {
       const { broker, log, whole } = await damaged();
@@ -213,21 +232,31 @@ async function follower(
   config: TopicConfigOverrides = {},
   options: Parameters<FakeBroker['open']>[0] = {},
 ): Promise<Log> {
-  const log = await testLog(await broker.open(options), config);
+  return followerOf(await broker.open(options), config);
+}
+
+async function followerOf(manager: LogManager, config: TopicConfigOverrides): Promise<Log> {
+  const log = await testLog(manager, config);
   await log.leadership.stopLeading();
   await log.leadership.tryAccept(ELECTION);
   return log;
+}
+
+interface DamagedFollower {
+  readonly broker: FakeBroker;
+  readonly manager: LogManager;
+  readonly log: Log;
+  readonly whole: Buffer;
 }
 
 /**
  * A follower whose batches at these offsets are damaged, which a reader has met; and its first file
  * before.
  */
-async function damaged(
-  offsets: readonly number[] = [DAMAGED],
-): Promise<{ readonly broker: FakeBroker; readonly log: Log; readonly whole: Buffer }> {
+async function damaged(offsets: readonly number[] = [DAMAGED]): Promise<DamagedFollower> {
   const broker = new FakeBroker();
-  const log = await follower(broker, FOUR_A_SEGMENT);
+  const manager = await broker.open();
+  const log = await followerOf(manager, FOUR_A_SEGMENT);
   const all = Array.from({ length: COUNT }, (_, offset) => copy(offset));
   await log.copies.append([Buffer.concat(all)], LEADER);
   log.updateHighWatermark(COUNT);
@@ -236,5 +265,5 @@ async function damaged(
   await expect(log.reader.read(offsets[0] ?? 0, 1, COUNT)).rejects.toMatchObject({
     code: 'CORRUPT_MESSAGE',
   });
-  return { broker, log, whole };
+  return { broker, manager, log, whole };
 }

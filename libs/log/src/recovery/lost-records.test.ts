@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { LogManagerOptions } from '../data-dir/log-manager-options.js';
 import type { Log } from '../log.js';
+import { stampBatch } from '../record-batch/record-batch.js';
+import { segmentFileName } from '../segment/segment-names.js';
 import {
   appendValues,
   batchBytes,
@@ -9,9 +11,11 @@ import {
   LOG_0,
   readAll,
   testLog,
+  valuesBatch,
 } from '../testing/log-fixture.js';
 
 const LOST = { startOffset: 1, endOffset: 3 };
+const ELECTION = { epoch: 1, electionId: 'first' };
 const VALUES = ['a', 'b', 'c'];
 
 /** A broker whose log had three records, one a batch; the last two are cut from the file. */
@@ -181,6 +185,30 @@ describe('lost records at the end of a log', () => {
       code: 'OFFSET_OUT_OF_RANGE',
     });
     expect(log.isWritable).toBe(false);
+  });
+
+  it('are not given up when one batch cannot have their offsets', async () => {
+    const far = 2 ** 32;
+    const broker = new FakeBroker();
+    const log = await openLog(broker);
+    await appendValues(log, 'a');
+    await log.leadership.stopLeading();
+    await log.leadership.tryAccept(ELECTION);
+    const copy = valuesBatch(['b']);
+    stampBatch(copy, far, 1);
+    const leader = { election: ELECTION, compactedEndOffset: far, elections: [] };
+    await log.copies.append([copy], leader);
+    await broker.scheduler.advance(1000);
+    broker.crash();
+    await broker.disk.removeFile(broker.path(segmentFileName(far, 'log')));
+    const again = await openLog(broker);
+    const lost = { startOffset: 1, endOffset: far + 1 };
+    expect(again.damage.lostRecords).toMatchObject(lost);
+    await expect(again.damage.acceptLoss(lost)).rejects.toMatchObject({
+      code: 'POLICY_VIOLATION',
+      message: expect.stringContaining('the log must be restored'),
+    });
+    expect(again.isWritable).toBe(false);
   });
 
   it('are given up on a full disk', async () => {

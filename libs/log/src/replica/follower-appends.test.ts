@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TopicConfigOverrides } from '#protocol';
+import type { LogManager } from '../data-dir/log-manager.js';
 import type { Log } from '../log.js';
 import { emptyBatch } from '../record-batch/empty-batch.js';
 import { CRC_AT, stampBatch } from '../record-batch/record-batch.js';
@@ -65,6 +66,7 @@ describe('the copies of a follower', () => {
     ['what is there already', copies([0, ['a']], [0, ['b']])],
     ['an earlier epoch', copies([0, ['a'], 2], [1, ['b'], 1])],
     ["an epoch after the leader's", copies([0, ['a'], 6])],
+    ['a part of a header', copies([0, ['a']], [1, ['b']]).subarray(0, batchBytes('a') + 11)],
     ['half a batch', copies([0, ['a']], [1, ['b']]).subarray(0, batchBytes('a') + 30)],
   ])('are refused with %s', async (_what, bytes) => {
     const { log } = await follower();
@@ -85,6 +87,20 @@ describe('the copies of a follower', () => {
     const again = await testLog(await broker.open());
     expect(again.damage.ranges).toEqual([]);
     expect((await readAll(again)).map(([offset]) => offset)).toEqual([3, 8, 9]);
+  });
+
+  it('have no gap before it is recorded that there may be one', async () => {
+    const { broker, log } = await follower();
+    const compacted = { ...LEADER, compactedEndOffset: 9 };
+    broker.disk.failNext('writev', 'EIO', { path: 'compacted-end' });
+    await expect(log.copies.append([copies([3, ['a']])], compacted)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+    });
+    expect([broker.disk.waitingFaults, log.compactedEndOffset, log.offsets.logEnd]).toEqual([
+      0, 0, 0,
+    ]);
+    await log.copies.append([copies([3, ['a']])], compacted);
+    expect([log.compactedEndOffset, log.offsets.logEnd]).toEqual([3, 4]);
   });
 
   it('record the epoch that a batch begins before the batch is on disk', async () => {
@@ -134,6 +150,42 @@ describe('the copies of a follower', () => {
     expect(log.offsets.logEnd).toBe(1);
     await log.copies.append([copies([1, ['b']])], LEADER);
     expect((await readAll(log)).map(([, value]) => value)).toEqual(['a', 'b']);
+  });
+
+  it('are refused until the next start once a sync has failed', async () => {
+    const { broker, log } = await follower();
+    broker.disk.failNext('datasync', 'EIO', { path: LOG_0 });
+    await expect(log.copies.append([copies([0, ['a']])], LEADER)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+      outcome: 'unknown',
+    });
+    await expect(log.copies.append([copies([0, ['a']])], LEADER)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+      outcome: 'failed',
+      retriable: false,
+    });
+  });
+
+  it('are refused once the log is closed', async () => {
+    const { log, manager } = await follower();
+    await manager.close();
+    await expect(log.copies.append([copies([0, ['a']])], LEADER)).rejects.toMatchObject({
+      code: 'LEADER_NOT_AVAILABLE',
+      message: expect.stringContaining('has closed the log'),
+    });
+  });
+
+  it('are refused while the reserve of a full disk is used', async () => {
+    const { broker, log, manager } = await follower({}, { diskReserveBytes: 1000 });
+    broker.disk.capacityBytes = broker.disk.usedBytes;
+    const next = { epoch: 6, electionId: 'sixth' };
+    await log.leadership.tryAccept(next);
+    expect(manager.reserve.isWhole).toBe(false);
+    const leader = { ...LEADER, election: next };
+    await expect(log.copies.append([copies([0, ['a']])], leader)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+      message: expect.stringContaining('The disk is full'),
+    });
   });
 
   it('begin with the batch that has the log start inside it', async () => {
@@ -216,6 +268,18 @@ describe('a leader that begins to follow', () => {
     expect(first.status).toBe('fulfilled');
     expect(second).toMatchObject({ status: 'rejected', reason: { code: 'LEADER_NOT_AVAILABLE' } });
     expect(log.offsets.logEnd).toBe(1);
+  });
+
+  it('may try again when the epochs cannot be written', async () => {
+    const { broker, log } = await follower();
+    await log.leadership.assignEpoch(6);
+    broker.disk.failNext('open', 'EIO', { path: EPOCH_FILE });
+    await expect(log.leadership.stopLeading()).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+      retriable: true,
+    });
+    await log.leadership.stopLeading();
+    expect(log.leadership.latestEpoch).toBeUndefined();
   });
 
   it('forgets an epoch in which it has written nothing', async () => {
@@ -371,12 +435,13 @@ function copies(...batches: readonly Copy[]): Buffer {
 async function follower(
   config: TopicConfigOverrides = {},
   options: Parameters<FakeBroker['open']>[0] = {},
-): Promise<{ readonly broker: FakeBroker; readonly log: Log }> {
+): Promise<{ readonly broker: FakeBroker; readonly log: Log; readonly manager: LogManager }> {
   const broker = new FakeBroker();
-  const log = await testLog(await broker.open(options), config);
+  const manager = await broker.open(options);
+  const log = await testLog(manager, config);
   await log.leadership.stopLeading();
   await log.leadership.tryAccept(ELECTION);
-  return { broker, log };
+  return { broker, log, manager };
 }
 
 function reopened(broker: FakeBroker): ReturnType<FakeBroker['open']> {

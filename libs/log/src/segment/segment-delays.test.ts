@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FakeDisk } from '#runtime/testing';
 import { BatchUnpacker } from '../compression/compression.js';
-import { gzipBatch, testBatch } from '../testing/test-batches.js';
+import { RECORD_BATCH_HEADER_BYTES } from '../record-batch/record-batch.js';
+import { gzipBatch, testBatch, unreadableBatch, withChecksum } from '../testing/test-batches.js';
 import { latestDeliveryIn } from './segment-delays.js';
 
 const PLAIN = { key: null, value: 'v', timestamp: 1 };
@@ -30,6 +31,14 @@ describe('the latest time of delivery in a segment', () => {
     expect(await latestOf(testBatch([PLAIN]), gzipBatch(testBatch([PLAIN])))).toBe(-1);
     expect(await latestOf(delayed('tomorrow', '99999999999999999'))).toBe(-1);
     expect(await latestOf()).toBe(-1);
+  });
+
+  it('leaves out batches whose records cannot be read', async () => {
+    expect(await latestOf(delayed('5'), unreadableBatch(delayed('9')), delayed('7'))).toBe(7);
+    const cutOff = delayed('9');
+    // The first byte of the record, its length, says more than there is.
+    cutOff.writeUInt8(0x7e, RECORD_BATCH_HEADER_BYTES);
+    expect(await latestOf(delayed('5'), withChecksum(cutOff), delayed('7'))).toBe(7);
   });
 
   it('is that before the first damage', async () => {
