@@ -69,7 +69,7 @@ function isStatement(node: ts.Node): boolean {
  * Returns the node at whose start a piece of code about errors begins; undefined for other nodes.
  */
 function errorStart(node: ts.Node): ts.Node | undefined {
-  if (ts.isThrowStatement(node)) return node;
+  if (ts.isThrowStatement(node)) return isPassedOn(node) ? undefined : node;
   if (ts.isCatchClause(node)) return node.block.statements[0];
   if (ts.isNewExpression(node)) return ERROR_CLASS.test(nameOf(node.expression)) ? node : undefined;
   if (!ts.isCallExpression(node)) return undefined;
@@ -81,6 +81,23 @@ function errorStart(node: ts.Node): ts.Node | undefined {
   // The start of the call may be a long chain of calls: the last name is the one that refuses.
   if (!REFUSAL.test(name)) return undefined;
   return ts.isPropertyAccessExpression(node.expression) ? node.expression.name : node.expression;
+}
+
+/**
+ * True for `throw error` of the error that a catch clause caught: an error that the clause does not
+ * handle goes on as it would without the clause.
+ */
+function isPassedOn({ expression, parent }: ts.ThrowStatement): boolean {
+  if (!ts.isIdentifier(expression)) return false;
+  for (let around = parent; !ts.isFunctionLike(around) && !ts.isSourceFile(around); ) {
+    if (ts.isCatchClause(around)) {
+      const caught = around.variableDeclaration?.name;
+      if (caught !== undefined && ts.isIdentifier(caught) && caught.text === expression.text)
+        return true;
+    }
+    around = around.parent;
+  }
+  return false;
 }
 
 function nameOf(expression: ts.Expression): string {

@@ -5,11 +5,13 @@ import { encodeRecordBatches, RECORD_BATCH_HEADER_BYTES, RecordBatch, stampBatch
 import type { RecordSet } from '#protocol';
 import { areRenderedAtOnce, batchGroups, isLargeRecord, isRenderedAtOnce } from './batch-groups.js';
 import { parseJsonRecords } from './json-records.js';
+import { renderQueueRecords } from './queue-records.js';
 import { rawRecord } from './raw-record.js';
 import type { RecordFormat } from './record-frame.js';
 import {
   type RenderedRecords,
   type RenderRequest,
+  renderGroup,
   renderInSlices,
   renderRecords,
   renderRun,
@@ -128,6 +130,32 @@ describe('renderInSlices', () => {
     const members = { damagedEndOffset: second.nextOffset };
     expect(fault).toMatchObject({ code: 'CORRUPT_MESSAGE', members });
     await expect(renderInSlices([damaged], ALL, wanted)).rejects.toMatchObject({ members });
+  });
+});
+
+describe('a large record that cannot be read', () => {
+  const [small] = batchesOf([fromJson([{ value: 1 }])], 1 << 24);
+  const [large] = batchesOf([rawRecord(Buffer.alloc(2 * 1024 * KIB))], 1 << 24);
+  if (small === undefined || large === undefined) throw new Error('there are no batches');
+  const bytes = Buffer.from(large.bytes);
+  // The length of the record says that it ends within its fields.
+  bytes.writeUInt8(2, RECORD_BATCH_HEADER_BYTES);
+  stampBatch(bytes, small.nextOffset, 0);
+  const damaged = new RecordBatch(bytes);
+  const corrupt = { code: 'CORRUPT_MESSAGE', members: { damagedStartOffset: small.nextOffset } };
+
+  it('ends an answer behind the records before it', async () => {
+    expect(isLargeRecord(damaged)).toBe(true);
+    const { count, fault } = await renderInSlices([small, damaged], ALL, wanted);
+    expect({ count, fault }).toMatchObject({ count: 1, fault: corrupt });
+    await expect(renderInSlices([damaged], ALL, wanted)).rejects.toMatchObject(corrupt);
+  });
+
+  it('is the error of a run, and of the records of a queue', async () => {
+    await expect(renderGroup([damaged], ALL)).rejects.toMatchObject(corrupt);
+    const records = [{ offset: small.nextOffset, deliveryCount: 1 }];
+    const queued = { topic: 'orders', partition: 3, batches: [damaged], records };
+    await expect(renderQueueRecords(queued, 'default')).rejects.toMatchObject(corrupt);
   });
 });
 

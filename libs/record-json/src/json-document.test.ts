@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ProtocolError } from '#protocol';
 import { readDocument } from './json-document.js';
 import { JsonScanner } from './json-scanner.js';
+import { JsonSyntaxError } from './json-syntax-error.js';
 
 const LIMITS = { bodyItemsMax: 5, bodyMembersMax: 4, bodyValuesMax: 20, bodyDepthMax: 3 };
 
@@ -25,6 +26,16 @@ describe('readDocument', () => {
   it('makes the same value as JSON.parse', () => {
     const text = '{"a": [1, {"b": null}], "__proto__": "x", "c\\u0064": [[]]}';
     expect(read(text)).toEqual(JSON.parse(text));
+  });
+
+  it.each([
+    ['{"a":[1 2]}', '"," or "]"'],
+    ['{"a":1 "b":2}', '"," or "}"'],
+    ['{"a":1,}', 'a member name'],
+    ['{a:1}', 'a member name'],
+  ])('refuses %s, and names what was expected', (text, expected) => {
+    expect(() => read(text)).toThrow(JsonSyntaxError);
+    expect(() => read(text)).toThrow(`expected ${expected}`);
   });
 
   it.each([

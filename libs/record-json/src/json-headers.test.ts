@@ -59,6 +59,18 @@ describe('headers of a record', () => {
     expect(pointers(error)).toEqual(expected);
   });
 
+  it.each([
+    ['{1:"a"}', 'a header name'],
+    ['{"a":"1" 2}', '"," or "}"'],
+    ['["a" 1]', '"," or "]"'],
+    ['[{1:"a"}]', 'a member name'],
+    ['[{"key":"a" 1}]', '"," or "}"'],
+  ])('refuses %s, which is not JSON, and names what was expected', (headers, expected) => {
+    const error = problem(`{"value":1,"headers":${headers}}`);
+    expect(error.code).toBe('INVALID_REQUEST');
+    expect(error.message).toContain(`expected ${expected}`);
+  });
+
   it('takes as many as the limit, and names it when there are more', () => {
     const list = (count: number) =>
       Array.from({ length: count }, () => '{"key":"a","value":"b"}').join();

@@ -58,6 +58,10 @@ describe('a large body', () => {
     ['nesting that is too deep', `{"value":${'['.repeat(LONG)}`],
     ['a text that is cut', `{"records":[{"value":${list}`],
     ['a fault of JSON within a long value', `{"records":[{"value":[${long}]}]}`],
+    ['a long name without quotes', `{"value":[{"a":1,b${long}:1}]}`],
+    ['no separator after a long string', `{"value":[{"a":"${long}" 1}]}`],
+    ['a control character in a long string', `{"value":["${long}\u0001${long}"]}`],
+    ['no separator after the records', `{"records":[{"value":"${long}"}] 1}`],
     ['too many records', `{"records":[${'{"value":1},'.repeat(40_000)}{"value":1}]}`],
     ['too many faulty members', `{"value":1${',"x":1'.repeat(60_000)}}`],
   ])('with %s is read as at once', (_, text) => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FIELD_KEY_START, FIELD_VALUE_START, ProtocolError, recordSpan } from '#protocol';
-import { rawRecord } from './raw-record.js';
+import { atOnce } from '#runtime';
+import { assertLargeJson, rawRecord } from './raw-record.js';
+import { SLICE_BYTES } from './slices.js';
 
 const span = (set: ReturnType<typeof rawRecord>, field: number) => {
   const bytes = recordSpan(set, 0, field);
@@ -23,6 +25,17 @@ describe('rawRecord', () => {
     expect(set.fields.slice(7)).toEqual([0, 3, 5]);
     expect(span(rawRecord(Buffer.from('v'), { key: '' }), FIELD_KEY_START)).toBe('');
     expect(span(rawRecord(Buffer.from(''), { key: 'k' }), FIELD_VALUE_START)).toBe('');
+  });
+
+  it('checks a large value that is to be JSON in slices', () => {
+    const long = 'x'.repeat(3 * SLICE_BYTES);
+    atOnce(assertLargeJson(Buffer.from(` "${long}"\n`)));
+    expect(() => atOnce(assertLargeJson(Buffer.from(`"${long}`)))).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_REQUEST',
+        message: expect.stringContaining('The body'),
+      }),
+    );
   });
 
   it('checks a value that is to be JSON, and keeps its white space', () => {

@@ -1,3 +1,4 @@
+import { assert } from '#runtime';
 import {
   type MediaType,
   type OpenApiDocument,
@@ -37,7 +38,7 @@ export function addExamples(document: OpenApiDocument, examples: readonly ApiExa
   );
   for (const { name, operationId, summary, request, response } of examples) {
     const operation = operations.get(operationId);
-    if (operation === undefined) throw new Error(`example ${name}: no operation ${operationId}`);
+    assert(operation !== undefined, `example ${name}: no operation ${operationId}`);
     if (response.status < 300) addRequest(operation, { name, summary, request });
     if (response.body !== undefined) {
       const content = operation.responses[response.status]?.content?.[response.body.contentType];
@@ -73,6 +74,6 @@ function addTo(target: MediaType | Parameter, name: string, summary: string, val
 }
 
 function required<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new Error(`the document has no place for the example ${what}`);
+  assert(value !== undefined, `the document has no place for the example ${what}`);
   return value;
 }

@@ -1,3 +1,4 @@
+import { assert } from '#runtime';
 import { CONFIG_SCHEMAS } from '../rest/config-schemas.js';
 import { ENTRY_POINT_SCHEMAS } from '../rest/entry-points.js';
 import { RECORD_SCHEMAS } from '../rest/record-schemas.js';
@@ -19,7 +20,7 @@ export function componentSchemas(part: unknown): Record<string, Schema> {
   const reach = (name: string): void => {
     if (Object.hasOwn(schemas, name)) return;
     const schema = CONSTANT_SCHEMAS[name] ?? schemaOfClassNamed(name);
-    if (schema === undefined) throw new Error(`there is no schema ${name}`);
+    assert(schema !== undefined, `there is no schema ${name}`);
     schemas[name] = schema;
     for (const other of referencesIn(schema)) reach(other);
   };

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '#protocol';
+import { assert } from '#runtime';
 import { isPublic, type Permission } from '../permission.js';
 import type { OperationSpec, ParameterSpec } from '../rest/operation.js';
 import { ALL_OPERATIONS, type Operation } from '../rest/operations.js';
@@ -97,7 +98,7 @@ function describedOperation(operation: Operation): OpenApiOperation {
 function parametersOf({ path, query = {}, headers = {} }: OperationSpec): Parameter[] {
   const inPath = parametersOfPath(path).map((name) => {
     const parameter = PATH_PARAMETERS[name];
-    if (parameter === undefined) throw new Error(`the parameter {${name}} is not described`);
+    assert(parameter !== undefined, `the parameter {${name}} is not described`);
     return { name, in: 'path' as const, required: true, ...parameter };
   });
   const inQuery = typeof query === 'function' ? queryOfClass(query) : listed('query', query);

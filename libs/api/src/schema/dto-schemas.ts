@@ -1,3 +1,4 @@
+import { assert } from '#runtime';
 import { ref, type Schema } from './json-schema.js';
 import { type DtoClass, memberDescriptions } from './members.js';
 
@@ -10,7 +11,7 @@ const NAMED = new Map<string, DtoClass>();
 export function refTo(type: DtoClass): Schema {
   const name = type.name.replace(/Dto$/, '');
   const named = NAMED.get(name);
-  if (named !== undefined && named !== type) throw new Error(`two classes are named ${type.name}`);
+  assert(named === undefined || named === type, `two classes are named ${type.name}`);
   NAMED.set(name, type);
   return ref(name);
 }

@@ -1,4 +1,5 @@
 /** A JSON Schema of draft 2020-12, as OpenAPI 3.1 uses it. */
+import { assert } from '#runtime';
 export type Schema = Readonly<Record<string, unknown>>;
 
 /** Place of the named schemas in both documents. */
@@ -28,8 +29,7 @@ export function* referencesIn(part: unknown): Generator<string> {
 /** Returns the name of the schema that a reference points to, or into. */
 function nameIn(reference: string): string {
   const [name] = reference.slice(SCHEMAS_AT.length).split('/', 1);
-  if (name === undefined || !reference.startsWith(SCHEMAS_AT)) {
-    throw new Error(`${reference} refers to no schema of the document`);
-  }
+  const isSchema = name !== undefined && reference.startsWith(SCHEMAS_AT);
+  assert(isSchema, `${reference} refers to no schema of the document`);
   return name;
 }
