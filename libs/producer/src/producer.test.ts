@@ -363,6 +363,16 @@ describe('serializers', () => {
     await expect(time.until(producer.send({ topic: 't', key: 1, value: 1 }))).rejects.toMatchObject(
       { message: expect.stringContaining('cannot be serialized by "Registry": no schema') },
     );
+    const encodingOf = () => {
+      throw new Error('no encoding');
+    };
+    const valueSerializer = { serialize: () => Uint8Array.of(1), encodingOf };
+    const lacking = producerHarness({ valueSerializer });
+    await expect(lacking.producer.send({ topic: 't', value: 1 })).rejects.toMatchObject({
+      code: 'INVALID_RECORD',
+      message: expect.stringContaining('no encoding'),
+      field: 'value',
+    });
     const odd = producerHarness({ valueSerializer: { serialize: () => 'text' as never } });
     await expect(odd.producer.send({ topic: 't', value: 1 })).rejects.toMatchObject({
       message: expect.stringContaining('it returned a string'),

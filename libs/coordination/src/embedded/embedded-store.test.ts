@@ -1,12 +1,14 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32c } from '@node-rs/crc32';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FileSystem, NodeFileSystem, SystemRandom } from '#runtime';
 import { decideInSequence } from '../decisions/partition-changes.js';
 import { registerBroker } from '../decisions/registration.js';
 import { confirmPartitions, createTopic, deleteTopic } from '../decisions/topics.js';
 import type { MetadataChange, TopicMetadata } from '../metadata.js';
+import { JOURNAL_FILE_NAME } from '../registry/metadata-journal.js';
 import { EmbeddedStore } from './embedded-store.js';
 
 const random = new SystemRandom();
@@ -184,6 +186,24 @@ describe('EmbeddedStore', () => {
       await writeFile(path, damaged);
       await expect(open()).rejects.toMatchObject({ fault: 'damaged' });
     }
+  });
+
+  it('refuses a file of a later version, and the directory of a broker of a cluster', async () => {
+    await register(await open());
+    const path = join(dataDir, 'coordination.json');
+    const [line = ''] = (await readFile(path, 'utf8')).split('\n');
+    const later = line.replace('"format_version":1', '"format_version":2');
+    const checksum = crc32c(later).toString(16).padStart(8, '0');
+    await writeFile(path, `${later}\ncrc32c ${checksum}\n`);
+    await expect(open()).rejects.toMatchObject({
+      fault: 'newer-format',
+      message: `${path} has format version 2, this version reads 1.`,
+    });
+    await writeFile(join(dataDir, JOURNAL_FILE_NAME), '');
+    await expect(open()).rejects.toMatchObject({
+      fault: 'foreign',
+      message: expect.stringContaining('belongs to a broker of a cluster in Redis'),
+    });
   });
 
   it('refuses a directory without its identity, and one with logs but without topics', async () => {

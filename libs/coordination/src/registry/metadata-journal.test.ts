@@ -1,3 +1,4 @@
+import { crc32c } from '@node-rs/crc32';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeDisk } from '#runtime/testing';
 import {
@@ -121,6 +122,18 @@ describe('MetadataJournal', () => {
       await overwrite(damaged);
       await expect(open()).rejects.toMatchObject({ fault: 'damaged' });
     }
+  });
+
+  it('refuses a file of a later version', async () => {
+    await (await open()).replace(STATE);
+    const line = (await disk.mount().readFile(PATH)).toString().trimEnd();
+    const later = line.slice(9).replace('"format_version":1', '"format_version":2');
+    const checksum = crc32c(later).toString(16).padStart(8, '0');
+    await overwrite(Buffer.from(`${checksum} ${later}\n`));
+    await expect(open()).rejects.toMatchObject({
+      fault: 'newer-format',
+      message: `${PATH} has format version 2, this version reads 1.`,
+    });
   });
 
   it('stays short after many appends', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { TopicConfigOverrides } from '#protocol';
 import { ledPartition } from '../testing/led-partition.js';
 import { TestCoordinators } from '../testing/test-coordinators.js';
 import { heartbeat, join } from '../testing/test-members.js';
@@ -21,6 +22,21 @@ describe('offsets of a group without members', () => {
     expect(await test.coordinators.committed('g')).toMatchObject([{ ...EVENT, offset: 7 }]);
     await test.restart();
     expect(await test.coordinators.committed('g')).toMatchObject([{ ...EVENT, offset: 7 }]);
+  });
+
+  it('a commit that does not fit into one record batch is refused as a whole', async () => {
+    const test = await open({}, { 'max.message.bytes': '1000' });
+    test.addTopic('events', 100, 10);
+    const offsets = Array.from({ length: 100 }, (_, partition) => {
+      return { topic: 'events', partition, offset: 5 };
+    });
+    await expect(test.coordinators.commit('g', offsets)).rejects.toMatchObject({
+      code: 'MESSAGE_TOO_LARGE',
+      message: expect.stringContaining('Commit fewer at a time'),
+    });
+    expect(await test.coordinators.committed('g')).toEqual([]);
+    await test.coordinators.commit('g', offsets.slice(0, 2));
+    expect(await test.coordinators.committed('g')).toHaveLength(2);
   });
 
   it('many commits that come together are written with few appends', async () => {
@@ -405,8 +421,11 @@ function poll(
   return test.coordinators.poll({ group: 'g', memberId, pollId: 'p', acknowledged });
 }
 
-async function open(settings: ConstructorParameters<typeof TestCoordinators>[1] = {}) {
-  return new TestCoordinators(await ledPartition(), settings);
+async function open(
+  settings: ConstructorParameters<typeof TestCoordinators>[1] = {},
+  config: TopicConfigOverrides = {},
+) {
+  return new TestCoordinators(await ledPartition({ config }), settings);
 }
 
 /** Holds positions back that coordinators find. @returns ends that */

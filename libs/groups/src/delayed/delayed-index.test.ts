@@ -176,6 +176,21 @@ describe('the files of an index of delayed records', () => {
     expect(await offsetsOf(open(log, 25))).toHaveLength(90);
   });
 
+  it('are built again when one was cut to a part', async () => {
+    const log = new MemoryLog();
+    for (let at = 0; at < 90; at += 1) log.append(1000 - at);
+    await offsetsOf(open(log, 25));
+    for (const name of await runFiles()) {
+      const path = `${DIRECTORY}/${name}`;
+      const file = await disk.open(path, 'write');
+      await file.truncate(((await disk.fileSize(path)) ?? 0) - 1);
+      await file.close();
+    }
+    const again = open(log, 25);
+    expect(await offsetsOf(again)).toHaveLength(90);
+    expect(again.rebuildsTotal).toBe(1);
+  });
+
   it('are removed when the log no longer has their records', async () => {
     const log = new MemoryLog();
     for (let at = 0; at < 60; at += 1) log.append(1000 - at);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TopicConfigOverrides } from '#protocol';
+import { type Logger, silentLogger } from '#runtime';
+import { RecordingLogger } from '#runtime/testing';
 import type { LogManagerOptions } from '../data-dir/log-manager-options.js';
 import type { Log } from '../log.js';
 import { ATTRIBUTES_AT } from '../record-batch/record-batch.js';
@@ -17,8 +19,10 @@ const COMPACTED = {
 async function compactedLog(
   overrides: TopicConfigOverrides = {},
   options: Partial<LogManagerOptions> = {},
+  logger: Logger = silentLogger,
 ): Promise<{ broker: FakeBroker; log: Log }> {
   const broker = new FakeBroker();
+  broker.logger = logger;
   const manager = await broker.open({ compactionBytesPerSecond: 1e12, ...options });
   return { broker, log: await testLog(manager, { ...COMPACTED, ...overrides }) };
 }
@@ -88,7 +92,8 @@ describe('compaction', () => {
   });
 
   it('goes on at a later check when an index could not be read', async () => {
-    const { broker, log } = await compactedLog({ 'min.compaction.lag.ms': '1' });
+    const logger = new RecordingLogger();
+    const { broker, log } = await compactedLog({ 'min.compaction.lag.ms': '1' }, {}, logger);
     await append(log, testBatch([put(broker, 'a', '1'), put(broker, 'a', '2')]));
     await log.roll();
     await broker.scheduler.settle();
@@ -97,6 +102,10 @@ describe('compaction', () => {
     broker.disk.failNext('readFile', 'EIO', { path: 'index' });
     await broker.scheduler.advance(CHECK_MS);
     expect([broker.disk.waitingFaults, broker.seen.cleanedSegments]).toEqual([0, 0]);
+    const warnings = logger.lines.filter(({ level }) => level === 'warn');
+    expect(warnings).toMatchObject([
+      { message: 'a compaction failed', fields: { topic: 'orders', partition: 0 } },
+    ]);
     await broker.waitForCompaction(1);
     expect(await contents(log)).toEqual([[1, '2']]);
   });

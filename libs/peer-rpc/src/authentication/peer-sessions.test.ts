@@ -206,6 +206,25 @@ describe('calls without TLS', () => {
     expect(error).toMatchObject({ wasSent: false, cause: { code: 'SASL_AUTHENTICATION_FAILED' } });
   });
 
+  test.each<[string, number, Buffer, RegExp]>([
+    ['is no broker', 502, Buffer.from('<h1>Bad Gateway</h1>'), /status 502/],
+    ['answers too much', 200, Buffer.alloc(2 * 1024 * 1024), /too large/],
+  ])('nothing is sent to a listener that %s', async (_what, status, body, why) => {
+    const paths: (string | undefined)[] = [];
+    const server = createServer((incoming, response) => {
+      paths.push(incoming.url);
+      response.on('error', () => undefined);
+      response.writeHead(status).end(body);
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const peers = openPeers(`http://127.0.0.1:${port}`);
+    const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
+    expect(error).toMatchObject({ wasSent: false, cause: { message: expect.stringMatching(why) } });
+    expect(paths.some((path) => path?.endsWith('produce'))).toBe(false);
+  });
+
   test('nothing is sent to a listener that repeats the welcome of another session', async () => {
     const { relay, call } = await relayed();
     await call('a');

@@ -1,5 +1,5 @@
 import { ProtocolError } from '#protocol';
-import type { Clock, SecretRandom } from '#runtime';
+import { assert, type Clock, type SecretRandom } from '#runtime';
 import { formatApiKey, hashSecret, newKeyId, newKeySecret } from '../credential/api-key.js';
 import type { ApiKey, SecurityChange } from '../metadata/security-change.js';
 import type {
@@ -112,7 +112,7 @@ export class ApiKeys {
       rotated = { ...before, secrets: this.#rotated(before, secret, overlapMs) };
       return [{ kind: 'key', key: rotated }];
     });
-    if (before === undefined || rotated === undefined) throw keyMissing(id);
+    assert(before !== undefined && rotated !== undefined, 'an update decides before it resolves');
     await this.#revokeDropped(before, rotated);
     return { key: rotated, text: formatApiKey({ id, secret }) };
   }

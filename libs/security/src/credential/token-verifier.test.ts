@@ -295,6 +295,13 @@ describe('the key set of the issuer', () => {
     expect(await verifier.verify(token)).toBeDefined();
     expect(urls).toEqual([`${ISSUER}/.well-known/openid-configuration`, `${ISSUER}/keys`]);
 
+    documents['jwks_uri'] = 'http://keys.example/keys';
+    const unsafe = verifying({ fetchJson, jwksUrl: undefined });
+    await expect(unsafe.verifier.verify(token)).rejects.toMatchObject({
+      code: 'BROKER_NOT_AVAILABLE',
+    });
+    expect(urls).not.toContain('http://keys.example/keys');
+
     documents['issuer'] = 'https://evil.example';
     const other = verifying({ fetchJson, jwksUrl: undefined });
     await expect(other.verifier.verify(token)).rejects.toMatchObject({
