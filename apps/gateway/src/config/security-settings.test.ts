@@ -74,3 +74,13 @@ describe('secrets', () => {
     });
   });
 });
+
+test('networks of proxies that are none are refused, with the setting and what it accepts', () => {
+  for (const SLUICE_TRUSTED_PROXIES of ['10.0.0.0/33', 'proxy.example', '10.0.0.1,']) {
+    expect(problemsOf({ SLUICE_TRUSTED_PROXIES })).toEqual([
+      expect.stringMatching(/^SLUICE_TRUSTED_PROXIES is .*; accepted: /),
+    ]);
+  }
+  const accepted = { SLUICE_TRUSTED_PROXIES: '10.0.0.0/8, ::1', SLUICE_AUTH: 'on' };
+  expect(problemsOf(accepted)).toEqual([]);
+});

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { problemLine } from '#settings';
@@ -60,10 +61,18 @@ export function contextProblems(parts: TlsContextParts): string[] {
     if (file === undefined || problems.length > 0) continue;
     try {
       createSecureContext(options);
+      if (options.ca !== undefined) assertCertificates(String(options.ca));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       problems.push(problemLine(file.variable, file.path, `a usable PEM file (${reason})`));
     }
   }
   return problems;
+}
+
+/** OpenSSL passes over what is no certificate in a file of authorities: nobody is trusted then. */
+function assertCertificates(pem: string): void {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw new Error('it has no certificate');
+  for (const block of blocks) new X509Certificate(block);
 }
