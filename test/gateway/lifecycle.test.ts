@@ -78,6 +78,17 @@ describe('a start', () => {
       const { port } = taken.address() as AddressInfo;
       expect(await gateway.spawn({ SLUICE_PORT: String(port) })).toMatchObject({ code: 69 });
       expect(await readdir(gateway.dataDir)).toContain('.kafka_cleanshutdown');
+      const forHealth = await gateway.spawn({ SLUICE_HEALTH_PORT: String(port) });
+      expect(forHealth).toMatchObject({ code: 69 });
+      expect(gateway.log.at(-1)?.['msg']).toContain(`${port} (SLUICE_HEALTH_PORT)`);
+      const forPeers = await gateway.spawn({
+        SLUICE_BROKER_ID: '0',
+        SLUICE_REDIS_URL: 'redis://127.0.0.1:9',
+        SLUICE_CLUSTER_PORT: String(port),
+        SLUICE_CLUSTER_SECRET: 'secret-of-a-test-cluster',
+      });
+      expect(forPeers).toMatchObject({ code: 69 });
+      expect(gateway.log.at(-1)?.['msg']).toContain(String(port));
     } finally {
       await promisify(taken.close.bind(taken))();
     }

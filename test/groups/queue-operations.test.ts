@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { useGateway } from '../data/gateway-under-test.js';
+import { GatewayProcess } from '../support/gateway.js';
+import { metricOf } from '../support/metric-of.js';
+import { until } from '../support/until.js';
 import { RestQueue, valuesOf } from './rest-queue.js';
 
 const gateway = useGateway();
+/** A metric: the polls that wait. */
+const LONG_POLLS = 'sluice_group_polls_waiting';
 const HOUR_MS = 3_600_000;
 
 test('a poll of a queue with a cursor is refused', async () => {
@@ -13,6 +18,69 @@ test('a poll of a queue with a cursor is refused', async () => {
       status: 400,
       body: { code: 'INVALID_REQUEST', errors: [{ pointer: '?cursor' }] },
     });
+  }
+  const stream = new RestQueue(gateway, queue.topic);
+  await stream.join('s', { mode: 'stream' });
+  const { body } = await stream.call('GET', '/members/s/records');
+  const ofStream = await queue.call('GET', `/members/a/records?cursor=${String(body['cursor'])}`);
+  expect(ofStream).toMatchObject({
+    status: 400,
+    body: { code: 'INVALID_REQUEST', detail: expect.stringContaining('no meaning in queue mode') },
+  });
+});
+
+test('an ack says what is wrong with it, and what it came too late for', async () => {
+  const queue = await RestQueue.open(gateway);
+  await queue.produce({ value: 1 });
+  await queue.join('a');
+  const records = await queue.poll('a');
+  const acks = [
+    { topic: queue.topic, partition: 0, offset: 0, type: 'ack', delayMs: 5 },
+    { topic: queue.topic, partition: 0, offset: 0, type: 'nack', delayMs: 5 },
+  ];
+  expect(await queue.call('POST', '/members/a/acks', { acks })).toMatchObject({
+    status: 400,
+    body: {
+      code: 'INVALID_REQUEST',
+      errors: [{ pointer: '/acks/0/delayMs', detail: 'only a nack has "delayMs"' }],
+    },
+  });
+  await queue.ack('a', records);
+  await queue.produce({ value: 2 });
+  const again = await queue.poll('a');
+  await queue.ack('a', again, { type: 'nack' });
+  await queue.poll('a');
+  expect(await queue.ack('a', again, { type: 'ack', deliveryCount: 1 })).toMatchObject([
+    {
+      error: { code: 'INVALID_RECORD_STATE', detail: expect.stringContaining('earlier delivery') },
+    },
+  ]);
+});
+
+test('no more polls wait than the broker permits', async () => {
+  const busy = await GatewayProcess.start({ SLUICE_LONG_POLLS_MAX: '1' });
+  try {
+    await fetch(`${busy.url}/v1/topics`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ name: 'jobs' }),
+    });
+    const queue = new RestQueue({ url: busy.url, topic: async () => 'jobs' }, 'jobs');
+    await queue.join('a');
+    await queue.join('b');
+    const waiting = queue.poll('a', 'waitMs=60000');
+    await until('a poll waits', async () => (await metricOf(busy.url, LONG_POLLS)) === 1);
+    expect(await queue.call('GET', '/members/b/records?waitMs=60000')).toMatchObject({
+      status: 429,
+      body: {
+        code: 'THROTTLING_QUOTA_EXCEEDED',
+        detail: expect.stringContaining('LONG_POLLS_MAX'),
+      },
+    });
+    await queue.produce({ value: 1 });
+    expect(valuesOf(await waiting)).toEqual([1]);
+  } finally {
+    await busy.dispose();
   }
 });
 
@@ -89,6 +157,45 @@ describe('an operator of a queue', () => {
     });
     expect(await queue.call('DELETE', `${path}/2`)).toMatchObject({ status: 416 });
     expect(await queue.call('DELETE', `${path}/x`)).toMatchObject({ status: 400 });
+  });
+
+  test('cannot cancel what the group has no position for, or what is deleted', async () => {
+    const queue = await RestQueue.open(gateway, { partitions: 1 });
+    const other = await gateway.topic({});
+    await queue.produce({ value: 1 }, { value: 2 });
+    await queue.join('a');
+    await queue.call('POST', `/v1/topics/${other}/records`, { records: [{ value: 1 }] });
+    expect(await queue.call('DELETE', `/queue/records/${other}/0/0`)).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining('has no position in this partition') },
+    });
+    const path = `/v1/topics/${queue.topic}/partitions/0/records?beforeOffset=1`;
+    await queue.call('DELETE', path);
+    expect(await queue.call('DELETE', `/queue/records/${queue.topic}/0/0`)).toMatchObject({
+      status: 409,
+      body: { code: 'INVALID_RECORD_STATE', outcome: 'applied' },
+    });
+  });
+
+  test('may cancel as many delayed records as the group remembers', async () => {
+    const queue = await RestQueue.open(gateway);
+    await queue.alter({ 'share.partition.max.record.locks': 100 });
+    await queue.produce(...Array.from({ length: 102 }, () => ({ value: 1, delayMs: HOUR_MS })));
+    await queue.join('a');
+    expect(await queue.poll('a')).toEqual([]);
+    const path = `/queue/records/${queue.topic}/0`;
+    const answers: number[] = [];
+    let last: unknown;
+    for (let offset = 101; offset >= 0; offset -= 1) {
+      const { status, body } = await queue.call('DELETE', `${path}/${offset}`);
+      answers.push(status);
+      if (status !== 204) {
+        last = body;
+        break;
+      }
+    }
+    expect(answers.filter((status) => status === 204)).toHaveLength(100);
+    expect(last).toMatchObject({ code: 'POLICY_VIOLATION' });
   });
 
   test('pauses the group and resumes it', async () => {

@@ -291,3 +291,18 @@ describe('a subscription in queue mode is refused', () => {
     expect(granted).toMatchObject({ event: 'error', data: { code: 'POLICY_VIOLATION' } });
   });
 });
+
+test('a member of a queue has no position to seek', async () => {
+  const shared = await queue();
+  const member = await join(shared);
+  const seek = { subscription: 'q', topic: shared.topic, partition: 0, offset: 0 };
+  expect(await member.client.request('seek', seek)).toMatchObject({
+    event: 'error',
+    data: {
+      code: 'INVALID_REQUEST',
+      detail: 'The subscription "q" is in queue mode, where members have no positions.',
+    },
+  });
+  await produce(shared, { value: 1 });
+  expect(await member.received(1)).toMatchObject([{ value: 1 }]);
+});
