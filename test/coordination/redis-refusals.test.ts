@@ -131,3 +131,16 @@ it('a Redis that requires a password is reported with the setting to change', as
   await redis.cli('--no-auth-warning', '-a', 'sesame', 'CONFIG', 'SET', 'requirepass', '');
   await stores.until(() => store.fault === undefined);
 });
+
+it('a Redis without the command CONFIG, as hosted services have it, is used', async () => {
+  const hosted = await RedisServer.start(['--rename-command', 'CONFIG', '']);
+  const users = new RedisStores(hosted.url);
+  try {
+    await registerTestBroker(await users.open(0), 0);
+    await expect(hosted.cli('CONFIG', 'GET', 'save')).resolves.toContain('unknown command');
+    expect(users.logged.filter(({ level }) => level !== 'info')).toEqual([]);
+  } finally {
+    await users.close();
+    await hosted.close();
+  }
+});

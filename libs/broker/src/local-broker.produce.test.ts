@@ -338,6 +338,22 @@ describe('produce with full buffers', () => {
     expect(test.opened.status().bufferExhaustedTotal).toBe(2);
   });
 
+  it('is refused when it could never fit, or the caller is gone', async () => {
+    const test = await started({ bufferMemoryBytes: 1000 });
+    await test.broker.createTopic({ name: 'events' });
+    const large = await failureOf(test.broker.produce(produceOf('events', ['x'.repeat(2000)])));
+    expect(large).toMatchObject({ code: 'REQUEST_TOO_LARGE', outcome: 'failed' });
+    expect(large.message).toContain('the whole buffer for records has 1000');
+    const first = test.broker.produce(produceOf('events', [half]));
+    const caller = new AbortController();
+    const request = { ...produceOf('events', [half]), signal: caller.signal };
+    const second = failureOf(test.broker.produce(request));
+    caller.abort();
+    expect(await second).toMatchObject({ code: 'REQUEST_TIMED_OUT', outcome: 'failed' });
+    await first;
+    expect((await fetchAll(test.broker, 'events')).logEndOffset).toBe(1);
+  });
+
   it('notices after the wait that the topic is gone', async () => {
     const test = await started({ bufferMemoryBytes: 1000 });
     await test.broker.createTopic({ name: 'events' });

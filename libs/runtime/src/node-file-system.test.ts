@@ -25,6 +25,13 @@ it('rejects a write that the disk does not take with the code of the error', asy
   await full.close();
 });
 
+it('rejects a read or a truncation that the system refuses with the code of the error', async () => {
+  const folder = await fileSystem.open(directory, 'read');
+  await expect(folder.read(Buffer.alloc(1), 0, 1, 0)).rejects.toMatchObject({ code: 'EISDIR' });
+  await expect(folder.truncate(0)).rejects.toMatchObject({ code: 'EINVAL' });
+  await folder.close();
+});
+
 it('a lock ends with the process that holds it', async () => {
   const lockPath = join(directory, '.lock');
   const holder = join(directory, 'holder.cjs');

@@ -40,21 +40,6 @@ describe('segments that are missing in the middle of a log', () => {
     }
   });
 
-  it('are noticed by a reader where the end of a segment is missing', async () => {
-    const broker = new FakeBroker();
-    const log = await openLog(broker);
-    for (const size of [400, 400, 900]) await appendValues(log, filler(size));
-    await broker.scheduler.advance(1000);
-    broker.crash();
-    await cutFile(broker, segmentFileName(0, 'log'), batchBytes(filler(400)));
-    const again = await openLog(broker);
-    await expect(readAll(again, 1)).rejects.toMatchObject({
-      code: 'CORRUPT_MESSAGE',
-      members: { damagedStartOffset: 1, damagedEndOffset: 2 },
-    });
-    expect(await offsetsOf(again, 2)).toEqual([2]);
-  });
-
   it('do not stop the writes', async () => {
     const broker = await brokerOfFive();
     await removeByHand(broker, 1, 2);
