@@ -30,13 +30,15 @@ import { readVitestCoverage } from './test-coverage/vitest-coverage.js';
 
 const BUNDLE = 'dist/apps/gateway/gateway.cjs';
 const CACHE = `${BUNDLE}.cache`;
-/** Every lib and app: a new one is measured without being listed here. */
-const FOLDERS = ['libs', 'apps'].flatMap((parent) =>
-  readdirSync(parent)
-    .map((name) => join(parent, name, 'src'))
-    .filter((folder) => existsSync(folder)),
-);
-
+/**
+ * Code that runs in other programs than the gateway: the slow tier has most of its tests, and the
+ * processes of the command line are not measured.
+ */
+const CLIENTS = ['libs/client/src', 'apps/cli/src'];
+/** All code of the gateway: a new lib is measured without being listed here. */
+const FOLDERS = ['libs', 'apps']
+  .flatMap((parent) => readdirSync(parent).map((name) => `${parent}/${name}/src`))
+  .filter((folder) => existsSync(folder) && !CLIENTS.includes(folder));
 /** The default of `--tests`: all integration tests of the quick tier. */
 const QUICK_TIER = 'quick';
 

@@ -7,7 +7,7 @@ import ts from 'typescript';
 /** Matches names of functions and methods that refuse or fail something. */
 const REFUSAL = /^#?(fail|refus|reject)/i;
 /** Matches names of classes of errors. */
-const ERROR_CLASS = /(Error|Faults|Refusal)$/;
+const ERROR_CLASS = /(?<!^Assertion)(Error|Faults|Refusal)$/;
 
 /** A line, from 1, and a column, from 0. */
 export interface Place {
@@ -69,7 +69,9 @@ function isStatement(node: ts.Node): boolean {
  * Returns the node at whose start a piece of code about errors begins; undefined for other nodes.
  */
 function errorStart(node: ts.Node): ts.Node | undefined {
-  if (ts.isThrowStatement(node)) return isPassedOn(node) ? undefined : node;
+  if (ts.isThrowStatement(node)) {
+    return isPassedOn(node) || isAssertion(node) ? undefined : node;
+  }
   if (ts.isCatchClause(node)) return node.block.statements[0];
   if (ts.isNewExpression(node)) return ERROR_CLASS.test(nameOf(node.expression)) ? node : undefined;
   if (!ts.isCallExpression(node)) return undefined;
@@ -98,6 +100,11 @@ function isPassedOn({ expression, parent }: ts.ThrowStatement): boolean {
     around = around.parent;
   }
   return false;
+}
+
+/** True for a throw that only a bug reaches, as a failed `assert` does. */
+function isAssertion({ expression }: ts.ThrowStatement): boolean {
+  return ts.isNewExpression(expression) && nameOf(expression.expression) === 'AssertionError';
 }
 
 function nameOf(expression: ts.Expression): string {
