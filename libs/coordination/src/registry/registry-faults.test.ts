@@ -225,6 +225,18 @@ describe('a journal that cannot be written', () => {
   });
 });
 
+describe('an update whose commit cannot be written to the disk of its broker', () => {
+  it('has an unknown outcome, and is known to everybody once the disk works', async () => {
+    stores.disk(0).failNext('datasync', 'EIO', { path: 'metadata.journal', times: 1000 });
+    await expect(stores.whileTimePasses(create(at(0), 'made'))).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+      outcome: 'unknown',
+    });
+    stores.disk(0).clearFaults();
+    expect(topicsOf(await agreed())).toEqual(['events', 'made']);
+  });
+});
+
 describe('a registry of another process', () => {
   it('refuses commits before the brokers have confirmed it, and loses nothing', async () => {
     const before = at(0).state;

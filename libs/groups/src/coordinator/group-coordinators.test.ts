@@ -39,6 +39,16 @@ describe('offsets of a group without members', () => {
     expect(await test.coordinators.committed('g')).toHaveLength(2);
   });
 
+  it('a commit is refused when its topic is deleted before it is decided', async () => {
+    const test = await open();
+    test.addTopic('events', 1, 10);
+    const commit = test.coordinators.commit('g', [{ ...EVENT, offset: 5 }]);
+    test.topics.delete('events');
+    await expect(commit).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    test.addTopic('events', 1, 10);
+    expect(await test.coordinators.committed('g')).toEqual([]);
+  });
+
   it('many commits that come together are written with few appends', async () => {
     const test = await open();
     test.addTopic('events', 50);
