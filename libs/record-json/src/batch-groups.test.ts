@@ -159,6 +159,20 @@ describe('a large record that cannot be read', () => {
   });
 });
 
+it('a record of a queue that cannot be read is an error, not a record that is left out', async () => {
+  const [batch] = batchesOf([fromJson([{ value: 1 }, { value: 2 }, { value: 3 }])], 1 << 24);
+  if (batch === undefined) throw new Error('there is no batch');
+  const bytes = Buffer.from(batch.bytes);
+  bytes.fill(0xff, bytes.length - 3);
+  const batches = [new RecordBatch(bytes)];
+  const queued = { topic: 'orders', partition: 3, batches };
+  const at = (offset: number) => ({ ...queued, records: [{ offset, deliveryCount: 1 }] });
+  expect((await renderQueueRecords(at(1), 'default')).offsets).toEqual([1]);
+  await expect(renderQueueRecords(at(2), 'default')).rejects.toMatchObject({
+    code: 'CORRUPT_MESSAGE',
+  });
+});
+
 test('runs in slices have the records of one run', async () => {
   const batches = batchesOf(MIXED, 1 << 24);
   const { topic, partition } = ALL;
