@@ -31,6 +31,18 @@ describe('a poll', () => {
     expect(await broker.committedOffsets('g')).toMatchObject([{ offset: 2 }, { offset: 0 }]);
   });
 
+  it('goes on at the log start when the records at its cursor are deleted', async () => {
+    const { broker } = await brokerWith(1, 6);
+    const { memberId } = await broker.groups.join('g', EARLIEST);
+    const first = await streamPoll(broker, 'g', memberId, { ...POLL, limit: 2 });
+    await broker.deleteRecords({ topic: 'events', partition: 0 }, 4);
+    const cursor = first.cursorAfter([2]);
+    const second = await streamPoll(broker, 'g', memberId, { ...POLL, cursor });
+    expect(second.resets).toMatchObject([{ from: 2, to: 4 }]);
+    expect(second.reads).toMatchObject([{ offset: 4 }]);
+    expect(await broker.committedOffsets('g')).toMatchObject([{ offset: 2 }]);
+  });
+
   it('goes through more partitions than fit into one answer', async () => {
     const { broker } = await brokerWith(100, 1);
     const { memberId } = await broker.groups.join('g', EARLIEST);

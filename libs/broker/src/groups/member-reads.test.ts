@@ -98,3 +98,21 @@ describe('a position in a log that was truncated and has grown again', () => {
     expect(resets).toEqual([]);
   });
 });
+
+it('a position that is gone again after it was reset is read by the next poll', async () => {
+  const starts = [40, 50];
+  const asked: number[] = [];
+  const fetch = ({ offset }: FetchRequest): Promise<FetchResult> => {
+    asked.push(offset);
+    const logStartOffset = starts.shift() ?? 50;
+    const members = { logStartOffset, highWatermark: 90, logEndOffset: 90 };
+    return Promise.reject(new ProtocolError('OFFSET_OUT_OF_RANGE', 'deleted', { members }));
+  };
+  const reads = new MemberReads({ fetch, scheduler: new FakeScheduler(new FakeClock()) });
+  const position = { topic: 't', partition: 0, offset: 3 };
+  const bounds = { limit: 10, maxBytes: 1000 };
+  const { reads: found, resets } = await reads.read([position], bounds, 'earliest');
+  expect(asked).toEqual([3, 40]);
+  expect(found).toEqual([]);
+  expect(resets).toMatchObject([{ from: 3, to: 40 }]);
+});

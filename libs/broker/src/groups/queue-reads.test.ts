@@ -65,3 +65,38 @@ describe('the reads of a queue in a log that was truncated and has grown again',
     expect(scanPosition(READ)).toEqual({ topic: 't', partition: 0, offset: 60, leaderEpoch: 3 });
   });
 });
+
+describe('the reads of a queue while a leader does not answer', () => {
+  const away = new ProtocolError('LEADER_NOT_AVAILABLE', 'away', { outcome: 'failed' });
+  const refused = new ProtocolError('TOPIC_AUTHORIZATION_FAILED', 'refused');
+  const whole: FetchResult = { batches: [], leaderEpoch: 5, ...ENDS };
+
+  function readsOf(fetch: () => Promise<FetchResult>): QueueReads {
+    return new QueueReads({
+      fetch,
+      listDelayed: () => Promise.reject(away),
+      clock: new FakeClock(),
+    });
+  }
+
+  it('find nothing there, neither records nor delayed ones', async () => {
+    const wanted = { reads: [{ ...READ, hasPending: true }], isKeyOrdered: false };
+    for (const fetch of [() => Promise.reject(away), () => Promise.resolve(whole)]) {
+      expect(await readsOf(fetch).find('g', wanted, BOUNDS)).toEqual({
+        offers: [],
+        nextAtMs: null,
+        resets: [],
+      });
+    }
+  });
+
+  it('fail for a caller whom the leader refuses, and give back what was acquired', async () => {
+    const reads = readsOf(() => Promise.reject(refused));
+    const wanted = { reads: [READ], isKeyOrdered: false };
+    await expect(reads.find('g', wanted, BOUNDS)).rejects.toBe(refused);
+    const runs = [{ first: 60, last: 60, deliveryCount: 1 }];
+    const { found, acks } = await reads.read([{ ...PLACE, runs }], BOUNDS);
+    expect(found).toEqual([]);
+    expect(acks).toMatchObject([{ topic: 't', partition: 0, offset: 60 }]);
+  });
+});
