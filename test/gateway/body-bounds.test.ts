@@ -25,6 +25,18 @@ test.each([
   expect(await refusals(bound)).toBe(before + 1);
 });
 
+test('a body of the control plane that is too large is refused with its setting', async () => {
+  const before = await refusals('CONTROL_BYTES', '');
+  const large = JSON.stringify({ name: 'a'.repeat(1024 * 1024) });
+  const { status, text } = await send('POST', '/v1/topics', large);
+  expect(status).toBe(413);
+  const { code, detail } = JSON.parse(text) as { readonly code: string; readonly detail: string };
+  expect(code).toBe('REQUEST_TOO_LARGE');
+  expect(detail).toContain('at most 1048576 bytes are accepted (SLUICE_CONTROL_BYTES_MAX)');
+  expect(detail).not.toContain('ndjson');
+  expect(await refusals('CONTROL_BYTES', '')).toBe(before + 1);
+});
+
 test('200,000 repeated members of a record are not read to the end', async () => {
   const before = await refusals('MEMBERS');
   const body = `{"value":1${',"value":1'.repeat(200_000)}}`;
@@ -46,9 +58,9 @@ test('twenty faults are described, the others counted', async () => {
 });
 
 /** Returns the number of refusals by a bound on bodies, from /metrics. */
-async function refusals(bound: string): Promise<number> {
+async function refusals(bound: string, prefix = 'BODY_'): Promise<number> {
   const text = await (await fetch(`${gateway.url}/metrics`)).text();
-  const series = `sluice_bound_refusals_total{bound="SLUICE_BODY_${bound}_MAX"} `;
+  const series = `sluice_bound_refusals_total{bound="SLUICE_${prefix}${bound}_MAX"} `;
   const line = text.split('\n').find((each) => each.startsWith(series));
   return line === undefined ? 0 : Number(line.slice(series.length));
 }

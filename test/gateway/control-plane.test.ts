@@ -50,7 +50,11 @@ describe('a body', () => {
 
   test('a body above the limit is 413', async () => {
     const { body: problem } = await postTopic(`{"name":"${'a'.repeat(5000)}"}`).expect(413);
-    expect(problem).toMatchObject({ code: 'REQUEST_TOO_LARGE', outcome: 'failed' });
+    expect(problem).toMatchObject({
+      code: 'REQUEST_TOO_LARGE',
+      outcome: 'failed',
+      detail: expect.stringContaining('SLUICE_REQUEST_BYTES_MAX'),
+    });
   });
 
   test('a body of another type is 415', async () => {

@@ -7,7 +7,7 @@ import { accessLoss } from './admission/access-loss.js';
 import { problemBody, problemHeaders, writeProblem } from './answer/problem-answer.js';
 import { UnreceivedAnswer } from './answer/unreceived-answer.js';
 import { answerBodyTimeout, type BodyTimeout } from './body/body-timeout.js';
-import type { BodyReceiver } from './body/request-body.js';
+import type { BodyBound, BodyReceiver } from './body/request-body.js';
 import type { InFlightRequest } from './connection/connection-table.js';
 import type { ExchangeWatcher } from './exchange-watcher.js';
 import type { FrontContext } from './front-context.js';
@@ -87,6 +87,10 @@ export class Exchange implements InFlightRequest, BodyReceiver {
 
   get bodyBytesMax(): number {
     return this.context.options.requestBytesMax;
+  }
+
+  get bodyBound(): BodyBound {
+    return 'SLUICE_REQUEST_BYTES_MAX';
   }
 
   /** Notifies the watcher of everything that happens from now on. */

@@ -53,6 +53,11 @@ export class FrameworkRequest implements InFlightRequest {
     return passedOn.get(request);
   }
 
+  /** Largest body of any request, in bytes. */
+  get requestBytesMax(): number {
+    return this.#context.options.requestBytesMax;
+  }
+
   get isGone(): boolean {
     return this.#isClosed || this.response.destroyed;
   }

@@ -28,6 +28,10 @@ export async function receiveBody(
       response: passed.response,
       memory: passed.memory,
       bodyBytesMax,
+      bodyBound:
+        bodyBytesMax < passed.requestBytesMax
+          ? ('SLUICE_CONTROL_BYTES_MAX' as const)
+          : ('SLUICE_REQUEST_BYTES_MAX' as const),
       get isGone() {
         return passed.isGone;
       },

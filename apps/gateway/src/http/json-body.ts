@@ -2,17 +2,17 @@ import { ProtocolError } from '#protocol';
 import { type DocumentLimits, JsonScanner, readDocument, syntaxProblem } from '#record-json';
 
 /**
- * Parses the body of a control-plane request: one JSON object.
+ * Parses the body of a control-plane request, which is not empty: one JSON object.
  *
  * Its shape is checked in the bytes before objects are created from it; see json-document.ts.
  * @throws ProtocolError INVALID_REQUEST; REQUEST_TOO_LARGE for more items, members or values than
  *   the limits
  */
 export function parseJsonBody(bytes: Buffer, limits: DocumentLimits): object {
-  if (bytes.length === 0) throw notAnObject('The body is empty; a JSON object is expected.');
   const body = parse(bytes, limits);
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body;
-  throw notAnObject('The body must be a JSON object.');
+  const detail = 'The body must be a JSON object.';
+  throw new ProtocolError('INVALID_REQUEST', detail, { faults: [{ pointer: '', detail }] });
 }
 
 function parse(bytes: Buffer, limits: DocumentLimits): unknown {
@@ -27,8 +27,4 @@ function parse(bytes: Buffer, limits: DocumentLimits): unknown {
   } catch (error) {
     throw syntaxProblem(error, 'The body');
   }
-}
-
-function notAnObject(detail: string): ProtocolError {
-  return new ProtocolError('INVALID_REQUEST', detail, { faults: [{ pointer: '', detail }] });
 }

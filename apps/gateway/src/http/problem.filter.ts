@@ -7,12 +7,6 @@ import { listenerOf } from './receiving-listener.js';
 
 /** Codes of Fastify's own errors; all others with a status of 4xx are INVALID_REQUEST. */
 const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: () =>
-    new ProtocolError(
-      'REQUEST_TOO_LARGE',
-      'The body is larger than a request of the control plane may be (SLUICE_CONTROL_BYTES_MAX).',
-      { bound: 'SLUICE_CONTROL_BYTES_MAX' },
-    ),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
     new ProtocolError(
       'UNSUPPORTED_MEDIA_TYPE',

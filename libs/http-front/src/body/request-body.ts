@@ -4,10 +4,15 @@ import { contentCoding } from './content-coding.js';
 import { ReceivedBytes } from './received-bytes.js';
 import { type BodySource, unpackedBody } from './unpacked-body.js';
 
+/** A setting that limits one body: of any request, or of the control plane. */
+export type BodyBound = 'SLUICE_REQUEST_BYTES_MAX' | 'SLUICE_CONTROL_BYTES_MAX';
+
 /** A request that needs its whole body. */
 export interface BodyReceiver extends BodySource {
   /** Largest body in bytes, as sent and as decompressed. */
   readonly bodyBytesMax: number;
+  /** The setting that `bodyBytesMax` is from. */
+  readonly bodyBound: BodyBound;
   /** True if the client has disconnected or got its answer. */
   readonly isGone: boolean;
   /** Sends `100 Continue` to a client that waits for it. */
@@ -32,7 +37,7 @@ export function readBody(receiver: BodyReceiver, onBody: BodyHandler): void {
   const coding = contentCoding(request.headers['content-encoding'], response);
   const announced = request.headers['content-length'];
   if (announced !== undefined && Number(announced) > bodyBytesMax) {
-    throw bodyTooLarge(`has ${announced} bytes`, bodyBytesMax);
+    throw bodyTooLarge(receiver, `has ${announced} bytes`);
   }
   if (coding === undefined) {
     receiver.askForBody();
@@ -48,7 +53,7 @@ export function readBody(receiver: BodyReceiver, onBody: BodyHandler): void {
     receivedBytes += chunk.length;
     // A coded stream may continue forever without decompressing to anything.
     if (receivedBytes > bodyBytesMax) {
-      unpacked.destroy(bodyTooLarge('is too large', bodyBytesMax));
+      unpacked.destroy(bodyTooLarge(receiver, 'is too large'));
     }
   });
   collect(receiver, unpacked, onBody);
@@ -89,7 +94,7 @@ function collect(receiver: BodyReceiver, source: Readable, onBody: BodyHandler):
     if (hasFailed) return;
     try {
       if (received.sizeBytes + chunk.length > bodyBytesMax) {
-        throw bodyTooLarge('is too large', bodyBytesMax);
+        throw bodyTooLarge(receiver, 'is too large');
       }
       received.add(chunk);
     } catch (error) {
@@ -108,10 +113,11 @@ function collect(receiver: BodyReceiver, source: Readable, onBody: BodyHandler):
   });
 }
 
-function bodyTooLarge(what: string, bytesMax: number): ProtocolError {
-  return new ProtocolError(
-    'REQUEST_TOO_LARGE',
-    `The body ${what}: at most ${bytesMax} bytes are accepted (SLUICE_REQUEST_BYTES_MAX), also after decompression. ` +
-      'A stream of application/x-ndjson may have any length.',
-  );
+function bodyTooLarge({ bodyBytesMax, bodyBound }: BodyReceiver, what: string): ProtocolError {
+  const limit = `at most ${bodyBytesMax} bytes are accepted (${bodyBound}), also after decompression.`;
+  const isRecords = bodyBound === 'SLUICE_REQUEST_BYTES_MAX';
+  const way = isRecords ? ' A stream of application/x-ndjson may have any length.' : '';
+  return new ProtocolError('REQUEST_TOO_LARGE', `The body ${what}: ${limit}${way}`, {
+    bound: bodyBound,
+  });
 }
