@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ClusterBroker, ClusterProcesses } from '../support/cluster-processes.js';
 import { until } from '../support/until.js';
+import { SocketClient } from '../ws/socket-client.js';
 
 interface Produced {
   readonly offsets: readonly { readonly partition: number; readonly offset: number }[];
@@ -158,6 +159,36 @@ describe('three brokers', () => {
         const { body } = await other.call('/v1/groups/readers/offsets');
         expect(body).toMatchObject({ offsets: [{ topic: 'grouped', offset: index + 1 }] });
       }
+    }
+  });
+
+  test('keep members over WebSocket, and let those that were removed join again', async () => {
+    const [topic, group] = ['watched', 'sockets'];
+    await cluster.createTopic(topic, 3);
+    const clients: SocketClient[] = [];
+    try {
+      for (const { url } of cluster.brokers) {
+        const client = await SocketClient.open(url);
+        clients.push(client);
+        await client.subscribe({ subscription: 's', topic, group, sessionTimeoutMs: 2000 });
+      }
+      const path = `/v1/groups/${group}`;
+      const memberIds = async () => {
+        const { body } = await cluster.any.call<{ members: { memberId: string }[] }>(path);
+        return body.members.map(({ memberId }) => memberId);
+      };
+      for (const memberId of await memberIds()) {
+        const removal = { method: 'DELETE' } as const;
+        const { status } = await cluster.any.call(`${path}/members/${memberId}`, removal);
+        expect(status).toBe(204);
+      }
+      await until('every client is a member again, with a partition', async () => {
+        const { length } = await memberIds();
+        return length === 3 && clients.every((client) => client.of('assigned').length > 0);
+      });
+      expect(clients.flatMap((client) => client.of('error'))).toEqual([]);
+    } finally {
+      for (const client of clients) await client.close();
     }
   });
 

@@ -243,6 +243,16 @@ describe('an operator of a queue', () => {
   });
 });
 
+test('a reset of a group that nobody has joined may be tried', async () => {
+  const queue = await RestQueue.open(gateway);
+  await queue.produce({ value: 1 });
+  const reset = { topic: queue.topic, to: 'latest', dryRun: true };
+  expect(await queue.call('POST', '/offsets/reset', reset)).toEqual({
+    status: 200,
+    body: { offsets: [{ topic: queue.topic, partition: 0, from: null, to: 1 }] },
+  });
+});
+
 test('positions of a queue group cannot be committed', async () => {
   const queue = await RestQueue.open(gateway);
   await queue.join('a');

@@ -245,3 +245,17 @@ async function afterOpen(action: () => Promise<unknown>): Promise<void> {
   });
   await action();
 }
+
+test('a pattern that matches no topic that the caller may read is refused', async () => {
+  const member = { topics: [{ pattern: 'secret.*' }] };
+  const response = await fetch(`${gateway.url}/v1/groups/workers/members`, {
+    method: 'POST',
+    headers: { ...bearer(key.key), 'Content-Type': 'application/json' },
+    body: JSON.stringify(member),
+  });
+  expect(response.status).toBe(403);
+  expect(await response.json()).toMatchObject({
+    code: 'TOPIC_AUTHORIZATION_FAILED',
+    detail: 'The caller may read no topic that matches the pattern.',
+  });
+});

@@ -472,3 +472,18 @@ async function produceAll(topic: string, records: readonly object[]): Promise<vo
   const path = `/v1/topics/${topic}/records`;
   await supertest(gateway.url).post(path).send({ records }).expect(200);
 }
+
+test('a subscription without a group has no partitions to release', async () => {
+  const topic = await gateway.topic();
+  const client = await connected();
+  await client.subscribe({ subscription: 's', topic });
+  const partitions = [{ topic, partition: 0 }];
+  expect(await client.request('release', { subscription: 's', partitions })).toMatchObject({
+    event: 'error',
+    data: {
+      code: 'INVALID_REQUEST',
+      errors: [{ pointer: '/data/subscription' }],
+      detail: expect.stringContaining('is no member of a consumer group'),
+    },
+  });
+});

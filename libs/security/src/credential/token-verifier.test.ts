@@ -283,6 +283,33 @@ describe('the key set of the issuer', () => {
     });
   });
 
+  it('lets only so many tokens wait for it', async () => {
+    let answer: (keys: unknown) => void = () => undefined;
+    const keys = new Promise<unknown>((resolve) => {
+      answer = resolve;
+    });
+    const { verifier, claims } = verifying({ fetchJson: () => keys });
+    const token = await issuer.sign(claims, { alg: 'RS256', kid: 'rsa' });
+    const verified: Promise<unknown>[] = [];
+    let refusal: unknown;
+    while (refusal === undefined) {
+      const verifying = verifier.verify(token);
+      verified.push(verifying.catch((error: unknown) => (refusal = error)));
+      // A refusal is known in the same turn of the event loop.
+      await Promise.resolve();
+      await Promise.resolve();
+      expect(verified.length).toBeLessThan(2000);
+    }
+    expect(refusal).toMatchObject({
+      code: 'BROKER_NOT_AVAILABLE',
+      outcome: 'failed',
+      message: expect.stringContaining('1000 tokens wait'),
+    });
+    answer(await issuer.keySet());
+    const results = await Promise.all(verified.slice(0, -1));
+    expect(results.every((claimed) => claimed !== undefined)).toBe(true);
+  });
+
   it('is discovered from the issuer, unless the document is of another one', async () => {
     const urls: string[] = [];
     const documents: Record<string, unknown> = { issuer: ISSUER, jwks_uri: `${ISSUER}/keys` };

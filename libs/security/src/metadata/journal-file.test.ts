@@ -1,3 +1,4 @@
+import { crc32c } from '@node-rs/crc32';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '#runtime';
 import { FakeDisk } from '#runtime/testing';
@@ -55,6 +56,20 @@ describe('JournalFile', () => {
       disk.corrupt(PATH, position);
     }
     expect(await contentOf()).toHaveLength(5);
+  });
+
+  it('refuses a file of a later version', async () => {
+    const file = newFile();
+    await file.replace({ a: 1 }, () => []);
+    await file.close();
+    const [first = '', ...others] = (await disk.readFile(PATH)).toString().split('\n');
+    const rest = first.slice(9).replace('"format_version":1', '"format_version":2');
+    const checksum = crc32c(rest).toString(16).padStart(8, '0');
+    await write(Buffer.from([`${checksum} ${rest}`, ...others].join('\n')));
+    await expect(contentOf()).rejects.toMatchObject({
+      fault: 'newer-format',
+      message: `${PATH} has format version 2, this version reads 1.`,
+    });
   });
 
   it('refuses a snapshot whose end is missing', async () => {

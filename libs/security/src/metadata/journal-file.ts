@@ -23,6 +23,7 @@
 import { dirname } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import {
+  assert,
   DataDirError,
   type DiskReserve,
   type FileHandle,
@@ -123,7 +124,7 @@ export class JournalFile {
   /** Appends one value. When it rejects the value is not on disk; append it again. */
   async append(value: unknown): Promise<void> {
     const file = this.#file;
-    if (file === undefined) throw new Error('the journal has to be replaced first');
+    assert(file !== undefined, 'a journal is replaced first when it must be');
     const bytes = lineOf(value);
     try {
       await this.#run(async () => {
