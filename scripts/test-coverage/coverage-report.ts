@@ -27,8 +27,8 @@ interface MissedLine {
   /** Its number, from 1. */
   readonly line: number;
   readonly code: string;
-  /** Reason why no test has to reach it; undefined if the list of accepted lines has none. */
-  readonly reason: string | undefined;
+  /** The entry that says why no test has to reach it; undefined if the list has none. */
+  readonly entry: AcceptedLine | undefined;
 }
 
 /** The report, and the lines for which the list of accepted lines has no reason. */
@@ -53,8 +53,11 @@ export function coverageReport(
       `| ${name} | ${lines.reached} of ${lines.total} | ${errors.reached} | ${errors.missed} |`,
   );
   const missed = files.flatMap((file) => missedErrorLines(file, accepted));
-  const unexplained = missed.filter(({ reason }) => reason === undefined);
-  const explained = missed.filter(({ reason }) => reason !== undefined);
+  const unexplained = missed.filter(({ entry }) => entry === undefined);
+  const explained = missed.filter(({ entry }) => entry !== undefined);
+  const used = new Set(missed.map(({ entry }) => entry));
+  const measured = new Set(files.map(({ file }) => file));
+  const unused = accepted.filter((entry) => !used.has(entry) && measured.has(entry.file));
   const text = [
     '| folder | lines reached | error lines reached | not reached |',
     '|---|---|---|---|',
@@ -66,7 +69,11 @@ export function coverageReport(
     '',
     'Error lines that no test reaches, for a reason:',
     '',
-    ...explained.map((line) => `${shown(line)}: ${line.reason}`),
+    ...explained.map((line) => `${shown(line)}: ${line.entry?.reason ?? ''}`),
+    '',
+    'Accepted lines that a test reaches, or that are gone:',
+    '',
+    ...unused.map(({ file, code }) => `- ${file} \`${code}\``),
     '',
   ].join('\n');
   return { text, unexplained };
@@ -102,6 +109,6 @@ function missedErrorLines(
       const code = text[line - 1] ?? '';
       const withNext = `${code} ${text[line] ?? ''}`;
       const entry = accepted.find((each) => each.file === file && withNext.startsWith(each.code));
-      return { file, line, code, reason: entry?.reason };
+      return { file, line, code, entry };
     });
 }
