@@ -73,6 +73,6 @@ export function contextProblems(parts: TlsContextParts): string[] {
 /** OpenSSL passes over what is no certificate in a file of authorities: nobody is trusted then. */
 function assertCertificates(pem: string): void {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new Error('it has no certificate');
-  for (const block of blocks) new X509Certificate(block);
+  const certificates = blocks.map((block) => new X509Certificate(block));
+  if (certificates.length === 0) throw new Error('it has no certificate');
 }

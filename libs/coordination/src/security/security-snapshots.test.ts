@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SystemRandom, silentLogger } from '#runtime';
+import { silentLogger } from '#runtime';
 import { FakeClock, FakeDisk } from '#runtime/testing';
 import {
   type SecurityChange,
