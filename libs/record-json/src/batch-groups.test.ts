@@ -159,7 +159,7 @@ describe('a large record that cannot be read', () => {
   });
 });
 
-it('a record of a queue that cannot be read is an error, not a record that is left out', async () => {
+it('a record of a queue that cannot be read is an error, and not left out', async () => {
   const [batch] = batchesOf([fromJson([{ value: 1 }, { value: 2 }, { value: 3 }])], 1 << 24);
   if (batch === undefined) throw new Error('there is no batch');
   const bytes = Buffer.from(batch.bytes);

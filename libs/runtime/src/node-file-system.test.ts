@@ -25,7 +25,7 @@ it('rejects a write that the disk does not take with the code of the error', asy
   await full.close();
 });
 
-it('rejects a read or a truncation that the system refuses with the code of the error', async () => {
+it('rejects a read or a truncation that is refused with the code of the error', async () => {
   const folder = await fileSystem.open(directory, 'read');
   await expect(folder.read(Buffer.alloc(1), 0, 1, 0)).rejects.toMatchObject({ code: 'EISDIR' });
   await expect(folder.truncate(0)).rejects.toMatchObject({ code: 'EINVAL' });

@@ -95,7 +95,7 @@ describe('group commit', () => {
     expect(log.isWritable).toBe(false);
   });
 
-  it('takes the log offline when a rolled segment cannot be synced, with os durability', async () => {
+  it('is offline once a rolled segment cannot be synced, with os durability', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open({ durability: 'os' }));
     await appendValues(log, 'a');
