@@ -113,6 +113,7 @@ export class DelayedRecords {
       get logEndOffset() {
         return log.offsets.logEnd;
       },
+      epochAt: (offset: number) => log.leadership.epochAt(offset),
       read: async (offset: number, maxBytes: number) => {
         const target = { topic, partition };
         return (await replicas.fetch(target, { offset, maxBytes, minBytes: 1, waitMs: 0 })).batches;

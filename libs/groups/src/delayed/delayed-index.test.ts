@@ -203,6 +203,33 @@ describe('the files of an index of delayed records', () => {
     log.truncate(50);
     expect(await offsetsOf(index)).toEqual([49, 48, 47, 46, 45, 44, 43, 42, 41, 40]);
   });
+
+  it.each(['in the same process', 'after a restart'])(
+    'are built again %s when the log was truncated and has grown past its old end',
+    async (when) => {
+      const log = new MemoryLog();
+      for (let at = 0; at < 60; at += 1) log.append(1000 - at);
+      const before = open(log, 25);
+      await offsetsOf(before);
+      await before.save();
+      // A new leader, which was not in sync, has only the first 30 records.
+      log.truncate(30);
+      log.leaderEpoch = 2;
+      for (let at = 0; at < 40; at += 1) log.append(PLAIN, 5000 + at);
+      const index = when === 'after a restart' ? open(log, 25) : before;
+      const expected = [
+        ...Array.from({ length: 30 }, (_, at) => 29 - at),
+        ...Array.from({ length: 40 }, (_, at) => 31 + 2 * at),
+      ];
+      expect(await offsetsOf(index)).toEqual(expected);
+      // What follows in the same log is only read on.
+      const { rebuildsTotal } = index;
+      log.leaderEpoch = 3;
+      log.append(1);
+      expect(await offsetsOf(index)).toEqual([110, ...expected]);
+      expect(index.rebuildsTotal).toBe(rebuildsTotal);
+    },
+  );
 });
 
 it('lists the same as a sorted list, whatever comes in between', async () => {

@@ -9,6 +9,8 @@
  * The index reads on with every question, a bounded part of the log at a time, and saves its tail
  * now and then: after a restart it goes on from there. It is a cache of the log: files that are
  * damaged or do not fit are removed, and the log is read again from the oldest pending record on.
+ * They do not fit either when the log has another leader epoch at the end of the index: then an
+ * unclean election has truncated it, and it has grown again since.
  *
  * Overlap: calls may overlap; they run one after the other.
  */
@@ -35,6 +37,8 @@ export interface IndexedLog {
   readonly logStartOffset: Offset;
   readonly highWatermark: Offset;
   readonly logEndOffset: Offset;
+  /** Leader epoch in which an offset was written; undefined where it is not known. */
+  epochAt(offset: Offset): LeaderEpoch | undefined;
   /** Batches from an offset on, below the high watermark; none at its end. */
   read(offset: Offset, maxBytes: number): Promise<readonly RecordBatch[]>;
 }
@@ -84,6 +88,8 @@ export class DelayedIndex {
   #from: Offset | undefined;
   #tailFrom: Offset = 0;
   #to: Offset = 0;
+  /** Leader epoch of the offset before `#to`; undefined where it is not known. */
+  #epoch: LeaderEpoch | undefined;
   /** Bytes of the log read since the tail was saved. */
   #unsavedBytes = 0;
   #isOpen = false;
@@ -149,7 +155,7 @@ export class DelayedIndex {
     const { logStartOffset, logEndOffset } = this.#options.log;
     const wanted = Math.max(pendingFrom, logStartOffset);
     const from = this.#from;
-    const isTruncated = logEndOffset < this.#to;
+    const isTruncated = logEndOffset < this.#to || this.#isDiverged();
     if (from === undefined || wanted < from || wanted > this.#to || isTruncated) {
       await this.#restart(wanted);
       return;
@@ -158,6 +164,12 @@ export class DelayedIndex {
       await this.#runs[0].remove();
       this.#from = this.#runs.shift()?.header.to;
     }
+  }
+
+  /** True when other records are in the log than those that were read from it. */
+  #isDiverged(): boolean {
+    const epoch = this.#options.log.epochAt(this.#to - 1);
+    return epoch !== undefined && this.#epoch !== undefined && epoch !== this.#epoch;
   }
 
   /** Takes up the files of an earlier process. */
@@ -169,6 +181,7 @@ export class DelayedIndex {
     if (last === undefined) return;
     this.#from = runs[0]?.header.from;
     this.#to = last.header.to;
+    this.#epoch = last.header.leaderEpoch;
     this.#tailFrom = last.header.to;
     this.#runs = runs;
     if (last.header.count >= tailRecordsMax) return;
@@ -186,6 +199,7 @@ export class DelayedIndex {
     this.#from = from;
     this.#tailFrom = from;
     this.#to = from;
+    this.#epoch = undefined;
     this.#unsavedBytes = 0;
   }
 
@@ -209,22 +223,30 @@ export class DelayedIndex {
     const { log } = this.#options;
     const { logStartOffset, highWatermark } = log;
     this.#to = Math.max(this.#to, logStartOffset);
+    // The log may be truncated during the read.
+    const epoch = log.epochAt(highWatermark - 1);
     try {
       const batches = await log.read(this.#to, READ_BYTES);
       // The rest, up to what was committed before the read, are offsets without records.
-      if (batches.length === 0) this.#to = highWatermark;
+      if (batches.length === 0) this.#advance(highWatermark, epoch);
       return batches;
     } catch (error) {
       const end = damagedEndOffset(error);
       if (end === undefined || end <= this.#to) throw error;
-      this.#to = end;
+      this.#advance(end, log.epochAt(end - 1));
       return [];
     }
   }
 
+  #advance(to: Offset, leaderEpoch: LeaderEpoch | undefined): void {
+    if (to <= this.#to) return;
+    this.#to = to;
+    this.#epoch = leaderEpoch;
+  }
+
   #take(batch: RecordBatch): void {
     const from = this.#to;
-    this.#to = Math.max(from, batch.nextOffset);
+    this.#advance(batch.nextOffset, batch.leaderEpoch < 0 ? undefined : batch.leaderEpoch);
     if (batch.isControl || !mayHaveDelays(batch)) return;
     try {
       for (const { offset, deliverAtMs, keyHash } of queuedRecords(batch)) {
@@ -241,7 +263,8 @@ export class DelayedIndex {
   async #saveTail(): Promise<string> {
     const { fileSystem, directory } = this.#options;
     const path = `${directory}/${runFileName(this.#tailFrom)}`;
-    await replaceFile(fileSystem, path, encodeRun(this.#tail, this.#tailFrom, this.#to));
+    const range = { from: this.#tailFrom, to: this.#to, leaderEpoch: this.#epoch };
+    await replaceFile(fileSystem, path, encodeRun(this.#tail, range));
     this.#unsavedBytes = 0;
     return path;
   }

@@ -3,32 +3,40 @@
  *
  * | bytes | part |
  * |---|---|
- * | 4 | magic, `SDR1` |
+ * | 4 | magic, `SDR2` |
  * | 4 | uint32, number of entries |
  * | 8 + 8 | float64, range of offsets that the run covers: from, to (the first one after it) |
  * | 8 + 8 | float64, time and offset of the last entry; -1 without one |
+ * | 4 | int32, leader epoch of the offset before `to`; -1 where it is not known |
  * | 4 | uint32, CRC-32C of all above and of the table below |
  * | 20 a block | table: float64 time and float64 offset of its first entry, uint32 CRC-32C of it |
  * | 20 an entry | float64 time, float64 offset, uint32 hash of the key (0: no key), sorted |
  */
 import { crc32c } from '#log';
-import type { Offset } from '#protocol';
+import type { LeaderEpoch, Offset } from '#protocol';
 import type { DueCursor } from '../queue/share-change.js';
 import type { DelayedEntries, DelayedEntry } from './delayed-entries.js';
 
-const MAGIC = 0x53445231;
-const CRC_AT = 40;
-export const RUN_HEADER_BYTES = 44;
+const MAGIC = 0x53445232;
+const EPOCH_AT = 40;
+const CRC_AT = 44;
+export const RUN_HEADER_BYTES = 48;
 /** Bytes of an entry, and of a block's line in the table. */
 export const ENTRY_BYTES = 20;
 /** Entries that are read from the disk at once. */
 export const BLOCK_ENTRIES = 512;
 
-/** The fields of a run's header. */
-export interface RunHeader {
+/** The part of a log that a run covers. */
+export interface RunRange {
   readonly from: Offset;
   /** Offset after the last one that the run covers. */
   readonly to: Offset;
+  /** Leader epoch of the offset before `to`; undefined where it is not known. */
+  readonly leaderEpoch: LeaderEpoch | undefined;
+}
+
+/** The fields of a run's header. */
+export interface RunHeader extends RunRange {
   readonly count: number;
   readonly last: DueCursor;
 }
@@ -52,7 +60,7 @@ export function entriesStart(entryCount: number): number {
   return RUN_HEADER_BYTES + blockCount(entryCount) * ENTRY_BYTES;
 }
 
-export function encodeRun(entries: DelayedEntries, from: Offset, to: Offset): Buffer {
+export function encodeRun(entries: DelayedEntries, { from, to, leaderEpoch }: RunRange): Buffer {
   const { count } = entries;
   const start = entriesStart(count);
   const bytes = Buffer.allocUnsafe(start + count * ENTRY_BYTES);
@@ -77,6 +85,7 @@ export function encodeRun(entries: DelayedEntries, from: Offset, to: Offset): Bu
   bytes.writeDoubleBE(to, 16);
   bytes.writeDoubleBE(last?.atMs ?? -1, 24);
   bytes.writeDoubleBE(last?.offset ?? -1, 32);
+  bytes.writeInt32BE(leaderEpoch ?? -1, EPOCH_AT);
   bytes.writeUInt32BE(headCrc(bytes.subarray(0, start)), CRC_AT);
   return bytes;
 }
@@ -84,7 +93,9 @@ export function encodeRun(entries: DelayedEntries, from: Offset, to: Offset): Bu
 /** @returns undefined when these cannot be the first bytes of a run */
 export function decodeHeader(bytes: Buffer): RunHeader | undefined {
   if (bytes.length < RUN_HEADER_BYTES || bytes.readUInt32BE(0) !== MAGIC) return undefined;
+  const leaderEpoch = bytes.readInt32BE(EPOCH_AT);
   return {
+    leaderEpoch: leaderEpoch < 0 ? undefined : leaderEpoch,
     count: bytes.readUInt32BE(4),
     from: bytes.readDoubleBE(8),
     to: bytes.readDoubleBE(16),

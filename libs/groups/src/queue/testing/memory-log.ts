@@ -1,5 +1,11 @@
 import { encodeRecordBatches, RecordBatch } from '#log';
-import { DELIVER_AT_HEADER, type Offset, ProtocolError, type RecordSet } from '#protocol';
+import {
+  DELIVER_AT_HEADER,
+  type LeaderEpoch,
+  type Offset,
+  ProtocolError,
+  type RecordSet,
+} from '#protocol';
 
 /** A record of a test: its key, and at most one header. */
 export interface TestRecord {
@@ -15,6 +21,8 @@ export class MemoryLog {
   reads = 0;
   /** Offsets below it cannot be read. */
   damagedTo = 0;
+  /** Epoch of the batches that are appended. */
+  leaderEpoch: LeaderEpoch = 0;
   readonly #batches: RecordBatch[] = [];
 
   /** Appends one batch; a number is the time of delivery of a record. */
@@ -32,6 +40,7 @@ export class MemoryLog {
     });
     const bytes = batches[0] ?? Buffer.alloc(0);
     bytes.writeBigInt64BE(BigInt(this.highWatermark), 0);
+    bytes.writeInt32BE(this.leaderEpoch, 12);
     const batch = new RecordBatch(bytes);
     this.#batches.push(batch);
     this.highWatermark = batch.nextOffset;
@@ -40,6 +49,11 @@ export class MemoryLog {
 
   get logEndOffset(): Offset {
     return this.highWatermark;
+  }
+
+  epochAt(offset: Offset): LeaderEpoch | undefined {
+    const batches = this.#batches.filter(({ baseOffset }) => baseOffset <= offset);
+    return batches.at(-1)?.leaderEpoch;
   }
 
   /** Removes the batches from an offset on. */
