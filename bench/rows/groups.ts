@@ -234,6 +234,8 @@ export const groupManyRow: Row = {
 };
 
 const REST_MS = 30_000;
+/** Session of members that send nothing until all have joined, ms. */
+const LONG_SESSION_MS = 1_800_000;
 /** Time between two heartbeats of a member: a third of the session time-out by default, ms. */
 const HEARTBEAT_MS = 15_000;
 
@@ -245,7 +247,9 @@ function cpuOfHeartbeats(context: RowContext, groups: number): Promise<number> {
     const paths: string[] = [];
     for (let group = 0; group < groups; group += 1) {
       const names = Array.from({ length: 10 }, (_, at) => `m${at}`);
-      await Promise.all(names.map((name) => BenchMember.joinOnly(server, `g${group}`, name)));
+      const request = { sessionTimeoutMs: LONG_SESSION_MS };
+      const join = (name: string) => BenchMember.joinOnly(server, `g${group}`, name, { request });
+      await Promise.all(names.map(join));
       paths.push(...names.map((name) => `/v1/groups/g${group}/members/${name}/heartbeat`));
     }
     const usedSeconds = await cpuSecondsOf(server.pid);
