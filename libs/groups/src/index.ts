@@ -26,6 +26,7 @@ export {
   type GroupSettings,
   groupSettings,
 } from './coordinator/group-settings.js';
+export { GroupWatches, type OnGroupChange } from './coordinator/group-watches.js';
 export type { JoinRequest, TopicChoice } from './coordinator/join-request.js';
 export type { MayKeepMember } from './coordinator/lost-members.js';
 export type { AssignedPosition, MemberView, PollView } from './coordinator/member-view.js';

@@ -304,8 +304,15 @@ export const GROUP_PEER_CALLS = {
     }),
   },
   'group-watch': {
-    body: object({ groups: list(group), waitMs: wholeNumber(0, 60_000) }),
-    answer: object({ changed: list(group) }),
+    body: object({
+      groups: list(group),
+      waitMs: wholeNumber(0, 60_000),
+      afterSequence: nullable(count),
+    }),
+    answer: object({
+      changed: list(object({ group, members: nullable(list(anyText)) })),
+      sequence: count,
+    }),
   },
 } satisfies Readonly<Record<string, { body: MessageShape; answer: MessageShape }>>;
 

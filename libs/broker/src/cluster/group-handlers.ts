@@ -14,6 +14,7 @@ import type { PeerHandler, PeerHandlers, PeerMessage, ReplicaManager } from '#re
 import type { Scheduler } from '#runtime';
 import { GROUP_METHODS } from './coordinator-calls.js';
 import { answerHeartbeats } from './group-heartbeats.js';
+import type { GroupWatchCall } from './group-watcher.js';
 
 interface GroupHandlersOptions {
   readonly coordinators: GroupCoordinators;
@@ -37,11 +38,7 @@ export function groupHandlers(options: GroupHandlersOptions): PeerHandlers {
       return jsonMessage({ groups: await coordinators.list(after, limit) });
     },
     'group-watch': ({ body }, { signal }) => {
-      const { groups, waitMs } = body as {
-        readonly groups: readonly string[];
-        readonly waitMs: number;
-      };
-      return watchGroups(options, groups, waitMs, signal);
+      return watchGroups(options, body as GroupWatchCall, signal);
     },
   };
   for (const [call, method] of Object.entries(GROUP_METHODS)) {
@@ -67,24 +64,34 @@ function assertCoordinator({ store, replicas }: GroupHandlersOptions, group: str
   replicas.table.leaderOrThrow({ topic: CONSUMER_OFFSETS_TOPIC, partition });
 }
 
-/** Resolves with the first group that changed, or with none after the time. */
+/**
+ * Resolves with the first groups that changed, or with none after the time. Groups that changed
+ * since the last answer are answered at once; without a last answer any of them may have.
+ */
 function watchGroups(
   { coordinators, scheduler }: GroupHandlersOptions,
-  groups: readonly string[],
-  waitMs: number,
+  { groups, waitMs, afterSequence }: GroupWatchCall,
   signal: AbortSignal,
 ): Promise<PeerMessage> {
+  const { watches } = coordinators;
+  const changed = new Map<string, ReadonlySet<string> | undefined>();
+  for (const group of groups) {
+    const missed = afterSequence === null ? ANY_MEMBER : watches.changeSince(group, afterSequence);
+    if (missed !== undefined) changed.set(group, missed.members);
+  }
+  if (changed.size > 0) return Promise.resolve(watchAnswer(changed, watches.sequence));
   return new Promise((resolve) => {
-    const changed = new Set<string>();
     const end = (): void => {
       for (const stop of stops) stop();
       timer.cancel();
       signal.removeEventListener('abort', end);
-      resolve(jsonMessage({ changed: [...changed] }));
+      resolve(watchAnswer(changed, watches.sequence));
     };
     const stops = groups.map((group) =>
-      coordinators.watch(group, () => {
-        changed.add(group);
+      watches.add(group, (members) => {
+        const before = changed.get(group);
+        const isOfAny = members === undefined || (changed.has(group) && before === undefined);
+        changed.set(group, isOfAny ? undefined : new Set([...(before ?? []), ...members]));
         // Groups that change in the same turn are answered together.
         scheduler.soon(end);
       }),
@@ -92,6 +99,18 @@ function watchGroups(
     const timer = scheduler.after(waitMs, end);
     signal.addEventListener('abort', end, { once: true });
   });
+}
+
+const ANY_MEMBER = { members: undefined };
+
+function watchAnswer(
+  changed: ReadonlyMap<string, ReadonlySet<string> | undefined>,
+  sequence: number,
+): PeerMessage {
+  const groups = Array.from(changed, ([group, members]) => {
+    return { group, members: members === undefined ? null : [...members] };
+  });
+  return jsonMessage({ changed: groups, sequence });
 }
 
 function jsonMessage(body: unknown): PeerMessage {

@@ -5,7 +5,7 @@
  *
  * Overlap: calls may overlap; at most one call to each coordinator is under way.
  */
-import type { GroupCoordinators } from '#groups';
+import type { GroupCoordinators, OnGroupChange } from '#groups';
 import type { Peers } from '#replication';
 import type { Scheduler, Timer } from '#runtime';
 
@@ -18,16 +18,36 @@ const RETRY_MS = 200;
 const GROUPS_PER_CALL = 10_000;
 
 interface GroupWatcherOptions {
-  readonly coordinators: GroupCoordinators;
+  readonly coordinators: Pick<GroupCoordinators, 'watches'>;
   readonly coordinatorOf: (group: string) => number | null;
   readonly peers: Peers;
   readonly brokerId: number;
   readonly scheduler: Scheduler;
 }
 
+/** A call that waits for changes of groups at their coordinator. */
+export interface GroupWatchCall {
+  readonly groups: readonly string[];
+  readonly waitMs: number;
+  /** Number in the last answer; null when there is none, and any group may have changed. */
+  readonly afterSequence: number | null;
+}
+
+/** Groups that changed, each with the members that the change concerns; null when any may be. */
+interface GroupWatchAnswer {
+  readonly changed: readonly {
+    readonly group: string;
+    readonly members: readonly string[] | null;
+  }[];
+  /** Number of the coordinator's last change. */
+  readonly sequence: number;
+}
+
 /** The call to one coordinator. */
 interface Watch {
-  readonly groups: Map<string, Set<() => void>>;
+  readonly groups: Map<string, Set<OnGroupChange>>;
+  /** Number in the coordinator's last answer; null before the first one and after a failure. */
+  sequence: number | null;
   call: AbortController | undefined;
   timer: Timer | undefined;
 }
@@ -42,12 +62,12 @@ export class GroupWatcher {
   }
 
   /** @returns a function that ends the watch */
-  watch(group: string, onChange: () => void): () => void {
+  watch(group: string, onChange: OnGroupChange): () => void {
     const { coordinators, coordinatorOf, brokerId } = this.#options;
     const coordinator = coordinatorOf(group);
     if (coordinator === null) return () => undefined;
     return coordinator === brokerId
-      ? coordinators.watch(group, onChange)
+      ? coordinators.watches.add(group, onChange)
       : this.#watchRemote(coordinator, group, onChange);
   }
 
@@ -59,9 +79,10 @@ export class GroupWatcher {
     }
   }
 
-  #watchRemote(coordinator: number, group: string, onChange: () => void): () => void {
+  #watchRemote(coordinator: number, group: string, onChange: OnGroupChange): () => void {
     const watch = this.#watches.get(coordinator) ?? {
-      groups: new Map<string, Set<() => void>>(),
+      groups: new Map<string, Set<OnGroupChange>>(),
+      sequence: null,
       call: undefined,
       timer: undefined,
     };
@@ -71,8 +92,6 @@ export class GroupWatcher {
     if (!watch.groups.has(group)) {
       watch.groups.set(group, listeners);
       this.#callSoon(coordinator, watch, GATHER_MS);
-      // A change that came before the call did is noticed by asking once more.
-      this.#options.scheduler.after(RETRY_MS, () => tell(watch, group));
     }
     return () => {
       listeners.delete(onChange);
@@ -105,15 +124,22 @@ export class GroupWatcher {
     watch.call = call;
     let delayMs = 0;
     try {
-      const message = { body: { groups, waitMs: WATCH_MS }, blobs: [] };
+      const body: GroupWatchCall = { groups, waitMs: WATCH_MS, afterSequence: watch.sequence };
+      const message = { body, blobs: [] };
       const options = { timeoutMs: 2 * WATCH_MS, signal: call.signal };
       const answer = await this.#options.peers.call(coordinator, 'group-watch', message, options);
-      const { changed } = answer.body as { readonly changed: readonly string[] };
-      for (const group of changed) tell(watch, group);
+      // A later call, for more groups, asks for the same changes.
+      if (watch.call !== call) return;
+      const { changed, sequence } = answer.body as GroupWatchAnswer;
+      watch.sequence = sequence;
+      for (const { group, members } of changed) {
+        tell(watch, group, members === null ? undefined : new Set(members));
+      }
     } catch {
       if (watch.call !== call) return;
       // The coordinator is gone, or another one: the polls ask who it is now.
-      for (const group of groups) tell(watch, group);
+      watch.sequence = null;
+      for (const group of groups) tell(watch, group, undefined);
       delayMs = RETRY_MS;
     }
     if (watch.call !== call || this.#isClosed) return;
@@ -122,6 +148,6 @@ export class GroupWatcher {
   }
 }
 
-function tell({ groups }: Watch, group: string): void {
-  for (const onChange of groups.get(group) ?? []) onChange();
+function tell({ groups }: Watch, group: string, members: ReadonlySet<string> | undefined): void {
+  for (const onChange of groups.get(group) ?? []) onChange(members);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { MemberView } from '#groups';
+import { GroupWatches, type MemberView } from '#groups';
 import { FakeClock, FakeScheduler, SeededRandom } from '#runtime/testing';
-import type { Broker, FetchResult } from '../broker.js';
+import type { Broker, FetchRequest, FetchResult } from '../broker.js';
 import { produceOf } from '../testing/records.js';
 import { TestBroker } from '../testing/test-broker.js';
 import type { Groups, MemberRecords } from './groups.js';
@@ -139,6 +139,51 @@ describe('a poll', () => {
     });
     const { generation, assignment } = await polls.poll('g', 'm', { ...POLL, waitMs: 60_000 });
     expect({ generation, partitions: assignment.length }).toEqual({ generation: 2, partitions: 2 });
+  });
+
+  it('asks the coordinator again only after changes that concern its member', async () => {
+    const scheduler = new FakeScheduler(new FakeClock());
+    const ends = { highWatermark: 0, logStartOffset: 0, logEndOffset: 0 };
+    let waits = 0;
+    const fetch = ({ waitMs, signal }: FetchRequest): Promise<FetchResult> => {
+      const result = { batches: [], leaderEpoch: 1, ...ends };
+      if (waitMs === 0) return Promise.resolve(result);
+      waits += 1;
+      return new Promise((resolve) => signal?.addEventListener('abort', () => resolve(result)));
+    };
+    const watches = new GroupWatches();
+    let view = viewOf(1, [0]);
+    let asked = 0;
+    const polls = new MemberPolls({
+      coordinator: {
+        poll: async () => view,
+        waitingView: async () => {
+          asked += 1;
+          return view;
+        },
+        watch: (group, onChange) => watches.add(group, onChange),
+      },
+      reads: new MemberReads({ fetch, scheduler }),
+      clock: new FakeClock(),
+      scheduler,
+      random: new SeededRandom(1),
+      longPollsMax: 1,
+    });
+    const waiting = polls.poll('g', 'm', { ...POLL, waitMs: 60_000 });
+    await scheduler.settle();
+    expect({ asked, waits }).toEqual({ asked: 1, waits: 1 });
+    watches.changed('g', new Set(['other']));
+    await scheduler.settle();
+    expect(asked).toBe(1);
+    // The poll goes on waiting for the same records.
+    for (const members of [new Set(['other', 'm']), undefined]) {
+      watches.changed('g', members);
+      await scheduler.settle();
+    }
+    expect({ asked, waits }).toEqual({ asked: 3, waits: 1 });
+    view = viewOf(2, [0, 1]);
+    watches.changed('g', new Set(['m']));
+    expect(await waiting).toMatchObject({ generation: 2 });
   });
 
   it('tells at once of a change between the join and the first poll', async () => {

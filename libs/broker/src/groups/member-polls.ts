@@ -4,12 +4,12 @@
  *
  * Overlap: calls may overlap. A newer poll of a member ends an older one that waits.
  */
-import type { MemberView, PollView } from '#groups';
+import type { MemberView, OnGroupChange, PollView } from '#groups';
 import { ProtocolError, type TopicPartition } from '#protocol';
 import type { Clock, Random, Scheduler } from '#runtime';
 import type { Requester } from '../requester.js';
 import type { MemberRecords, MemberState, RequestedPoll } from './groups.js';
-import type { MemberReads, ReadRecords } from './member-reads.js';
+import { type MemberReads, type ReadRecords, WAIT_IS_OVER } from './member-reads.js';
 import {
   type CursorPosition,
   decodeCursor,
@@ -40,7 +40,7 @@ interface PollCoordinator {
     readonly caller?: Requester;
   }): Promise<MemberView | null>;
   /** Calls back when the assignment of a group may have changed. @returns ends the watch */
-  watch(group: string, onChange: () => void): () => void;
+  watch(group: string, onChange: OnGroupChange): () => void;
 }
 
 interface MemberPollsOptions {
@@ -94,14 +94,14 @@ export class MemberPolls {
   /** Answers all polls that wait with what is there, and later ones, too: the start of a stop. */
   endWaits(): void {
     this.#isEnding = true;
-    for (const ended of this.#waiting.values()) ended.abort();
+    for (const ended of this.#waiting.values()) ended.abort(WAIT_IS_OVER);
   }
 
   /** See `Groups.poll`. */
   async poll(group: string, memberId: string, request: RequestedPoll): Promise<MemberRecords> {
     const cursor = request.cursor === undefined ? null : decodeCursor(request.cursor);
     const pollId = this.#options.random.uuid();
-    this.#waiting.get(keyOf(group, memberId))?.abort();
+    this.#waiting.get(keyOf(group, memberId))?.abort(WAIT_IS_OVER);
     const { requester } = request;
     const caller = requester === undefined ? undefined : { caller: requester };
     const call = { group, memberId, pollId, acknowledged: cursor, ...caller };
@@ -141,14 +141,16 @@ export class MemberPolls {
     this.#assertRoom();
     const { coordinator, clock } = this.#options;
     const ended = new AbortController();
-    const end = (): void => ended.abort();
+    const end = (): void => ended.abort(WAIT_IS_OVER);
     const key = keyOf(poll.group, poll.memberId);
-    this.#waiting.get(key)?.abort();
+    this.#waiting.get(key)?.abort(WAIT_IS_OVER);
     this.#waiting.set(key, ended);
     request.signal?.addEventListener('abort', end, { once: true });
     if (request.signal?.aborted === true) end();
     const woken = new Signal();
-    const stopWatching = coordinator.watch(poll.group, () => woken.raise());
+    const stopWatching = coordinator.watch(poll.group, (members) => {
+      if (members?.has(poll.memberId) !== false) woken.raise();
+    });
     ended.signal.addEventListener('abort', () => woken.raise(), { once: true });
     try {
       const deadlineMs = clock.monotonicMs() + request.waitMs;
@@ -165,17 +167,20 @@ export class MemberPolls {
     const { poll, request, ended, woken } = wait;
     const { coordinator, clock } = this.#options;
     const { plan } = wait;
+    const heartbeatMs = Math.max(HEARTBEAT_MIN_MS, plan.view.sessionTimeoutMs / 3);
+    let arrived: Promise<'records'> | undefined;
     // The assignment may have changed between its view and the watch.
     for (let isLooked = false; ; isLooked = true) {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0 || ended.signal.aborted) return answerOf(plan, NOTHING);
-      const heartbeatMs = Math.max(HEARTBEAT_MIN_MS, plan.view.sessionTimeoutMs / 3);
+      if (isLooked) arrived ??= this.#records(plan, leftMs, ended.signal);
       const waitMs = Math.min(leftMs, heartbeatMs);
-      const wake = isLooked ? await this.#wake(plan, waitMs, wait) : 'other';
+      const wake = arrived === undefined ? 'other' : await this.#wake(arrived, waitMs, woken);
       if (ended.signal.aborted) return answerOf(plan, NOTHING);
       if (wake === 'records') {
         const read = await this.#read(plan, request);
         if (hasSomething(read.found)) return answerOf(read.plan, read.found);
+        arrived = undefined;
       }
       woken.lower();
       const view = await coordinator.waitingView(poll);
@@ -186,27 +191,23 @@ export class MemberPolls {
     }
   }
 
+  /** Resolves when records may have arrived; one such wait lasts through many wakes. */
+  #records(plan: PollPlan, waitMs: number, ended: AbortSignal): Promise<'records'> {
+    if (plan.assigned.length === 0) return new Promise(() => undefined);
+    const { reads } = this.#options;
+    return reads.waitForRecords(plan.assigned, waitMs, ended).then((): 'records' => 'records');
+  }
+
   async #wake(
-    plan: PollPlan,
+    arrived: Promise<'records'>,
     waitMs: number,
-    { ended, woken }: Wait,
+    woken: Signal,
   ): Promise<'records' | 'other'> {
-    const waited = new AbortController();
-    const stop = (): void => waited.abort();
-    ended.signal.addEventListener('abort', stop, { once: true });
     const timer = this.#options.scheduler.after(waitMs, () => woken.raise());
-    try {
-      const other = woken.raised.then((): 'other' => 'other');
-      if (plan.assigned.length === 0) return await other;
-      const records = this.#options.reads
-        .waitForRecords(plan.assigned, waitMs, waited.signal)
-        .then((): 'records' => 'records');
-      return await Promise.race([records, other]);
-    } finally {
-      timer.cancel();
-      ended.signal.removeEventListener('abort', stop);
-      stop();
-    }
+    const other = woken.raised.then((): 'other' => 'other');
+    const wake = await Promise.race([arrived, other]);
+    timer.cancel();
+    return wake;
   }
 
   #assertRoom(): void {

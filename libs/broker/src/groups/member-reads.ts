@@ -7,7 +7,7 @@
 import { setMaxListeners } from 'node:events';
 import type { RecordBatch } from '#log';
 import { type Offset, ProtocolError } from '#protocol';
-import type { Scheduler } from '#runtime';
+import type { Scheduler, Timer } from '#runtime';
 import type { FetchRequest, FetchResult } from '../broker.js';
 import type { Requester } from '../requester.js';
 import type { PartitionRead, PositionReset } from './groups.js';
@@ -21,6 +21,8 @@ const PARTITION_BYTES_MIN = 16 * 1024;
 const LEADER_WAIT_MS = 1000;
 /** Pause after an answer without records that came before its time, in ms. */
 const EARLY_ANSWER_MS = 50;
+/** Reason of the signals that end waits. Without one each of them would make an error. */
+export const WAIT_IS_OVER = 'the wait is over';
 
 /** Bounds of one poll. */
 export interface ReadBounds {
@@ -36,9 +38,19 @@ export interface ReadRecords {
   readonly resets: PositionReset[];
 }
 
-/** Records that are found for a requester. */
+/** Time that the leaders of some partitions have to answer. */
+interface LeaderWait {
+  /** Ends the requests. */
+  readonly signal: AbortSignal;
+  /** Resolves when the time is over. */
+  readonly late: Promise<undefined>;
+  end(): void;
+}
+
+/** Records that are found for a requester, at leaders that have a time to answer. */
 interface Finding extends ReadRecords {
   readonly requester: Requester | undefined;
+  readonly leaderWait: LeaderWait;
 }
 
 export type ResetPolicy = 'latest' | 'earliest' | 'none';
@@ -64,16 +76,19 @@ export class MemberReads {
     bounds: ReadBounds,
     policy: ResetPolicy,
   ): Promise<ReadRecords> {
-    const found: Finding = { reads: [], resets: [], requester: bounds.requester };
+    const found: ReadRecords = { reads: [], resets: [] };
+    const { requester } = bounds;
     let { limit, maxBytes } = bounds;
     for (let at = 0; at < positions.length && limit > 0 && maxBytes > 0; ) {
       // Most members are behind in the first partition already, and need no other one.
       const wave = positions.slice(at, at + (at === 0 ? 1 : READ_AT_ONCE));
       at += wave.length;
       const bytes = Math.max(PARTITION_BYTES_MIN, Math.floor(maxBytes / wave.length));
+      const leaderWait = this.#leaderWait();
+      const finding: Finding = { ...found, requester, leaderWait };
       const reads = await Promise.all(
-        wave.map((position) => this.#readOne(position, Math.min(bytes, maxBytes), policy, found)),
-      );
+        wave.map((position) => this.#readOne(position, Math.min(bytes, maxBytes), policy, finding)),
+      ).finally(() => leaderWait.end());
       for (const read of reads) {
         if (read === undefined || limit <= 0 || maxBytes <= 0) continue;
         found.reads.push(read);
@@ -81,7 +96,7 @@ export class MemberReads {
         maxBytes -= bytesOf(read.batches);
       }
     }
-    return { reads: found.reads, resets: found.resets };
+    return found;
   }
 
   /**
@@ -97,7 +112,7 @@ export class MemberReads {
     const ended = new AbortController();
     // One listener per partition is no leak, of which Node warns from eleven on.
     setMaxListeners(0, ended.signal);
-    const end = (): void => ended.abort();
+    const end = (): void => ended.abort(WAIT_IS_OVER);
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
     try {
@@ -140,7 +155,7 @@ export class MemberReads {
   ): Promise<PartitionRead | undefined> {
     const { topic, partition, offset } = position;
     try {
-      const result = await this.#fetch(position, maxBytes, found.requester);
+      const result = await this.#fetch(position, maxBytes, found);
       if (result === undefined || result.batches.length === 0) return undefined;
       const { batches, leaderEpoch } = result;
       return { topic, partition, offset, leaderEpoch, batches };
@@ -153,17 +168,17 @@ export class MemberReads {
       if (to === undefined || (to === offset && diverging === undefined)) return undefined;
       const reason = diverging === undefined ? undefined : LOG_WAS_TRUNCATED;
       if (to !== offset) found.resets.push(positionReset(position, offset, to, reason));
-      return this.#readReset({ topic, partition, offset: to }, maxBytes, found.requester);
+      return this.#readReset({ topic, partition, offset: to }, maxBytes, found);
     }
   }
 
   async #readReset(
     position: CursorPosition,
     maxBytes: number,
-    requester: Requester | undefined,
+    finding: Finding,
   ): Promise<PartitionRead | undefined> {
     try {
-      const result = await this.#fetch(position, maxBytes, requester);
+      const result = await this.#fetch(position, maxBytes, finding);
       if (result === undefined) return undefined;
       const { batches, leaderEpoch } = result;
       return { ...position, leaderEpoch, batches };
@@ -174,29 +189,39 @@ export class MemberReads {
   }
 
   /** Undefined when the leader does not answer in time. */
-  async #fetch(
+  #fetch(
     position: CursorPosition,
     maxBytes: number,
-    requester: Requester | undefined,
+    { requester, leaderWait }: Finding,
   ): Promise<FetchResult | undefined> {
-    const ended = new AbortController();
-    const request = { ...position, maxBytes, minBytes: 1, waitMs: 0, signal: ended.signal };
-    const late = this.#delay(LEADER_WAIT_MS, ended.signal);
+    const { signal, late } = leaderWait;
+    const request = { ...position, maxBytes, minBytes: 1, waitMs: 0, signal };
     const fetched = this.#options.fetch(request, requester);
-    try {
-      return await Promise.race([fetched, late]);
-    } finally {
-      fetched.catch(() => undefined);
-      ended.abort();
-    }
+    // It is ended when the time is over, and nobody waits for it any more.
+    fetched.catch(() => undefined);
+    return Promise.race([fetched, late]);
   }
 
-  #delay(ms: number, signal: AbortSignal): Promise<undefined> {
+  #leaderWait(): LeaderWait {
+    const ended = new AbortController();
+    setMaxListeners(0, ended.signal);
+    let timer: Timer | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = this.#options.scheduler.after(LEADER_WAIT_MS, () => resolve(undefined));
+    });
+    const end = (): void => {
+      timer?.cancel();
+      ended.abort(WAIT_IS_OVER);
+    };
+    return { signal: ended.signal, late, end };
+  }
+
+  #delay(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => {
         timer.cancel();
         signal.removeEventListener('abort', end);
-        resolve(undefined);
+        resolve();
       };
       const timer = this.#options.scheduler.after(ms, end);
       signal.addEventListener('abort', end, { once: true });

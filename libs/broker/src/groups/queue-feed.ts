@@ -14,7 +14,7 @@ import type {
   QueueDeliveryAnswer,
 } from '#groups';
 import { type Clock, type Logger, type Random, RetryBackoff, type Scheduler } from '#runtime';
-import type { MemberReads } from './member-reads.js';
+import { type MemberReads, WAIT_IS_OVER } from './member-reads.js';
 import { type QueueReads, scanPosition } from './queue-reads.js';
 import type { QueueReceiver } from './queue-receiver.js';
 
@@ -251,7 +251,7 @@ export class QueueFeed {
     try {
       return await Promise.race([changed, arrived, found]);
     } finally {
-      ended.abort();
+      ended.abort(WAIT_IS_OVER);
     }
   }
 

@@ -9,7 +9,7 @@ import type { PartitionOffer, QueueAcks, QueuePoll, QueuePollAnswer } from '#gro
 import { FaultList, ProtocolError, topicPartitionName } from '#protocol';
 import type { Clock, Scheduler, Timer } from '#runtime';
 import type { PositionReset, QueueRecords, RequestedPoll } from './groups.js';
-import type { MemberReads } from './member-reads.js';
+import { type MemberReads, WAIT_IS_OVER } from './member-reads.js';
 import { type QueueReads, scanPosition } from './queue-reads.js';
 
 /** Shortest interval of heartbeats while a poll waits, in ms. */
@@ -55,7 +55,7 @@ export class QueuePolls {
   /** Answers all polls that wait with what is there, and later ones, too: the start of a stop. */
   endWaits(): void {
     this.#isEnding = true;
-    for (const ended of this.#waiting) ended.abort();
+    for (const ended of this.#waiting) ended.abort(WAIT_IS_OVER);
   }
 
   /** See `Groups.poll`. */
@@ -216,7 +216,7 @@ class PollWait {
     } finally {
       this.#isChanged = false;
       timer?.cancel();
-      waited.abort();
+      waited.abort(WAIT_IS_OVER);
     }
   }
 
@@ -225,7 +225,7 @@ class PollWait {
     this.#signal?.removeEventListener('abort', this.#abort);
   }
 
-  readonly #abort = (): void => this.ended.abort();
+  readonly #abort = (): void => this.ended.abort(WAIT_IS_OVER);
 
   #change(): void {
     this.#isChanged = true;

@@ -201,7 +201,8 @@ export class GroupCoordinator {
       decide: (state, context) => {
         assertMode(state, 'stream');
         const records = decidePoll(state, poll, context);
-        if (this.#members.beginPoll(state, poll)) this.#options.watches.changed(group);
+        const isOlderEnded = this.#members.beginPoll(state, poll);
+        if (isOlderEnded) this.#options.watches.changed(group, new Set([poll.memberId]));
         this.#members.calledBy(state, poll.memberId, poll.caller);
         return records;
       },
@@ -378,7 +379,7 @@ export class GroupCoordinator {
       if (memberIds.size > 0) {
         this.#totals.rebalances += 1;
         this.#members.sync(group, memberIds);
-        this.#options.watches.changed(name);
+        this.#options.watches.changed(name, memberIds);
       }
       this.#positions.look(name);
       if (group.mode === 'queue') this.#lookAtQueue(group);

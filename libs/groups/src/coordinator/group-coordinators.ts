@@ -125,7 +125,8 @@ export class GroupCoordinators implements GroupCalls {
   readonly #room: OffsetRoom;
   readonly #expiry: GroupExpiry;
   readonly #configTable: ReturnType<typeof groupConfigTable>;
-  readonly #watches = new GroupWatches();
+  /** Called back when a group may have changed, or its coordinator moved. */
+  readonly watches = new GroupWatches();
   readonly #totals = zeroTotals();
   readonly #tally = new QueueTally();
   readonly #loaded: LoadedCoordinators;
@@ -376,16 +377,8 @@ export class GroupCoordinators implements GroupCalls {
       answer: ({ configs }) => effectiveGroupConfigs(group, configs, this.#configTable),
     });
     // A poll that waits while the group is paused looks for records again.
-    this.#watches.changed(group);
+    this.watches.changed(group);
     return entries;
-  }
-
-  /**
-   * Calls back when the assignment of a group may have changed, or its coordinator moved.
-   * @returns a function that ends the watch
-   */
-  watch(group: string, onChange: () => void): () => void {
-    return this.#watches.add(group, onChange);
   }
 
   /** The permissions of the owners for which it is true may have changed. */
@@ -470,7 +463,7 @@ export class GroupCoordinators implements GroupCalls {
       limits: () => this.#limits(),
       assertRoom: (group, offsets) => this.#room.assertRoom(group, offsets),
       sessionTimeoutMs: groupSessionTimeoutMs,
-      watches: this.#watches,
+      watches: this.watches,
       totals: this.#totals,
       tally: this.#tally,
     });

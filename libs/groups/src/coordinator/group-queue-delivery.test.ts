@@ -213,7 +213,7 @@ describe('a paused queue', () => {
     await queue.alter('sluice.share.paused', true);
     expect(await queue.deliver({ a: 1 })).toEqual({});
     let changes = 0;
-    queue.test.coordinators.watch('g', () => {
+    queue.test.coordinators.watches.add('g', () => {
       changes += 1;
     });
     await queue.alter('sluice.share.paused', false);

@@ -144,7 +144,7 @@ describe('a record of a queue', () => {
     await queue.join('b');
     await queue.poll('a', 1);
     let changes = 0;
-    const unwatch = queue.test.coordinators.watch('g', () => {
+    const unwatch = queue.test.coordinators.watches.add('g', () => {
       changes += 1;
     });
     await queue.advance(LOCK_MS);

@@ -222,7 +222,7 @@ describe('the files of an index of delayed records', () => {
         ...Array.from({ length: 40 }, (_, at) => 31 + 2 * at),
       ];
       expect(await offsetsOf(index)).toEqual(expected);
-      // What follows in the same log is only read on.
+      // Later records of the same log are only read on.
       const { rebuildsTotal } = index;
       log.leaderEpoch = 3;
       log.append(1);
