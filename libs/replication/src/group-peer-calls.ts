@@ -198,12 +198,10 @@ type Members = Readonly<Record<string, MessageShape>>;
 
 export const GROUP_PEER_CALLS = {
   'queue-poll': {
-    body: request({
-      ...member,
-      receiveId: nullable(anyText),
-      recordsMax: count,
-      offers: list(offer),
-    }),
+    body: request(
+      { ...member, receiveId: nullable(anyText), recordsMax: count, offers: list(offer) },
+      { waitMs: count },
+    ),
     answer: answer(queueAnswer),
   },
   'queue-delivery': {

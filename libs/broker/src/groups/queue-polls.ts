@@ -70,7 +70,8 @@ export class QueuePolls {
       let offers: readonly PartitionOffer[] = [];
       const look = new Look(this.#options.reads, group, request);
       for (let tries = 0; ; tries += 1) {
-        const answer = await coordinator.poll({ ...call, offers });
+        const waitMs = this.#isEnding ? 0 : wait.leftMs;
+        const answer = await coordinator.poll({ ...call, waitMs, offers });
         if (answer.acquired.length > 0) {
           const records = await this.#read(call, answer, request);
           return { ...records, resets: look.resets };
@@ -79,7 +80,7 @@ export class QueuePolls {
         ({ offers } = found);
         if (offers.length > 0 && tries < OFFERS_MAX) continue;
         offers = [];
-        if (!wait.mayWait || this.#isEnding) {
+        if (wait.leftMs === 0 || this.#isEnding) {
           return { ...recordsOf(answer, []), resets: look.resets };
         }
         if (!wait.isWatching) this.#begin(wait);
@@ -174,9 +175,11 @@ class PollWait {
     return this.#stopWatching !== undefined;
   }
 
-  get mayWait(): boolean {
+  /** Time for which the poll may wait, in whole ms. */
+  get leftMs(): number {
     const { clock } = this.#options;
-    return !this.ended.signal.aborted && clock.monotonicMs() < this.#deadlineMs;
+    if (this.ended.signal.aborted) return 0;
+    return Math.ceil(Math.max(0, this.#deadlineMs - clock.monotonicMs()));
   }
 
   watch(): void {

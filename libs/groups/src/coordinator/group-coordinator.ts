@@ -39,6 +39,7 @@ import type { PollCommand } from './poll-command.js';
 import { type FoundPosition, PositionResolution } from './position-resolution.js';
 import { QueueListings } from './queue-listings.js';
 import { QueueTimers } from './queue-timers.js';
+import { WaitingMembers } from './waiting-members.js';
 
 /** A member that makes a request, and its caller. */
 interface MemberIdentity {
@@ -48,6 +49,8 @@ interface MemberIdentity {
 
 export class GroupCoordinator {
   readonly partition: Partition;
+  /** Members of queues that wait for records. */
+  readonly waiting: WaitingMembers;
   /** Counters of the broker, shared by its coordinators. */
   readonly #totals: CoordinatorTotals;
   readonly #options: GroupCoordinatorOptions;
@@ -74,6 +77,11 @@ export class GroupCoordinator {
       ...options,
       onDue: (due, group, memberId) => void this.#due(due, group, memberId),
       onExpired: (group, memberId) => this.#credentialExpired(group, memberId),
+    });
+    this.waiting = new WaitingMembers({
+      clock,
+      scheduler,
+      onKeptTimeOver: (group) => this.#lookAtQueue(this.table.get(group)),
     });
     this.#queueTimers = new QueueTimers({
       clock,
@@ -379,6 +387,9 @@ export class GroupCoordinator {
       if (memberIds.size > 0) {
         this.#totals.rebalances += 1;
         this.#members.sync(group, memberIds);
+        for (const memberId of memberIds) {
+          if (!group.members.has(memberId)) this.waiting.forget(name, memberId);
+        }
         this.#options.watches.changed(name, memberIds);
       }
       this.#positions.look(name);

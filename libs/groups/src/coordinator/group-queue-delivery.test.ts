@@ -48,6 +48,25 @@ class DeliveryTest {
     return recordsOf(answer);
   }
 
+  /** Asks for records when its broker has found none. @returns offsets by member */
+  async ask(room: Readonly<Record<string, number>>): Promise<Record<string, string[]>> {
+    this.#calls += 1;
+    const demands = Object.entries(room).map(([memberId, recordsMax]) => ({
+      memberId,
+      recordsMax,
+    }));
+    const call = { group: 'g', deliveryId: `call-${this.#calls}`, demands, offers: [] };
+    return recordsOf(await this.test.coordinators.queueDelivery(call));
+  }
+
+  /** A poll of a member over REST. @returns the number of records that it gets */
+  async poll(memberId: string, waitMs: number): Promise<number> {
+    const poll = { group: 'g', memberId, receiveId: null, recordsMax: 100, offers: [] };
+    const { acquired } = await this.test.coordinators.queuePoll({ ...poll, waitMs });
+    const runs = acquired.flatMap((one) => one.runs);
+    return runs.reduce((count, { first, last }) => count + last - first + 1, 0);
+  }
+
   async ack(
     memberId: string,
     offsets: readonly number[],
@@ -203,6 +222,81 @@ describe('a member that leaves', () => {
     queue.test.coordinators.processEnded(7);
     await expect.poll(() => queue.deliver({ b: 1 })).toEqual({ b: ['0x2'] });
     await queue.test.led.scheduler.advance(LOCK_MS);
+  });
+});
+
+describe('records of a queue while members wait at other brokers', () => {
+  const KEPT_MS = 250;
+
+  it('are divided among all of them, wherever the first call comes from', async () => {
+    const queue = await DeliveryTest.open(10);
+    await queue.join('a', 'b', 'c');
+    expect(await queue.ask({ b: 100 })).toEqual({});
+    expect(await queue.ask({ c: 2 })).toEqual({});
+    expect(countsOf(await queue.deliver({ a: 100 }))).toEqual({ a: 4 });
+    expect(await queue.ask({ a: 100 })).toEqual({});
+    expect(countsOf(await queue.ask({ b: 100 }))).toEqual({ b: 4 });
+    expect(countsOf(await queue.ask({ c: 2 }))).toEqual({ c: 2 });
+  });
+
+  it('are given at once to the member that asks when there is one', async () => {
+    const queue = await DeliveryTest.open(1);
+    await queue.join('a', 'b');
+    await queue.ask({ b: 100 });
+    expect(await queue.deliver({ a: 100 })).toEqual({ a: ['0x1'] });
+  });
+
+  it('are kept for a short time, after which the others are told of them', async () => {
+    const queue = await DeliveryTest.open(10);
+    await queue.join('a', 'b');
+    await queue.ask({ b: 100 });
+    expect(countsOf(await queue.deliver({ a: 100 }))).toEqual({ a: 5 });
+    let changes = 0;
+    queue.test.coordinators.watches.add('g', () => {
+      changes += 1;
+    });
+    await queue.test.led.scheduler.advance(KEPT_MS - 1);
+    expect(await queue.ask({ a: 100 })).toEqual({});
+    expect(changes).toBe(0);
+    await queue.test.led.scheduler.advance(1);
+    expect(changes).toBe(1);
+    expect(countsOf(await queue.ask({ a: 100 }))).toEqual({ a: 5 });
+  });
+
+  it('are not kept for a member that has left', async () => {
+    const queue = await DeliveryTest.open(10);
+    await queue.join('a', 'b');
+    await queue.ask({ b: 100 });
+    await queue.test.coordinators.leave({ group: 'g', memberId: 'b' });
+    expect(countsOf(await queue.deliver({ a: 100 }))).toEqual({ a: 10 });
+  });
+
+  it('are divided among polls that wait, and not kept for polls that do not', async () => {
+    const queue = await DeliveryTest.open(10);
+    await queue.join('a', 'b', 'c', 'd');
+    for (const [memberId, waitMs] of [
+      ['b', 1000],
+      ['c', 0],
+      ['d', 50],
+    ] as const) {
+      expect(await queue.poll(memberId, waitMs)).toBe(0);
+    }
+    await queue.test.led.scheduler.advance(50);
+    expect(countsOf(await queue.deliver({ a: 100 }))).toEqual({ a: 5 });
+    // The share of b is for c as well now, which has none either.
+    expect(await queue.poll('c', 1000)).toBe(3);
+    expect(await queue.poll('b', 1000)).toBe(2);
+  });
+
+  it('are divided when the first call is a poll', async () => {
+    const queue = await DeliveryTest.open(9);
+    await queue.join('a', 'b');
+    await queue.deliver({ a: 9 });
+    await queue.poll('b', 1000);
+    await queue.ack('a', [0, 1, 2, 3, 4, 5, 6, 7, 8], 'nack');
+    expect(await queue.poll('a', 0)).toBe(5);
+    expect(await queue.poll('a', 0)).toBe(0);
+    expect(await queue.poll('b', 0)).toBe(4);
   });
 });
 

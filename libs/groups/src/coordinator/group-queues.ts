@@ -12,7 +12,13 @@ import type { AckResult } from '../queue/acknowledge-records.js';
 import { isPaused, shareConfigOf } from '../queue/queue-config.js';
 import type { DueCursor } from '../queue/share-change.js';
 import type { ShareTimes } from '../queue/share-context.js';
-import { decideDelivery, type MemberDemand, rotated } from '../state/decide-delivery.js';
+import {
+  decideDelivery,
+  heldCount,
+  type MemberDemand,
+  rotated,
+  shareBesideWaiting,
+} from '../state/decide-delivery.js';
 import {
   decideAcks,
   decideAcquire,
@@ -37,6 +43,8 @@ export interface QueuePoll {
   readonly receiveId: string | null;
   /** Records that the member may get. */
   readonly recordsMax: number;
+  /** Time for which the poll waits when it gets none, ms; 0 or none when it does not. */
+  readonly waitMs?: number;
   /** Records that its broker has found since the last call. */
   readonly offers: readonly PartitionOffer[];
 }
@@ -119,7 +127,7 @@ export class GroupQueues {
    * @throws ProtocolError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, INCONSISTENT_GROUP_PROTOCOL
    */
   async poll(poll: QueuePoll): Promise<QueuePollAnswer> {
-    const { group, memberId, caller, receiveId, recordsMax, offers } = poll;
+    const { group, memberId, caller, receiveId, recordsMax, waitMs = 0, offers } = poll;
     const member = { memberId, caller };
     const coordinator = await this.#options.coordinatorOf(group, memberId);
     this.#polls += 1;
@@ -137,10 +145,15 @@ export class GroupQueues {
     const answer = coordinator.runAsMember(group, member, {
       decide: (state): GroupRecord[] => {
         const places = rotated(state.assignmentOf(memberId).assignedPartitions(), turn);
-        const command = { member: memberId, recordsMax: this.#roomOf(state, memberId, recordsMax) };
+        const demand = { memberId, recordsMax: this.#roomOf(state, memberId, recordsMax) };
+        const { waiting } = coordinator;
+        const share = shareBesideWaiting(state, demand, waiting.others(group, [demand]), times);
+        const command = { member: memberId, recordsMax: share.recordsMax };
         const receive = receiveId === null ? {} : { receiveId };
         const decision = decideAcquire(state, places, { ...command, ...receive }, times);
         ({ acquired } = decision);
+        waiting.keep(group, share.keptFor);
+        waiting.set(group, demand, acquired.length > 0 ? 0 : waitMs);
         return decision.records;
       },
       answer: (state) => ({
@@ -184,8 +197,18 @@ export class GroupQueues {
     const answer = coordinator.run({
       group,
       decide: (state): readonly GroupRecord[] => {
-        const command = { demands: present(state), deliveryId, unacknowledgedMax, turn };
+        const asking = present(state);
+        const { waiting: waits } = coordinator;
+        const waiting = waits
+          .others(group, asking)
+          .filter((one) => state.members.has(one.memberId));
+        const command = { demands: asking, waiting, deliveryId, unacknowledgedMax, turn };
         decision = decideDelivery(state, command, times);
+        waits.keep(group, decision.keptFor);
+        for (const { memberId, recordsMax } of asking) {
+          const room = recordsMax - countOf(decision.acquired.get(memberId) ?? []);
+          waits.set(group, { memberId, recordsMax: room }, Number.POSITIVE_INFINITY);
+        }
         return decision.records;
       },
       answer: (state): QueueDeliveryAnswer => {
@@ -229,15 +252,22 @@ export class GroupQueues {
 
   /** Records that a member may get, of those that it asks for. */
   #roomOf(group: Group, memberId: string, recordsMax: number): number {
-    let held = 0;
-    for (const { state } of group.queue.all()) held += state.acquired.get(memberId) ?? 0;
-    return Math.min(recordsMax, this.#options.unacknowledgedMax - held);
+    return Math.min(recordsMax, this.#options.unacknowledgedMax - heldCount(group, memberId));
   }
 
   #times(): ShareTimes {
     const { clock } = this.#options;
     return { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
   }
+}
+
+/** Number of records in acquisitions. */
+function countOf(acquisitions: readonly PartitionAcquisition[]): number {
+  let count = 0;
+  for (const { runs } of acquisitions) {
+    for (const { first, last } of runs) count += last - first + 1;
+  }
+  return count;
 }
 
 /** Begins share partitions at their committed positions. */

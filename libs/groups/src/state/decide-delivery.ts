@@ -1,7 +1,7 @@
 /** The decision who gets which records, for all members of a queue that a broker delivers to. */
 
 import type { GroupRecord } from '../log/group-records.js';
-import { deliverable, isSuspect, runsOf } from '../queue/acquire-records.js';
+import { availableCount, deliverable, isSuspect, runsOf } from '../queue/acquire-records.js';
 import { fairShares } from '../queue/fair-shares.js';
 import { rangesOf } from '../queue/offset-ranges.js';
 import { isPaused, shareConfigOf } from '../queue/queue-config.js';
@@ -21,6 +21,8 @@ export interface MemberDemand {
 interface DeliveryCommand {
   /** Members of the group. */
   readonly demands: readonly MemberDemand[];
+  /** Other members that wait for records: their shares are kept for them. */
+  readonly waiting: readonly MemberDemand[];
   /** Id of the call: a call with the same id is answered with the records of the first one. */
   readonly deliveryId: string;
   /** Records that a member may have. */
@@ -32,6 +34,8 @@ interface DeliveryCommand {
 interface DeliveryDecision {
   readonly records: readonly GroupRecord[];
   readonly acquired: ReadonlyMap<string, readonly PartitionAcquisition[]>;
+  /** Members that wait, and for which records were left. */
+  readonly keptFor: readonly string[];
 }
 
 /** A member that gets records in this decision. */
@@ -39,6 +43,8 @@ interface Taker {
   readonly memberId: string;
   readonly held: number;
   readonly room: number;
+  /** False for a member that waits: records are left for it. */
+  readonly isAsking: boolean;
 }
 
 /** A record that may be delivered, with its share partition. */
@@ -48,7 +54,8 @@ interface Candidate {
 }
 
 /**
- * Gives available records to members, so that all have about the same number.
+ * Gives available records to members, so that all have about the same number, together with the
+ * members that wait at other brokers.
  *
  * A record that has used half of its deliveries is suspected of killing its workers: it is given to
  * a member that has no other record and gets none until it is done. While all members have records,
@@ -60,17 +67,18 @@ export function decideDelivery(
   times: ShareTimes,
 ): DeliveryDecision {
   const context = { ...times, config: shareConfigOf(group) };
-  if (isPaused(group.configs)) return { records: [], acquired: new Map() };
+  if (isPaused(group.configs)) return { records: [], acquired: new Map(), keptFor: [] };
   const held = new HeldRecords(group, command.deliveryId, context);
-  if (held.repeated.size > 0) return { records: [], acquired: held.repeated };
+  if (held.repeated.size > 0) return { records: [], acquired: held.repeated, keptFor: [] };
+  const keptFor: string[] = [];
   const given = new GivenRecords(command.deliveryId, context);
   for (const takers of takersByTopics(group, command, held)) {
     const [first] = takers;
     if (first === undefined) continue;
     const places = rotated(group.assignmentOf(first.memberId).assignedPartitions(), command.turn);
-    give(takers, candidatesOf(group, places, takers, { given, context }), given);
+    keptFor.push(...give(takers, candidatesOf(group, places, takers, { given, context }), given));
   }
-  return given.decision(group);
+  return { ...given.decision(group), keptFor };
 }
 
 /** The places, beginning with another one at each turn. */
@@ -146,7 +154,7 @@ class GivenRecords {
     this.#records.add(record);
   }
 
-  decision(group: Group): DeliveryDecision {
+  decision(group: Group): Omit<DeliveryDecision, 'keptFor'> {
     const { lockMs } = this.#context.config;
     const { deliveryId: receiveId } = this;
     const records: GroupRecord[] = [];
@@ -170,19 +178,22 @@ class GivenRecords {
 /** Members that can take records, in groups of those that read the same partitions. */
 function takersByTopics(
   group: Group,
-  { demands, unacknowledgedMax, turn }: DeliveryCommand,
+  { demands, waiting, unacknowledgedMax, turn }: DeliveryCommand,
   held: HeldRecords,
 ): Iterable<readonly Taker[]> {
   const byTopics = new Map<string, Taker[]>();
-  for (const { memberId, recordsMax } of rotated(demands, turn)) {
+  const asking = new Set(demands.map(({ memberId }) => memberId));
+  // Members that ask come first: a rest that does not suffice for all is for one of them.
+  for (const { memberId, recordsMax } of [...rotated(demands, turn), ...waiting]) {
     if (held.suspects.has(memberId)) continue;
     const count = held.count(memberId);
     const room = Math.min(recordsMax, unacknowledgedMax - count);
     if (room <= 0) continue;
     const topics = group.assignmentOf(memberId).value.owned.map(({ topic }) => topic);
-    push(byTopics, topics.join(' '), { memberId, held: count, room });
+    const isAsking = asking.has(memberId);
+    push(byTopics, topics.join(' '), { memberId, held: count, room, isAsking });
   }
-  return byTopics.values();
+  return [...byTopics.values()].filter((takers) => takers.some(({ isAsking }) => isAsking));
 }
 
 /** Records of partitions that may be delivered: as many as there is room for, and suspects. */
@@ -212,29 +223,78 @@ function candidatesOf(
   return { plain, suspects };
 }
 
-/** Gives suspects to members without records, and divides the other records among the rest. */
+/**
+ * Gives suspects to members without records, and divides the other records among the rest.
+ * @returns members that wait, and for which records were left
+ */
 function give(
   takers: readonly Taker[],
   { plain, suspects }: { readonly plain: Candidate[]; readonly suspects: Candidate[] },
   given: GivenRecords,
-): void {
-  const idle = takers.filter(({ held }) => held === 0).slice(0, suspects.length);
+): string[] {
+  const idle = takers
+    .filter(({ held, isAsking }) => isAsking && held === 0)
+    .slice(0, suspects.length);
   for (const [at, { memberId }] of idle.entries()) {
     const suspect = suspects[at];
     if (suspect !== undefined) given.add(memberId, suspect);
   }
   const excluded = new Set(idle);
   if (suspects.length > idle.length) {
-    const draining = leastOf(takers.filter((taker) => !excluded.has(taker)));
+    const draining = leastOf(takers.filter((one) => one.isAsking && !excluded.has(one)));
     if (draining !== undefined) excluded.add(draining);
   }
   const others = takers.filter((taker) => !excluded.has(taker));
+  const keptFor: string[] = [];
   let at = 0;
   for (const [index, share] of fairShares(others, plain.length).entries()) {
-    const { memberId = '' } = others[index] ?? {};
+    const { memberId = '', isAsking = true } = others[index] ?? {};
+    if (!isAsking) {
+      if (share > 0) keptFor.push(memberId);
+      continue;
+    }
     for (const candidate of plain.slice(at, at + share)) given.add(memberId, candidate);
     at += share;
   }
+  return keptFor;
+}
+
+/**
+ * The records that a member may get which asks alone: its share beside the members that wait.
+ * @returns its share, and the members that wait and have one, too
+ */
+export function shareBesideWaiting(
+  group: Group,
+  { memberId, recordsMax }: MemberDemand,
+  waiting: readonly MemberDemand[],
+  times: ShareTimes,
+): { readonly recordsMax: number; readonly keptFor: readonly string[] } {
+  const topicsOf = (id: string): string =>
+    group
+      .assignmentOf(id)
+      .value.owned.map(({ topic }) => topic)
+      .join(' ');
+  const topics = topicsOf(memberId);
+  const others = waiting.filter((one) => {
+    return group.members.has(one.memberId) && topicsOf(one.memberId) === topics;
+  });
+  if (others.length === 0 || recordsMax <= 0) return { recordsMax, keptFor: [] };
+  const context = { ...times, config: shareConfigOf(group) };
+  let available = 0;
+  for (const { state } of group.queue.all()) available += availableCount(state, context);
+  const takers = [{ memberId, recordsMax }, ...others].map((one) => {
+    return { held: heldCount(group, one.memberId), room: one.recordsMax };
+  });
+  const [own = 0, ...rest] = fairShares(takers, available);
+  const keptFor = others.filter((_, at) => (rest[at] ?? 0) > 0).map((one) => one.memberId);
+  return { recordsMax: own, keptFor };
+}
+
+/** Number of records that a member has. */
+export function heldCount(group: Group, memberId: string): number {
+  let held = 0;
+  for (const { state } of group.queue.all()) held += state.acquired.get(memberId) ?? 0;
+  return held;
 }
 
 /** The member with the fewest records; the same one in the next call as long as that is so. */
