@@ -125,13 +125,6 @@ describe('lines as values', () => {
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ errors: [{ pointer: `?${name}` }] });
   });
-
-  test('are refused with a producer id', async () => {
-    const headers = { 'Producer-Id': '1', 'Producer-Epoch': '0', 'Producer-Sequence': '0' };
-    const response = await post(await gateway.topic(), 'a', { headers });
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ code: 'INVALID_REQUEST' });
-  });
 });
 
 describe('lines of a producer', () => {

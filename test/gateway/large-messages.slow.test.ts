@@ -65,6 +65,28 @@ test('no body of any form stops the event loop', { timeout: 180_000 }, async () 
   expect(checks.takeTooLong()).toEqual([]);
 });
 
+test('no body of lines of a producer stops the event loop', { timeout: 120_000 }, async () => {
+  const issued = await fetch(`${gateway.url}/v1/producers`, { method: 'POST' });
+  const { producerId } = (await issued.json()) as { readonly producerId: number };
+  const headers = {
+    'Content-Type': 'text/plain',
+    'Producer-Id': String(producerId),
+    'Producer-Epoch': '0',
+    'Producer-Sequence': '0',
+  };
+  for (const lines of ['value', 'text']) {
+    for (const [name, body] of anything) {
+      await checks.check(`lines of a producer, ${lines}: ${name}`, async () => {
+        const path = `/v1/topics/large/records?lines=${lines}&partition=0&report=errors`;
+        const answer = await fetch(gateway.url + path, { method: 'POST', headers, body });
+        expect(answer.status).toBeLessThan(500);
+        await drained(answer);
+      });
+    }
+  }
+  expect(checks.takeTooLong()).toEqual([]);
+});
+
 test('no request of very many records stops the event loop', { timeout: 60_000 }, async () => {
   const headers = `{"value":1,"headers":[${repeated('{"key":"","value":"\\u0061"}', 100)}]}`;
   const bodies: readonly (readonly [string, string])[] = [

@@ -28,6 +28,9 @@ import { produceNdjson } from './ndjson-produce.js';
 import { type ProduceQuery, produceQuery } from './produce-query.js';
 import { assertOwnProducer, requestProducer } from './producer-headers.js';
 
+/** A body of lines that is no longer than this is read at once: a line may have one byte. */
+const LINES_AT_ONCE_BYTES_MAX = 16 * 1024;
+
 export interface ProduceRouteOptions {
   readonly limits: RecordLimits;
   /** Producing to a missing topic creates it. */
@@ -84,7 +87,8 @@ export class ProduceRoute {
     }
     const produce: Produce = { topic, query, form, producer };
     readBody(exchange, (body) => {
-      const isRead = form === 'raw' || body.length <= AT_ONCE_BYTES_MAX;
+      const atOnceMax = form === 'value-lines' ? LINES_AT_ONCE_BYTES_MAX : AT_ONCE_BYTES_MAX;
+      const isRead = form === 'raw' || body.length <= atOnceMax;
       if (isRead) this.#produce(exchange, produce, recordsOf(body, produce, options.limits));
       else this.#produceLarge(exchange, produce, body);
     });
