@@ -64,15 +64,27 @@ describe('three brokers', () => {
     expect(count(partitions.flatMap(({ replicas }) => replicas))).toEqual([4, 4, 4]);
   });
 
-  test('have a topic everywhere once its creation is answered', async () => {
-    for (const [index, broker] of cluster.brokers.entries()) {
+  test('have a topic, its changes and its end everywhere once they are answered', async () => {
+    for (const [index, broker] of Array.from({ length: 12 }, () => cluster.brokers)
+      .flat()
+      .entries()) {
       const name = `everywhere-${index}`;
-      expect((await broker.send('/v1/topics', 'POST', { name })).status).toBe(201);
-      await Promise.all(
-        cluster.brokers.map((other) =>
-          until(`${name} at ${other.id}`, () => cluster.topic(name, other)),
-        ),
+      const path = `/v1/topics/${name}`;
+      const viewsOf = () => Promise.all(cluster.brokers.map((other) => cluster.topic(name, other)));
+      expect((await broker.send('/v1/topics', 'POST', { name, replicationFactor: 1 })).status).toBe(
+        201,
       );
+      expect(await viewsOf()).toHaveLength(3);
+      const change = { partitions: 3, configs: { 'retention.ms': 5000 + index } };
+      expect((await broker.send(path, 'PATCH', change)).status).toBe(200);
+      for (const { partitions, configs } of await viewsOf()) {
+        expect([partitions.length, configs['retention.ms']]).toEqual([3, `${5000 + index}`]);
+      }
+      const writes = cluster.brokers.map((other) => produce(other, name, 2, ['grown']));
+      expect((await Promise.all(writes)).map(({ status }) => status)).toEqual([200, 200, 200]);
+      expect((await broker.call(path, { method: 'DELETE' })).status).toBe(204);
+      const asked = await Promise.all(cluster.brokers.map((other) => other.call(path)));
+      expect(asked.map(({ status }) => status)).toEqual([404, 404, 404]);
     }
   });
 

@@ -43,6 +43,7 @@ export interface BrokerParts {
   readonly writer: PartitionWriter;
   readonly partitions: PartitionAccess;
   readonly statusesOf: TopicAdminOptions['statusesOf'];
+  readonly appliedElsewhere: TopicAdminOptions['appliedElsewhere'];
   /** Made of the coordinators that this broker keeps itself. */
   readonly groupsOf: (coordinators: GroupCoordinators, topics: TopicDirectory) => GroupParts;
 }
@@ -65,7 +66,7 @@ export function assembleBroker(
   ports: LocalBrokerPorts,
 ): AssembledBroker {
   const { logManager, store, producerIds, replicas, writer, partitions, statusesOf } = cluster;
-  const { brokerId, autoCreateTopics, partitionsPerBrokerMax, batchSizeBytes } = settings;
+  const { brokerId, autoCreateTopics, batchSizeBytes } = settings;
   const { clock, random, scheduler, logger, url } = ports;
   const loop = { clock, scheduler, random };
   const followed = { random, scheduler, logger, store, replicas, logManager };
@@ -100,12 +101,11 @@ export function assembleBroker(
   onProcessEnded(store, (brokerEpoch) => coordinators.processEnded(brokerEpoch));
   const groupParts = cluster.groupsOf(coordinators, topics);
   const acknowledged = acknowledgedRecordsOf(cluster, { registry, groupParts }, settings, ports);
-  const placement = { brokerId, partitionsPerBrokerMax };
   const parts = {
     store,
     registry,
     admin,
-    replicas: new PartitionReplicas({ ...placement, store, registry, admin, statusesOf }),
+    replicas: partitionReplicasOf(cluster, settings, { registry, admin }),
     partitions,
     producePath,
     offsets: groupParts.offsets,
@@ -131,7 +131,7 @@ export function assembleBroker(
 }
 
 function topicAdminOf(
-  { store, replicas, statusesOf }: BrokerParts,
+  { store, replicas, statusesOf, appliedElsewhere }: BrokerParts,
   registry: TopicRegistry,
   settings: LocalBrokerSettings,
   { random, scheduler }: LocalBrokerPorts,
@@ -143,6 +143,7 @@ function topicAdminOf(
     random,
     scheduler,
     statusesOf,
+    appliedElsewhere,
     brokerId: settings.brokerId,
     partitionsPerBrokerMax: settings.partitionsPerBrokerMax,
     partitionFilesMax: settings.partitionFilesMax,
@@ -150,6 +151,15 @@ function topicAdminOf(
     partitionsMax: settings.partitionsMax,
     offsetsTopicPartitions: settings.offsetsTopicPartitions,
   });
+}
+
+function partitionReplicasOf(
+  { store, statusesOf, appliedElsewhere }: BrokerParts,
+  { brokerId, partitionsPerBrokerMax }: LocalBrokerSettings,
+  parts: { readonly registry: TopicRegistry; readonly admin: TopicAdmin },
+): PartitionReplicas {
+  const placement = { brokerId, partitionsPerBrokerMax };
+  return new PartitionReplicas({ ...parts, ...placement, store, statusesOf, appliedElsewhere });
 }
 
 function producePathOf(

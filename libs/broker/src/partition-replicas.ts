@@ -28,6 +28,7 @@ interface PartitionReplicasOptions extends ReplicaLimits {
   readonly registry: TopicRegistry;
   readonly admin: TopicAdmin;
   readonly statusesOf: TopicAdminOptions['statusesOf'];
+  readonly appliedElsewhere: TopicAdminOptions['appliedElsewhere'];
 }
 
 export class PartitionReplicas {
@@ -46,7 +47,7 @@ export class PartitionReplicas {
     target: TopicPartition,
     replicas: readonly number[],
   ): Promise<PartitionDescription> {
-    const { store, registry, admin } = this.#options;
+    const { store, registry, admin, appliedElsewhere } = this.#options;
     registry.getOrThrow(target.topic);
     const { version } = await store.update((state) => {
       this.#assertRoom(state, target, replicas);
@@ -54,6 +55,7 @@ export class PartitionReplicas {
     });
     await store.whenJournaled(version, JOURNALED_WAIT_MS);
     await registry.settled();
+    await appliedElsewhere(version);
     return admin.describePartition(target);
   }
 

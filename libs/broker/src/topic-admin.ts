@@ -61,6 +61,11 @@ export interface TopicAdminOptions extends ReplicaLimits {
     partitions: readonly StatusTarget[],
     statusOptions?: StatusOptions,
   ) => Promise<ReadonlyMap<string, LeaderStatus>>;
+  /**
+   * Resolves when this version of the metadata is in force at the other live brokers, or when one
+   * of them takes too long. Never rejects.
+   */
+  readonly appliedElsewhere: (version: number) => Promise<void>;
 }
 
 /** Longest wait for all replicas of a new topic, in ms. */
@@ -112,12 +117,13 @@ export class TopicAdmin {
   }
 
   async delete(name: string): Promise<void> {
-    const { registry, store } = this.#options;
+    const { registry, store, appliedElsewhere } = this.#options;
     const topic = registry.getOrThrow(name);
     assertNotInternal(name, 'deleted');
     const { version } = await store.update((state) => deleteTopic(state, name, topic.id));
     await store.whenJournaled(version, JOURNALED_WAIT_MS);
     await registry.settled();
+    await appliedElsewhere(version);
   }
 
   /**
@@ -128,7 +134,7 @@ export class TopicAdmin {
     { topic: name, partition }: TopicPartition,
     { type, replica }: ElectLeaderRequest,
   ): Promise<PartitionDescription> {
-    const { registry, store, random } = this.#options;
+    const { registry, store, random, appliedElsewhere } = this.#options;
     const topic = registry.getOrThrow(name);
     const isThere = partition < topic.partitionCount;
     if (!isThere) throw unknownPartitionError({ topic: name, partition });
@@ -151,6 +157,7 @@ export class TopicAdmin {
       );
     }
     await registry.settled();
+    await appliedElsewhere(state.version);
     return this.describePartition({ topic: name, partition });
   }
 
@@ -216,7 +223,7 @@ export class TopicAdmin {
   }
 
   async #create(request: CreateTopicRequest): Promise<Topic> {
-    const { store, registry, random } = this.#options;
+    const { store, registry, random, appliedElsewhere } = this.#options;
     const { name } = request;
     const id = random.uuid();
     const state = await store.update((before) => this.#creation(before, request, id));
@@ -229,6 +236,7 @@ export class TopicAdmin {
       await registry.settled();
       throw notOpened(name);
     }
+    await appliedElsewhere(state.version);
     return registry.getOrThrow(name);
   }
 
@@ -250,7 +258,7 @@ export class TopicAdmin {
   }
 
   async #alter(name: string, change: AlterTopicRequest): Promise<Topic> {
-    const { store, registry } = this.#options;
+    const { store, registry, appliedElsewhere } = this.#options;
     let partitionCount = 0;
     const state = await store.update((before) => {
       const topic = before.topics.get(name);
@@ -263,6 +271,7 @@ export class TopicAdmin {
     await registry.settled();
     const altered = state.topics.get(name);
     if (altered !== undefined && this.#hasOffline(altered, partitionCount)) throw notOpened(name);
+    await appliedElsewhere(state.version);
     return registry.getOrThrow(name);
   }
 

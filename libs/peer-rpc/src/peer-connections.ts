@@ -20,6 +20,7 @@ const LANE_OF = {
   'redeem-ticket': 'requests',
   'give-up-lost-records': 'requests',
   'partition-status': 'requests',
+  'apply-metadata': 'requests',
   'commit-offsets': 'requests',
   'committed-offsets': 'requests',
   'group-join': 'requests',

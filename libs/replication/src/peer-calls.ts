@@ -199,6 +199,10 @@ export const PEER_CALLS: Readonly<Record<PeerMethod, PeerCall>> = {
     ),
     answer: object({ partitions: list(status) }),
   },
+  'apply-metadata': {
+    body: object({ version: count }),
+    answer: nothing,
+  },
   'commit-offsets': {
     body: object(
       {

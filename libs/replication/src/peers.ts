@@ -49,6 +49,7 @@ export type PeerMethod =
   | 'delete-records'
   | 'give-up-lost-records'
   | 'partition-status'
+  | 'apply-metadata'
   | 'commit-offsets'
   | 'committed-offsets'
   | 'exchange-revocations'

@@ -29,6 +29,7 @@ const NEEDS: Readonly<Record<PeerMethod, typeof BROKER | 'each append' | readonl
   'exchange-revocations': BROKER,
   'redeem-ticket': BROKER,
   'partition-status': BROKER,
+  'apply-metadata': BROKER,
   'list-delayed': BROKER,
   'group-watch': BROKER,
   'group-heartbeats': BROKER,

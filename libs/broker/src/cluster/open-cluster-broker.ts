@@ -27,7 +27,7 @@ import {
 } from '#replication';
 import type { DiskReserve } from '#runtime';
 import type { BrokerSecurity, TicketPeers } from '#security';
-import { type AssembledBroker, assembleBroker } from '../assemble-broker.js';
+import { type AssembledBroker, assembleBroker, type BrokerParts } from '../assemble-broker.js';
 import { DelayedRecords } from '../delayed-records.js';
 import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from '../local-broker-options.js';
 import { PartitionWriter } from '../partition-writer.js';
@@ -40,6 +40,7 @@ import { LeaderStatuses } from './leader-statuses.js';
 import { appendAtLeader } from './leader-transport.js';
 import { LeadershipCheck } from './leadership-check.js';
 import { LocalLeader } from './local-leader.js';
+import { metadataHandlers, metadataPeers } from './metadata-calls.js';
 import { PartitionAccess } from './partition-access.js';
 import { leaderHandlers } from './peer-handlers.js';
 import { ProduceSender } from './produce-sender.js';
@@ -177,7 +178,7 @@ async function openOn(
       delayed,
       writer,
       partitions,
-      statusesOf: (targets, statusOptions) => statuses.of(targets, statusOptions),
+      ...topicCallsOf(statuses, peers, store, brokerId),
       groupsOf: (coordinators, topics) => assembleGroups(coordinators, topics, groupOptions),
     },
     settings,
@@ -187,13 +188,26 @@ async function openOn(
   const security = await ports.openSecurity?.(store, asked, logManager.reserve);
   const membership = await joinCluster(logManager, store, settings, ports);
   const served = { replicas, store, scheduler, leader: localLeader, leadership, delayed };
-  const handlers = handlersOf(served, assembled.coordinators, security);
+  const handlers = handlersOf(served, assembled, security);
   network.serve(store.clusterUuid, checkedPeerHandlers(handlers));
   await assembled.registry.open();
   if (security !== undefined) assembled.open.followSecurity(security.metadata);
   const controller = controllerOf(store, settings, ports);
   const parts = { store, replicas, brokerId, membership, controller, leaders };
   return memberOf(parts, assembled, ports);
+}
+
+/** Returns the calls to other brokers that the administration of topics makes. */
+function topicCallsOf(
+  statuses: LeaderStatuses,
+  peers: Peers,
+  store: CoordinationStore,
+  brokerId: number,
+): Pick<BrokerParts, 'statusesOf' | 'appliedElsewhere'> {
+  return {
+    statusesOf: (targets, statusOptions) => statuses.of(targets, statusOptions),
+    appliedElsewhere: metadataPeers(peers, store, brokerId),
+  };
 }
 
 function securityPeers(peers: Peers, store: CoordinationStore, brokerId: number): SecurityPeers {
@@ -247,7 +261,7 @@ function controllerOf(
 /** Returns what this broker does for the other ones. */
 function handlersOf(
   parts: Omit<Parameters<typeof leaderHandlers>[0], 'groups' | 'callers'>,
-  coordinators: AssembledBroker['coordinators'],
+  { coordinators, registry }: AssembledBroker,
   security: BrokerSecurity<ClusterSecurity> | undefined,
 ): PeerHandlers {
   const callers = security?.callers;
@@ -255,6 +269,7 @@ function handlersOf(
     ...parts.replicas.replication.handlers(),
     ...leaderHandlers({ ...parts, callers, groups: coordinators }),
     ...groupHandlers({ ...parts, coordinators }),
+    ...metadataHandlers({ ...parts, registry }),
     ...revocationHandlers(security?.metadata),
     ...ticketHandlers(security?.tickets),
   };

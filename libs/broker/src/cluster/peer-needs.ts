@@ -55,6 +55,7 @@ export const PEER_NEEDS: Readonly<Record<PeerMethod, PeerNeeds>> = {
   'exchange-revocations': 'broker',
   'redeem-ticket': 'broker',
   'partition-status': 'broker',
+  'apply-metadata': 'broker',
   'list-delayed': 'broker',
   'group-watch': 'broker',
   'group-heartbeats': 'broker',
