@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
@@ -23,6 +23,13 @@ export class CliOnGateway {
       rmSync(setup.home, { recursive: true, force: true });
     });
     return setup;
+  }
+
+  /** Writes a file in the home of the command line. @returns its path */
+  file(name: string, text: string): string {
+    const path = join(this.home, name);
+    writeFileSync(path, text);
+    return path;
   }
 
   get gateway(): GatewayProcess {

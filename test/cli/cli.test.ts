@@ -39,6 +39,29 @@ describe('exit codes', () => {
   });
 });
 
+describe('files', () => {
+  const stored = (topic: string) => setup.cli.print(['consume', topic, '--until-end']);
+
+  test('that were sent as a whole are not sent again when they are resumed', async () => {
+    await setup.cli.print(['topics', 'create', 'whole']);
+    const files = [setup.file('a.txt', 'one\n'), setup.file('b.txt', 'two\n')];
+    await setup.cli.print(['produce', 'whole', ...files]);
+    const again = await setup.cli.run(['produce', 'whole', ...files, '--resume']);
+    expect(again).toMatchObject({ code: 0, stdout: '' });
+    expect(again.stderr).toContain('a.txt was sent before, as a whole: --restart sends it again.');
+    expect(await stored('whole')).toBe('one\ntwo\n');
+    await setup.cli.print(['produce', 'whole', ...files, '--restart']);
+    expect(await stored('whole')).toBe('one\ntwo\none\ntwo\n');
+  });
+
+  test('are not sent when one of them cannot be', async () => {
+    await setup.cli.print(['topics', 'create', 'none']);
+    const produce = ['produce', 'none', setup.file('c.txt', 'one\n'), '/does-not-exist'];
+    expect(await setup.cli.run(produce)).toMatchObject({ code: 2 });
+    expect(await stored('none')).toBe('');
+  });
+});
+
 test('lines that are produced are consumed as they were', async () => {
   await setup.cli.print(['topics', 'create', 'orders']);
   await setup.cli.print(['produce', 'orders'], 'one\n{"n": 1.0}\n');

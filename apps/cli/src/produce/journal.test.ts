@@ -45,13 +45,20 @@ function chunk(index: number): JournalChunk {
   };
 }
 
+async function stateIn(file: string): Promise<JournalState> {
+  const state = await readJournal(file);
+  if (state === undefined) throw new Error('there is no journal');
+  return state;
+}
+
 test('chunks without a note of their end are unresolved, and sequences go on', async () => {
   const journal = await Journal.create(path, HEAD);
   for (const index of [0, 1, 2]) await journal.begin(chunk(index));
   await journal.done(1);
   await journal.close();
-  expect(await readJournal(path)).toEqual({
+  expect(await readJournal(path)).toMatchObject({
     head: HEAD,
+    isFinished: false,
     unresolved: [chunk(0), chunk(2)],
     end: { index: 3, byte: 30, line: 7 },
     sequences: new Map([[0, 6]]),
@@ -85,13 +92,24 @@ test('a torn last line is passed over: its chunk was not sent', async () => {
   expect((await readJournal(path))?.unresolved).toEqual([chunk(0)]);
 });
 
-test('a resumed journal goes on in the same file, and the end of the work removes it', async () => {
-  await (await Journal.create(path, HEAD)).close();
-  const journal = await Journal.resume(path);
+test('a resumed journal goes on behind its last whole entry', async () => {
+  const interrupted = await Journal.create(path, HEAD);
+  await interrupted.begin(chunk(0));
+  await interrupted.close();
+  await appendFile(path, '{"chunk":{"start"');
+  const journal = await Journal.resume(path, await stateIn(path));
+  await journal.begin(chunk(1));
+  await journal.close();
+  expect((await stateIn(path)).unresolved).toEqual([chunk(0), chunk(1)]);
+});
+
+test('a finished journal remembers the file, and none of its chunks', async () => {
+  const journal = await Journal.create(path, HEAD);
   await journal.begin(chunk(0));
-  expect((await readJournal(path))?.end.index).toBe(1);
-  await journal.finish();
-  expect(await readJournal(path)).toBeUndefined();
+  await journal.finish(HEAD);
+  const state = await stateIn(path);
+  expect(state).toMatchObject({ head: HEAD, isFinished: true, unresolved: [] });
+  expect(() => assertResumable(state, HEAD, HEAD.startedMs + RESUME_MS_MAX + 1)).not.toThrow();
 });
 
 test('sequences wrap as those of Kafka do', () => {
@@ -102,6 +120,8 @@ test('sequences wrap as those of Kafka do', () => {
 describe('a file is not resumed', () => {
   const state: JournalState = {
     head: HEAD,
+    isFinished: false,
+    sizeBytes: 0,
     unresolved: [],
     end: chunk(0).end,
     sequences: new Map(),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, truncate } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { UsageError } from '../exit-codes.js';
@@ -37,11 +37,16 @@ export interface JournalChunk {
 type Entry =
   | { readonly head: JournalHead }
   | { readonly chunk: JournalChunk }
-  | { readonly done: number };
+  | { readonly done: number }
+  | { readonly finished: true };
 
-/** State of an interrupted file. */
+/** State of a file that was sent, as a whole or in part. */
 export interface JournalState {
   readonly head: JournalHead;
+  /** True when all of the file was sent and acknowledged. */
+  readonly isFinished: boolean;
+  /** Bytes of the journal that are whole entries; a torn one may follow. */
+  readonly sizeBytes: number;
   /** Chunks that may or may not have been written, in order. */
   readonly unresolved: readonly JournalChunk[];
   /** Place after the last chunk. */
@@ -81,14 +86,13 @@ export class Journal {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const journal = new Journal(path, await open(path, 'w', 0o600));
     await journal.#append({ head }, true);
-    const directory = await open(dirname(path), 'r');
-    await directory.sync();
-    await directory.close();
+    await syncDirectory(path);
     return journal;
   }
 
-  /** Continues the journal of an interrupted file. */
-  static async resume(path: string): Promise<Journal> {
+  /** Continues the journal of an interrupted file behind its last whole entry. */
+  static async resume(path: string, { sizeBytes }: JournalState): Promise<Journal> {
+    await truncate(path, sizeBytes);
     return new Journal(path, await open(path, 'a', 0o600));
   }
 
@@ -102,10 +106,19 @@ export class Journal {
     await this.#append({ done: index }, false);
   }
 
-  /** Ends the journal of a file that was sent as a whole. */
-  async finish(): Promise<void> {
+  /**
+   * Ends the journal of a file that was sent as a whole. Its head stays, so that the file is not
+   * sent again when it is resumed once more.
+   */
+  async finish(head: JournalHead): Promise<void> {
     await this.close();
-    await rm(this.#path, { force: true });
+    const path = `${this.#path}.new`;
+    const finished = new Journal(path, await open(path, 'w', 0o600));
+    await finished.#append({ head }, true);
+    await finished.#append({ finished: true }, true);
+    await finished.close();
+    await rename(path, this.#path);
+    await syncDirectory(this.#path);
   }
 
   /** Keeps the journal, to be resumed. */
@@ -140,6 +153,12 @@ export class Journal {
   }
 }
 
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(dirname(path), 'r');
+  await directory.sync();
+  await directory.close();
+}
+
 /** Path of the journal for a file and a topic of a gateway. */
 export function journalPath(url: string, topic: string, file: string): string {
   const state = process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state');
@@ -147,7 +166,7 @@ export function journalPath(url: string, topic: string, file: string): string {
   return join(state, 'sluice', 'produce', `${name}.ndjson`);
 }
 
-/** Reads the journal of an interrupted file; undefined if there is none. */
+/** Reads the journal of a file; undefined if there is none. */
 export async function readJournal(path: string): Promise<JournalState | undefined> {
   let text: string;
   try {
@@ -157,14 +176,18 @@ export async function readJournal(path: string): Promise<JournalState | undefine
     throw error;
   }
   let head: JournalHead | undefined;
+  let isFinished = false;
+  let sizeBytes = 0;
   let end: ChunkStart = { index: 0, byte: 0, line: 1 };
   const unresolved = new Map<number, JournalChunk>();
   const sequences = new Map<number, number>();
-  for (const line of text.split('\n')) {
+  // A torn last line was not yet durable, so its chunk was not sent.
+  for (const line of text.split('\n').slice(0, -1)) {
     const entry = entryOf(line);
-    // A torn last line was not yet durable, so its chunk was not sent.
     if (entry === undefined) break;
+    sizeBytes += Buffer.byteLength(line) + 1;
     if ('head' in entry) head = entry.head;
+    else if ('finished' in entry) isFinished = true;
     else if ('done' in entry) unresolved.delete(entry.done);
     else {
       const { chunk } = entry;
@@ -176,7 +199,7 @@ export async function readJournal(path: string): Promise<JournalState | undefine
     }
   }
   if (head === undefined) return undefined;
-  return { head, unresolved: [...unresolved.values()], end, sequences };
+  return { head, isFinished, sizeBytes, unresolved: [...unresolved.values()], end, sequences };
 }
 
 /** Producer sequences continue at 0 after 2^31 - 1, as Kafka's do. */
@@ -185,11 +208,11 @@ export function nextSequence(sequence: number, count: number): number {
 }
 
 /**
- * @throws UsageError if the file, the topic or the options are not those of the interrupted run, or
- *   if it began too long ago
+ * @throws UsageError if the file, the topic or the options are not those of the earlier run, or if
+ *   an interrupted run began too long ago
  */
 export function assertResumable(
-  { head }: JournalState,
+  { head, isFinished }: JournalState,
   now: Omit<JournalHead, 'producerId' | 'producerEpoch' | 'producerToken' | 'startedMs'>,
   nowMs = Date.now(),
 ): void {
@@ -198,7 +221,7 @@ export function assertResumable(
       `${head.file} cannot be resumed: ${reason}. --restart sends it from its beginning.`,
     );
   };
-  if (nowMs - head.startedMs > RESUME_MS_MAX) {
+  if (!isFinished && nowMs - head.startedMs > RESUME_MS_MAX) {
     refuse('it was begun more than 12 hours ago, and repeats would no longer be detected');
   }
   if (head.topicId !== now.topicId) refuse(`topic ${head.topic} was deleted and created again`);

@@ -36,6 +36,15 @@ interface Target {
   readonly bytesMax: number;
 }
 
+/** A file that may be sent. */
+interface CheckedFile {
+  readonly name: string;
+  readonly now: Parameters<typeof assertResumable>[1];
+  readonly journalPath: string;
+  /** Undefined for a file that is sent from its beginning. */
+  readonly state: JournalState | undefined;
+}
+
 const RECORDS_MAX = 2500;
 /** Bounds of lines that are sent as they stand: a few of such chunks are in memory. */
 const PLAIN_RECORDS_MAX = 10_000;
@@ -63,7 +72,10 @@ export async function produceFiles(
     await new FileProducer(run, target, options).stdin();
     return;
   }
-  for (const file of files) await new FileProducer(run, target, options).file(file);
+  const checked: CheckedFile[] = [];
+  // Nothing is sent before all files are known to be readable and new, or to be resumed.
+  for (const name of files) checked.push(await new FileProducer(run, target, options).check(name));
+  for (const file of checked) await new FileProducer(run, target, options).file(file);
 }
 
 async function targetOf({ sluice }: CommandRun, topic: string): Promise<Target> {
@@ -110,7 +122,8 @@ class FileProducer {
     this.#finish(progress, 'stdin');
   }
 
-  async file(name: string): Promise<void> {
+  /** @throws UsageError when the file cannot be sent with these options */
+  async check(name: string): Promise<CheckedFile> {
     const file = await realpath(name).catch((cause: Error) => {
       throw new UsageError(`Cannot read ${name}: ${cause.message}.`, { cause });
     });
@@ -127,14 +140,21 @@ class FileProducer {
       partitionCount,
     };
     const path = journalPath(await this.#clusterName(), topic, file);
-    const state = await this.#stateOf(path, now);
+    return { name, now, journalPath: path, state: await this.#stateOf(path, now) };
+  }
+
+  async file({ name, now, journalPath: path, state }: CheckedFile): Promise<void> {
+    if (state?.isFinished) {
+      this.#noteFinished(name);
+      return;
+    }
     const producer = state?.head ?? (await this.#run.sluice.admin.initProducer());
     const head = { ...now, ...identityOf(producer), startedMs: Date.now() };
     const journal =
-      state === undefined ? await Journal.create(path, head) : await Journal.resume(path);
+      state === undefined ? await Journal.create(path, head) : await Journal.resume(path, state);
     try {
       await this.#sendFile(head, state, journal);
-      await journal.finish();
+      await journal.finish(head);
     } catch (error) {
       await journal.close();
       if (error instanceof InterruptedError) {
@@ -222,6 +242,12 @@ class FileProducer {
     signal.throwIfAborted();
   }
 
+  #noteFinished(name: string): void {
+    const { output } = this.#run;
+    if (output.isJson) output.document({ source: name, records: 0 });
+    else output.note(`${name} was sent before, as a whole: --restart sends it again.`);
+  }
+
   #sender(
     producer: SenderIdentity,
     sequences: Map<number, number>,
@@ -279,7 +305,7 @@ class FileProducer {
     const { resume, restart } = this.#options;
     if (restart) return undefined;
     const state = await readJournal(path);
-    if (state === undefined) return undefined;
+    if (state === undefined || (state.isFinished && !resume)) return undefined;
     if (!resume) {
       throw new UsageError(
         `${now.file} was sent in part, up to line ${state.end.line - 1}: --resume goes on there, --restart sends all of it again.`,
