@@ -21,8 +21,8 @@ const DUMPED_BYTES_MAX = 64 * 1024;
 
 const NO_WATCHERS: readonly ExchangeWatcher[] = [];
 
-export interface ExchangeOptions {
-  readonly context: FrontContext;
+/** A request whose head has arrived, with its response. */
+export interface ReceivedHead {
   /** The listener that received the request. */
   readonly listener: FrontListener;
   readonly request: IncomingMessage;
@@ -31,13 +31,17 @@ export interface ExchangeOptions {
   readonly path: string;
   /** Query of the URL, without the question mark. */
   readonly search: string;
+  /** The `Expect` header: undefined without one, `unknown` if the front does not serve it. */
+  readonly expectation: 'continue' | 'unknown' | undefined;
+}
+
+/** The route that a request takes, and its caller. */
+export interface RouteOfExchange {
   readonly route: FrontRoute;
   /** Permissions of the caller; they may change while the exchange lasts. */
   readonly access: Access;
-  /** The operation, whose needs are checked again while the exchange lasts; absent without one. */
-  readonly found?: FoundOperation;
-  /** True if the client waits for `100 Continue`. */
-  readonly expectsContinue: boolean;
+  /** The operation, whose needs are checked again while the exchange lasts; or undefined. */
+  readonly found: FoundOperation | undefined;
 }
 
 /** One request of a hot route with its response. It owns the memory of both and their end. */
@@ -65,19 +69,24 @@ export class Exchange implements InFlightRequest, BodyReceiver {
   /** End of the request's head, monotonic clock. */
   readonly #startedMs: number;
 
-  constructor(options: ExchangeOptions) {
-    this.context = options.context;
-    this.request = options.request;
-    this.response = options.response;
-    this.path = options.path;
-    this.search = options.search;
-    this.instance = options.listener.pathPrefix + options.path;
-    this.memory = new HeldMemory(options.context.memoryOf(options.access));
-    this.access = options.access;
-    this.#found = options.found;
-    this.#route = options.route;
-    this.#startedMs = options.context.clock.monotonicMs();
-    this.#expectsContinue = options.expectsContinue;
+  /** Hot: a copy of the head for each request would cost more than all that is done here. */
+  constructor(
+    context: FrontContext,
+    head: ReceivedHead,
+    { route, access, found }: RouteOfExchange,
+  ) {
+    this.context = context;
+    this.request = head.request;
+    this.response = head.response;
+    this.path = head.path;
+    this.search = head.search;
+    this.instance = head.listener.pathPrefix + head.path;
+    this.memory = new HeldMemory(context.memoryOf(access));
+    this.access = access;
+    this.#found = found;
+    this.#route = route;
+    this.#startedMs = context.clock.monotonicMs();
+    this.#expectsContinue = head.expectation === 'continue';
   }
 
   /** True if the client has disconnected or got its answer: nothing more can be sent. */

@@ -5,11 +5,10 @@ import type { Access } from '#security';
 import { UnreceivedAnswer } from './answer/unreceived-answer.js';
 import { answerBodyTimeout, type BodyTimeout } from './body/body-timeout.js';
 import type { InFlightRequest } from './connection/connection-table.js';
-import type { ExchangeOptions } from './exchange.js';
+import type { ReceivedHead } from './exchange.js';
 import type { FrontContext } from './front-context.js';
 import type { FrontListener } from './front-listener.js';
-
-type PassedOnOptions = Omit<ExchangeOptions, 'search' | 'route'>;
+import type { FoundOperation } from './operation-router.js';
 
 const passedOn = new WeakMap<IncomingMessage, FrameworkRequest>();
 
@@ -34,18 +33,23 @@ export class FrameworkRequest implements InFlightRequest {
   /** The checked request, for the audit log; undefined before it is checked. */
   input: unknown;
 
-  constructor(options: PassedOnOptions) {
-    const { context, listener, request, response, access } = options;
+  /** @param found the operation that it asks for; undefined if its listener serves none */
+  constructor(
+    context: FrontContext,
+    head: ReceivedHead,
+    access: Access,
+    found: FoundOperation | undefined,
+  ) {
     this.#context = context;
-    this.#instance = listener.pathPrefix + options.path;
-    this.listener = listener;
-    this.operation = options.found?.operation;
-    this.request = request;
-    this.response = response;
+    this.#instance = head.listener.pathPrefix + head.path;
+    this.listener = head.listener;
+    this.operation = found?.operation;
+    this.request = head.request;
+    this.response = head.response;
     this.access = access;
     this.memory = new HeldMemory(context.memoryOf(access));
-    this.#expectsContinue = options.expectsContinue;
-    passedOn.set(request, this);
+    this.#expectsContinue = head.expectation === 'continue';
+    passedOn.set(head.request, this);
   }
 
   /** @returns undefined for a request that bypassed the front */

@@ -39,7 +39,7 @@ import {
   type InFlightRequest,
 } from './connection/connection-table.js';
 import type { TlsMaterial } from './connection/tls-options.js';
-import { Exchange, type ExchangeOptions } from './exchange.js';
+import { Exchange, type ReceivedHead } from './exchange.js';
 import { FrameworkRequest } from './framework-request.js';
 import type { FrontContext, HttpFrontOptions } from './front-context.js';
 import { FrontEvents } from './front-events.js';
@@ -70,21 +70,11 @@ type HalfOpenServer = Server & { httpAllowHalfOpen?: boolean };
 /** Handler and form of an operation of the plane `data`. */
 type HotRoute = NonNullable<OperationSpec['route']>;
 
-/** Meaning of a request's `Expect` header: `100-continue`, or anything else. */
-type Expectation = 'continue' | 'unknown';
-
-/** A request whose head has arrived. */
-interface ReceivedRequest {
+/** A request whose head has arrived, on its connection. */
+interface ReceivedRequest extends ReceivedHead {
   readonly connection: Connection;
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
   /** Answers the requests that the front does not. */
   readonly next: RequestListener;
-  readonly expectation: Expectation | undefined;
-  /** Percent-encoded, as received. */
-  readonly path: string;
-  /** Query of the URL, without the question mark. */
-  readonly search: string;
 }
 
 /** The parts that the front shares with the rest of the gateway, or passes requests to. */
@@ -251,7 +241,7 @@ export class HttpFront {
     request: IncomingMessage,
     response: ServerResponse,
     next: RequestListener,
-    expectation?: Expectation,
+    expectation?: ReceivedHead['expectation'],
   ): void {
     const { connections } = this.context;
     const connection = connections.of(request.socket);
@@ -259,7 +249,8 @@ export class HttpFront {
     if (connection === undefined) return;
     connections.headArrived(connection);
     const { path, search } = splitUrl(request.url ?? '/');
-    const received = { connection, request, response, next, expectation, path, search };
+    const { listener } = connection;
+    const received = { connection, listener, request, response, next, expectation, path, search };
     if (connections.pipelines.mayBegin(connection)) this.#handle(received);
     else {
       connections.pipelines.hold(connection, () => {
@@ -310,7 +301,8 @@ export class HttpFront {
     try {
       this.context.connections.assertIdentified(received.connection);
       const waitMs = this.#admission.begin(access, found);
-      this.#after(waitMs, received, () => this.#dispatch(received, found, access));
+      if (waitMs <= 0) this.#dispatch(received, found, access);
+      else this.#later(waitMs, received, () => this.#dispatch(received, found, access));
     } catch (error) {
       if (isHot) this.#auditEnd(received, found, access);
       this.#refuse(received, error);
@@ -327,20 +319,14 @@ export class HttpFront {
     this.#auditEnd(received, found, undefined);
     const delayMs = this.#admission.refusalDelayMs(request, search, error);
     // While too many connections have no credential, none is held.
-    const isHeld = !this.context.connections.isTooMany(received.connection);
-    this.#after(isHeld ? delayMs : 0, received, () => this.#refuse(received, error));
+    const isHeld = delayMs > 0 && !this.context.connections.isTooMany(received.connection);
+    if (isHeld) this.#later(delayMs, received, () => this.#refuse(received, error));
+    else this.#refuse(received, error);
   }
 
-  /** Calls the task at once, or after a time in which the request is in flight. */
-  #after(delayMs: number, received: ReceivedRequest, task: () => void): void {
-    if (delayMs <= 0) {
-      task();
-      return;
-    }
-    const waiting = this.#begin(
-      received.connection,
-      new FrameworkRequest(this.#optionsOf(received, NO_ACCESS)),
-    );
+  /** Calls the task after a time in which the request is in flight. */
+  #later(delayMs: number, received: ReceivedRequest, task: () => void): void {
+    const waiting = this.#beginUnadmitted(received);
     this.context.scheduler.after(delayMs, () => {
       if (!waiting.isGone) task();
     });
@@ -362,10 +348,7 @@ export class HttpFront {
     found: FoundOperation | undefined,
     admitted: Promise<Access>,
   ): void {
-    const waiting = this.#begin(
-      received.connection,
-      new FrameworkRequest(this.#optionsOf(received, NO_ACCESS)),
-    );
+    const waiting = this.#beginUnadmitted(received);
     const dispatch = async (): Promise<void> => {
       const access = await admitted;
       if (!waiting.isGone) this.#dispatchInTime(received, found, access);
@@ -377,38 +360,37 @@ export class HttpFront {
 
   /** Passes an admitted request to the one that answers it. */
   #dispatch(received: ReceivedRequest, found: FoundOperation | undefined, access: Access): void {
-    const { connection, request, response, next } = received;
-    const options = this.#optionsOf(received, access);
-    if (options.path === this.#sockets?.path) {
-      this.#refuse(received, upgradeRequiredError(options.path), { status: 426 });
+    const { connection, request, response, next, path } = received;
+    if (path === this.#sockets?.path) {
+      this.#refuse(received, upgradeRequiredError(path), { status: 426 });
       return;
     }
     const route = found?.operation.route;
     if (found !== undefined && route !== undefined) {
-      const exchange = new Exchange({ ...options, route: route.handler, found });
+      const exchange = new Exchange(this.context, received, {
+        route: route.handler,
+        access,
+        found,
+      });
       this.#serve(this.#begin(connection, exchange), found, route);
       return;
     }
-    const passedOn = found === undefined ? options : { ...options, found };
-    this.#begin(connection, new FrameworkRequest(passedOn));
+    this.#begin(connection, new FrameworkRequest(this.context, received, access, found));
     next(request, response);
   }
 
   #refuse(received: ReceivedRequest, error: unknown, options?: ProblemOptions): void {
     const { connection } = received;
     if (this.context.connections.isTooMany(connection)) received.response.shouldKeepAlive = false;
-    const exchange = new Exchange({ ...this.#optionsOf(received, NO_ACCESS), route: 'refused' });
+    const refused = { route: 'refused', access: NO_ACCESS, found: undefined } as const;
+    const exchange = new Exchange(this.context, received, refused);
     this.#begin(connection, exchange).fail(error, options);
   }
 
-  #optionsOf(
-    { connection, request, response, expectation, path, search }: ReceivedRequest,
-    access: Access,
-  ): Omit<ExchangeOptions, 'route'> {
-    const { context } = this;
-    const { listener } = connection;
-    const expectsContinue = expectation === 'continue';
-    return { context, listener, request, response, path, search, access, expectsContinue };
+  /** Counts a request as in flight that is not dispatched yet. */
+  #beginUnadmitted(received: ReceivedRequest): FrameworkRequest {
+    const unadmitted = new FrameworkRequest(this.context, received, NO_ACCESS, undefined);
+    return this.#begin(received.connection, unadmitted);
   }
 
   #begin<Request extends InFlightRequest>(connection: Connection, begun: Request): Request {
