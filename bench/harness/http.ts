@@ -15,6 +15,8 @@ export interface LoadOptions {
   readonly connections?: number;
   readonly warmupMs?: number;
   readonly durationMs?: number;
+  /** Process whose CPU time is measured. */
+  readonly serverPid?: number;
 }
 
 export interface LoadResult {
@@ -23,6 +25,8 @@ export interface LoadResult {
   readonly bytesPerSecond: number;
   readonly statuses: Readonly<Record<string, number>>;
   readonly socketErrors: number;
+  /** CPU time of `serverPid` while answers were counted; absent if it is not known. */
+  readonly serverCpuMs?: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 

@@ -162,18 +162,6 @@ export async function memoryOf(pid: number): Promise<{ rss: number; peak: number
   return { rss: Number(rss) * 1024, peak: Number(peak) * 1024 };
 }
 
-/** Ticks of the CPU clock of Linux, per second. */
-const TICKS_PER_SECOND = 100;
-
-/** CPU time that a process has used, in ms; undefined where /proc is missing. */
-export async function cpuMsOf(pid: number): Promise<number | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  if (stat === undefined) return undefined;
-  // The name of the command, in parentheses, may have spaces.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
-}
-
 /** Bytes that a process has read from files and sockets. */
 export async function bytesReadBy(pid: number): Promise<number | undefined> {
   const io = await readFile(`/proc/${pid}/io`, 'utf8').catch(() => undefined);

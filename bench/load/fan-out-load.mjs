@@ -11,6 +11,7 @@ import { argv, exit, stdout } from 'node:process';
 import { LatencyHistogram } from './latency-histogram.mjs';
 import { clientFrame, openWebSocket } from './raw-websocket.mjs';
 import { ResponseReader } from './response-reader.mjs';
+import { ServerCpu } from './server-cpu.mjs';
 
 /**
  * @typedef {object} FanOutOptions
@@ -25,6 +26,7 @@ import { ResponseReader } from './response-reader.mjs';
  * @property {string} [authorization] header of all requests
  * @property {number} [warmupMs]
  * @property {number} [durationMs]
+ * @property {number} [serverPid] process whose CPU time is measured
  */
 
 const RECORD_BYTES = 100;
@@ -81,14 +83,18 @@ const producers = await Promise.all(
 const timer = options.perSecond === undefined ? undefined : pace(options.perSecond);
 if (timer === undefined) for (const send of producers) send();
 await after(warmupMs);
+const serverCpu = new ServerCpu(options.serverPid);
+serverCpu.begin();
 isCounting = true;
 const startedMs = performance.now();
 await after(durationMs);
 const seconds = (performance.now() - startedMs) / 1000;
 isCounting = false;
+serverCpu.end();
 const result = {
   framesPerSecond: Math.round(frames / seconds),
   recordsPerSecond: Math.round((bytesIn - frames * envelopeBytes) / recordBytes / seconds),
+  serverCpuMs: serverCpu.usedMs,
   latencyMs: latencies.summary(),
 };
 stdout.write(`${JSON.stringify(result)}\n`);

@@ -14,6 +14,7 @@ import { argv, exit, stdout } from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { LatencyHistogram } from './latency-histogram.mjs';
 import { ResponseReader } from './response-reader.mjs';
+import { ServerCpu } from './server-cpu.mjs';
 
 /**
  * @typedef {object} LoadOptions
@@ -28,6 +29,7 @@ import { ResponseReader } from './response-reader.mjs';
  * @property {Record<string, string>} [headers]
  * @property {string} [body]
  * @property {readonly string[]} [bodies] taken in turn, in place of `body`
+ * @property {number} [serverPid] process whose CPU time is measured
  *
  * @typedef {object} LoadResult
  * @property {number} requests counted answers
@@ -35,6 +37,7 @@ import { ResponseReader } from './response-reader.mjs';
  * @property {number} bytesPerSecond of answers, heads included
  * @property {Record<string, number>} statuses answers by status
  * @property {number} socketErrors connections that failed or were closed by the server
+ * @property {number | undefined} serverCpuMs CPU time of the server while answers were counted
  * @property {{p50: number, p90: number, p99: number, p999: number, max: number}} latencyMs
  */
 
@@ -87,14 +90,17 @@ class LoadRun {
   }
 
   async result() {
-    const { connections = 64, warmupMs = 1000, durationMs = 5000 } = this.options;
+    const { connections = 64, warmupMs = 1000, durationMs = 5000, serverPid } = this.options;
+    const serverCpu = new ServerCpu(serverPid);
     for (let index = 0; index < connections; index += 1) this.open();
     await after(warmupMs);
+    serverCpu.begin();
     this.isCounting = true;
     const startedMs = performance.now();
     await after(durationMs);
     const seconds = (performance.now() - startedMs) / 1000;
     this.isOver = true;
+    serverCpu.end();
     for (const socket of this.sockets) socket.destroy();
     return {
       requests: this.answered,
@@ -102,6 +108,7 @@ class LoadRun {
       bytesPerSecond: Math.round(this.bytes / seconds),
       statuses: this.statuses,
       socketErrors: this.socketErrors,
+      serverCpuMs: serverCpu.usedMs,
       latencyMs: this.latencies.summary(),
     };
   }

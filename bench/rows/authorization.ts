@@ -1,30 +1,48 @@
 /**
  * Produce, fetch and fan-out with authorisation on, beside a gateway with authorisation off: the
- * loads take turns on the two gateways, so that what else the machine does slows both down.
+ * loads take turns on the two gateways, so that what else the machine does slows both down. The
+ * ratio is that of the CPU times of pairs of turns, which other work changes less than the rates.
  */
 import { call, createTopic, JSON_HEADERS, load } from '../harness/http.js';
-import { cpuMsOf, runJson, type Server, startGateway, withTempDir } from '../harness/processes.js';
-import { median, type Row, type RowContext, type RowResult } from '../harness/row.js';
+import { runJson, type Server, startGateway, withTempDir } from '../harness/processes.js';
+import { median, quantile, type Row, type RowContext, type RowResult } from '../harness/row.js';
 
 const RECORDS = '/v1/topics/bench/records';
 const ROOT_KEY = `root.${'s'.repeat(43)}`;
-/** Turns of each gateway in one round: short turns, because the machine changes its speed. */
-const TURNS_PER_ROUND = 4;
+/** A turn of one gateway: short, because the machine changes its speed. */
+const TURN_MS = 400;
+/** Time for each shape in one round, warm-up included: the whole row ends within five minutes. */
+const SHAPE_MS_PER_ROUND = 16_000;
+/** Pairs of turns, at least. */
+const TURNS_MIN = 9;
 /** The share of the speed that is to be left with authorisation on. */
 const TARGET = 0.97;
-const WARMUP_MS = 500;
-const WARMUP_TURNS = 3;
+/** Time in which the connections of a turn are opened. */
+const OPENING_MS = 150;
+/** CPU time of a gateway, ms, after which V8 has compiled the code of a shape. */
+const WARMUP_CPU_MS = 2500;
+const WARMUP_TURN_MS = 1000;
 const SUBSCRIBERS = 100;
 const PRODUCERS = 32;
 
 const bodyOf = (count: number) =>
   JSON.stringify({ records: Array.from({ length: count }, () => ({ value: 'x'.repeat(98) })) });
 
-/** Loads a gateway for a time, ms, and returns units per second. */
+/** The measurements of a turn. */
+interface Turn {
+  /** Units per second. */
+  readonly rate: number;
+  /** CPU time of the gateway for all units, ms; NaN if it is not known. */
+  readonly cpuMs: number;
+  /** The same for one unit, us. */
+  readonly cpuMicros: number;
+}
+
+/** Loads a gateway for a time, ms. */
 type Shape = readonly [
   name: string,
   unit: string,
-  run: (server: Server, durationMs: number) => Promise<number>,
+  run: (server: Server, durationMs: number) => Promise<Turn>,
 ];
 
 const SHAPES: readonly Shape[] = [
@@ -84,98 +102,65 @@ async function fill(server: Server): Promise<void> {
 
 async function measure(
   [name, unit, run]: Shape,
-  servers: { readonly off: Server; readonly on: Server },
+  { off, on }: { readonly off: Server; readonly on: Server },
   context: RowContext,
 ): Promise<RowResult> {
-  const off = new Turns(servers.off, run);
-  const on = new Turns(servers.on, run);
-  // The first turns compile the code, which takes longer for fan-out than for requests.
-  for (let turn = 0; turn < WARMUP_TURNS; turn += 1) {
-    for (const each of [off, on]) await each.run(context.durationMs / 2);
+  const endMs = performance.now() + SHAPE_MS_PER_ROUND * context.rounds;
+  for (const server of [off, on]) {
+    for (let cpuMs = 0; cpuMs < WARMUP_CPU_MS; ) cpuMs += (await run(server, WARMUP_TURN_MS)).cpuMs;
   }
-  const ratios: number[] = [];
-  for (let turn = 0; turn < context.rounds * TURNS_PER_ROUND; turn += 1) {
-    context.progress(`authorization: ${name}, turn ${turn + 1}`);
+  const turns: { readonly off: Turn; readonly on: Turn }[] = [];
+  while (turns.length < TURNS_MIN || performance.now() < endMs) {
+    context.progress(`authorization: ${name}, turn ${turns.length + 1}`);
     // Each gateway is the first one half of the times.
-    const order = turn % 2 === 0 ? [off, on] : [on, off];
-    for (const each of order) await each.add(context.durationMs / 2);
-    ratios.push(on.last / off.last);
+    const isOffFirst = turns.length % 2 === 0;
+    const first = await run(isOffFirst ? off : on, TURN_MS);
+    const second = await run(isOffFirst ? on : off, TURN_MS);
+    turns.push(isOffFirst ? { off: first, on: second } : { off: second, on: first });
   }
+  const ratios = turns.map((turn) => turn.off.cpuMicros / turn.on.cpuMicros);
+  const cpuOf = (which: 'off' | 'on'): string =>
+    median(turns.map((turn) => turn[which].cpuMicros)).toFixed(2);
+  const [low, high] = [quantile(ratios, 0.25), quantile(ratios, 0.75)];
   return {
     name: `${name}, authorisation on`,
-    value: on.rate,
+    value: median(turns.map((turn) => turn.on.rate)),
     unit,
-    baseline: { name: 'off', value: off.rate },
+    baseline: { name: 'off', value: median(turns.map((turn) => turn.off.rate)) },
     ratio: median(ratios),
     target: TARGET,
-    note: `${on.cpuMicros.toFixed(1)} us of CPU beside ${off.cpuMicros.toFixed(1)} us`,
+    note:
+      `ratio by CPU: ${cpuOf('on')} us beside ${cpuOf('off')}; half of ${turns.length} pairs of ` +
+      `turns between ${low.toFixed(3)} and ${high.toFixed(3)}`,
   };
-}
-
-/** The turns of one gateway. */
-class Turns {
-  readonly #server: Server;
-  readonly #run: Shape[2];
-  readonly #rates: number[] = [];
-  readonly #cpuMicros: number[] = [];
-
-  constructor(server: Server, run: Shape[2]) {
-    this.#server = server;
-    this.#run = run;
-  }
-
-  /** Units per second in the last turn. */
-  get last(): number {
-    return this.#rates.at(-1) ?? Number.NaN;
-  }
-
-  /** Units per second. */
-  get rate(): number {
-    return median(this.#rates);
-  }
-
-  /** CPU time of the gateway for one unit, in us. */
-  get cpuMicros(): number {
-    return median(this.#cpuMicros);
-  }
-
-  run(durationMs: number): Promise<number> {
-    return this.#run(this.#server, durationMs);
-  }
-
-  async add(durationMs: number): Promise<void> {
-    const beforeMs = (await cpuMsOf(this.#server.pid)) ?? Number.NaN;
-    const rate = await this.run(durationMs);
-    const usedMs = ((await cpuMsOf(this.#server.pid)) ?? Number.NaN) - beforeMs;
-    this.#rates.push(rate);
-    this.#cpuMicros.push((usedMs * 1000) / ((rate * (durationMs + WARMUP_MS)) / 1000));
-  }
 }
 
 async function requests(
   server: Server,
   durationMs: number,
   { body, path }: { readonly body?: string; readonly path?: string },
-): Promise<number> {
-  const { port, authorization = '' } = server;
+): Promise<Turn> {
+  const { port, pid, authorization = '' } = server;
   const result = await load({
     port,
     method: body === undefined ? 'GET' : 'POST',
     path: path ?? RECORDS,
     headers: { ...JSON_HEADERS, ...(authorization === '' ? {} : { authorization }) },
     ...(body === undefined ? {} : { body }),
-    warmupMs: WARMUP_MS,
+    warmupMs: OPENING_MS,
     durationMs,
+    serverPid: pid,
   });
-  return result.requestsPerSecond;
+  const { requestsPerSecond, serverCpuMs: cpuMs = Number.NaN } = result;
+  return { rate: requestsPerSecond, cpuMs, cpuMicros: (cpuMs * 1000) / result.requests };
 }
 
 function pathOf(limit: number): string {
   return `/v1/topics/read/partitions/0/records?offset=0&limit=${limit}`;
 }
 
-async function fanOut(server: Server, durationMs: number): Promise<number> {
-  const { port, authorization } = server;
+async function fanOut(server: Server, durationMs: number): Promise<Turn> {
+  const { port, pid, authorization } = server;
   const options = JSON.stringify({
     port,
     authorization,
@@ -183,12 +168,14 @@ async function fanOut(server: Server, durationMs: number): Promise<number> {
     recordsPerFrame: 1,
     producers: PRODUCERS,
     isBare: false,
-    warmupMs: WARMUP_MS,
+    warmupMs: OPENING_MS,
     durationMs,
+    serverPid: pid,
   });
-  const result = await runJson<{ recordsPerSecond: number }>('load', [
-    'bench/load/fan-out-load.mjs',
-    options,
-  ]);
-  return result.recordsPerSecond;
+  const { recordsPerSecond, serverCpuMs: cpuMs = Number.NaN } = await runJson<{
+    readonly recordsPerSecond: number;
+    readonly serverCpuMs?: number;
+  }>('load', ['bench/load/fan-out-load.mjs', options]);
+  const records = (recordsPerSecond * durationMs) / 1000;
+  return { rate: recordsPerSecond, cpuMs, cpuMicros: (cpuMs * 1000) / records };
 }

@@ -1,6 +1,6 @@
 /** The hot routes called by the front, beside the same routes of Nest's Fastify instance. */
 import { call, createTopic, JSON_HEADERS, type LoadOptions, load } from '../harness/http.js';
-import { cpuMsOf, type Server, startExperiment, withTempDir } from '../harness/processes.js';
+import { type Server, startExperiment, withTempDir } from '../harness/processes.js';
 import { median, type Row, type RowContext, type RowResult } from '../harness/row.js';
 
 const RECORDS = '/v1/topics/bench/records';
@@ -96,15 +96,14 @@ async function cpuUsPerRequest(
   options: Omit<LoadOptions, 'port'>,
   durationMs: number,
 ): Promise<number> {
-  const before = (await cpuMsOf(server.pid)) ?? Number.NaN;
-  const { port } = server;
+  const { port, pid } = server;
   const loaded = await load({
     ...options,
     port,
     connections: CONNECTIONS,
     warmupMs: 0,
     durationMs,
+    serverPid: pid,
   });
-  const after = (await cpuMsOf(server.pid)) ?? Number.NaN;
-  return ((after - before) * 1000) / loaded.requests;
+  return ((loaded.serverCpuMs ?? Number.NaN) * 1000) / loaded.requests;
 }
