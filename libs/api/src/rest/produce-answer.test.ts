@@ -1,6 +1,7 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ProducePart } from '#broker';
-import { ProtocolError } from '#protocol';
+import { FIELD_TIMESTAMP, ProtocolError, RECORD_STRIDE, type RecordSet } from '#protocol';
 import { parseJsonRecords } from '#record-json';
 import { isPartial, produceAnswer } from './produce-answer.js';
 
@@ -27,6 +28,17 @@ function part(fields: Partial<ProducePart>): ProducePart {
   };
 }
 
+/** Records with these timestamps; -1: without one. */
+function recordsAt(timestamps: readonly number[]): RecordSet {
+  const fields = timestamps.flatMap((timestamp) => {
+    const ofRecord = Array.from<number>({ length: RECORD_STRIDE }).fill(0);
+    ofRecord[FIELD_TIMESTAMP] = timestamp;
+    return ofRecord;
+  });
+  const nothing = Buffer.alloc(0);
+  return { source: nothing, decoded: nothing, count: timestamps.length, fields };
+}
+
 function answerOf(...parts: ProducePart[]): unknown {
   return JSON.parse(produceAnswer({ parts }, RECORDS, '/here'));
 }
@@ -40,6 +52,29 @@ describe('produceAnswer', () => {
         { partition: 3, offset: 12, timestamp: 99 },
       ],
     });
+  });
+
+  it('lists every offset and timestamp, whatever their digits are', () => {
+    const offsets = fc.oneof(
+      fc.nat(300),
+      fc.integer({ min: 2, max: 15 }).map((digits) => 10 ** digits - 50),
+      fc.constant(Number.MAX_SAFE_INTEGER - 400),
+    );
+    const timestamps = fc.array(fc.constantFrom(-1, 5, 1_796_017_730_123), {
+      minLength: 1,
+      maxLength: 300,
+    });
+    fc.assert(
+      fc.property(offsets, timestamps, (baseOffset, given) => {
+        const text = produceAnswer({ parts: [part({ baseOffset })] }, recordsAt(given), '/here');
+        const expected = given.map((timestamp, index) => ({
+          partition: 0,
+          offset: baseOffset + index,
+          timestamp: timestamp === -1 ? 99 : timestamp,
+        }));
+        expect(text).toBe(`${JSON.stringify({ offsets: expected })}\n`);
+      }),
+    );
   });
 
   it("answers the broker's time if the topic keeps that", () => {

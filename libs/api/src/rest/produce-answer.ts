@@ -5,6 +5,8 @@ import { problemDocument } from '../problem/problem.js';
 
 /** Records up to this number are answered without slices. */
 const RECORDS_AT_ONCE_MAX = 5000;
+/** The last two digits of the offsets of a hundred. */
+const LAST_DIGITS = Array.from({ length: 100 }, (_, number) => String(number).padStart(2, '0'));
 
 /**
  * True when some of the parts ended in an error: the broker rejects a request whose parts fail
@@ -76,17 +78,33 @@ function storedTimestamp(part: ProducePart, records: RecordSet, index: number): 
   return given < 0 ? part.createTimeMs : given;
 }
 
-/** Handles a request to one partition: only the offsets, and perhaps the timestamps, differ. */
+/**
+ * Handles a request to one partition: only the offsets, and perhaps the timestamps, differ. Numbers
+ * are written as text only where one changes: with each hundred, and with each other timestamp.
+ */
 function consecutiveEntries(part: ProducePart, records: RecordSet): string {
-  assert(part.baseOffset !== null, 'an appended part has its offsets');
-  const { baseOffset } = part;
-  const begin = `{"partition":${part.partition},"offset":`;
+  const { baseOffset, partition } = part;
+  assert(baseOffset !== null, 'an appended part has its offsets');
   let text = '';
+  /** Everything from the last digits of an offset to those of the next one. */
+  let between = '';
+  let hundreds = 0;
+  let hundredEnd = 0;
+  let timestamp = -1;
+  let timestampBetween = -1;
   for (let index = 0; index < records.count; index += 1) {
-    const timestamp = storedTimestamp(part, records, index);
-    text += `${index === 0 ? begin : `,${begin}`}${baseOffset + index},"timestamp":${timestamp}}`;
+    const offset = baseOffset + index;
+    if (offset >= hundredEnd || timestamp !== timestampBetween) {
+      hundreds = Math.floor(offset / 100);
+      hundredEnd = hundreds * 100 + 100;
+      timestampBetween = timestamp;
+      const end = index === 0 ? '' : `,"timestamp":${timestamp}},`;
+      between = `${end}{"partition":${partition},"offset":${hundreds === 0 ? '' : hundreds}`;
+    }
+    timestamp = storedTimestamp(part, records, index);
+    text += between + (hundreds === 0 ? offset : LAST_DIGITS[offset - hundreds * 100]);
   }
-  return text;
+  return `${text},"timestamp":${timestamp}}`;
 }
 
 /** A range of the records of a part. */
