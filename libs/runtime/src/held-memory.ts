@@ -55,7 +55,7 @@ export class HeldMemory implements ByteAccount {
   }
 
   #maybeGiveBack(): void {
-    if (!this.#isClosed || this.#worksUnderWay > 0) return;
+    if (!this.#isClosed || this.#worksUnderWay > 0 || this.#heldBytes === 0) return;
     this.#shared.release(this.#heldBytes);
     this.#heldBytes = 0;
   }

@@ -15,18 +15,28 @@ const EMPTY: Query = new Map();
 export function parseQuery(search: string, accepted: readonly string[]): Query {
   if (search === '') return EMPTY;
   const query = new Map<string, string>();
-  const faults = new FaultList();
-  for (const pair of search.split('&')) {
-    if (pair === '') continue;
+  /** Created for the first fault: hardly any query has one. */
+  let faults: FaultList | undefined;
+  for (let start = 0, end = 0; start < search.length; start = end + 1) {
+    end = endOfPair(search, start);
+    if (end === start) continue;
+    const pair = search.slice(start, end);
     const equalsAt = pair.indexOf('=');
     const name = decode(equalsAt < 0 ? pair : pair.slice(0, equalsAt));
     const value = decode(equalsAt < 0 ? '' : pair.slice(equalsAt + 1));
     const detail = faultOf(name, value, query, accepted);
-    if (detail !== undefined) faults.add(`?${name ?? ''}`, detail);
-    else if (name !== undefined && value !== undefined) query.set(name, value);
+    if (detail !== undefined) {
+      faults ??= new FaultList();
+      faults.add(`?${name ?? ''}`, detail);
+    } else if (name !== undefined && value !== undefined) query.set(name, value);
   }
-  if (faults.count > 0) throw queryError(faults);
+  if (faults !== undefined) throw queryError(faults);
   return query;
+}
+
+function endOfPair(search: string, start: number): number {
+  const end = search.indexOf('&', start);
+  return end < 0 ? search.length : end;
 }
 
 /** @throws ProtocolError INVALID_REQUEST always */

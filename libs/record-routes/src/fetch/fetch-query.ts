@@ -77,6 +77,9 @@ export function pageBounds(query: FetchQuery): {
  * default of the first and the last, and gives way to any other value.
  */
 function positionOf(query: Query): number | OffsetSpec {
+  const hasOthers = query.has('timestamp') || query.has('from');
+  // Hot: most requests have an offset and nothing else.
+  if (!hasOthers) return offsetOf(query.get('offset'));
   const positions = new Map<string, number | OffsetSpec>();
   const offset = offsetOf(query.get('offset'));
   if (offset !== 'earliest') positions.set('offset', offset);
