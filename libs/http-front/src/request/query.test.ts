@@ -22,6 +22,13 @@ describe('parseQuery', () => {
     ]);
   });
 
+  it('passes over places between ampersands that are empty', () => {
+    expect([...parseQuery('&a=1&&b=2&', ['a', 'b'])]).toEqual([
+      ['a', '1'],
+      ['b', '2'],
+    ]);
+  });
+
   it('reports every unknown parameter, and the accepted ones', () => {
     const faults = faultsOf(() => parseQuery('limt=1&x=2', ['limit', 'offset']));
     expect(faults.map((fault) => fault.pointer)).toEqual(['?limt', '?x']);
