@@ -48,7 +48,11 @@ function report(error: unknown): number {
   }
   if (error instanceof SluiceError) {
     output.note(`${name} ${error.detail} (${error.code})`);
-    for (const { pointer, detail } of error.errors) output.note(`  ${pointer}: ${detail}`);
+    for (const { pointer, detail } of error.errors) {
+      if (pointer !== '') output.note(`  ${pointer}: ${detail}`);
+      // A fault of the whole body is in the sentence above.
+      else if (!error.detail.includes(detail.slice(1))) output.note(`  ${detail}`);
+    }
     const isOption = error.code === 'INVALID_CONFIG' && error.status === undefined;
     return isOption ? EXIT_USAGE : EXIT_FAILED;
   }

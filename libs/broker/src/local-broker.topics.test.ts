@@ -104,7 +104,9 @@ describe('createTopic', () => {
       ['__mine', 'INVALID_TOPIC_EXCEPTION'],
       ['events', 'TOPIC_ALREADY_EXISTS'],
     ] as const) {
-      expect((await failureOf(broker.createTopic({ name }))).code).toBe(code);
+      const { code: refusal, faults } = await failureOf(broker.createTopic({ name }));
+      expect(refusal).toBe(code);
+      if (refusal === 'INVALID_TOPIC_EXCEPTION') expect(faults[0]?.pointer).toBe('/name');
     }
     await broker.createTopic({ name: 'Events' });
   });

@@ -86,8 +86,8 @@ export class TopicAdmin {
 
   /** @throws ProtocolError as api.md's Topics says */
   async create(request: CreateTopicRequest): Promise<TopicDescription> {
-    assertTopicName(request.name);
-    assertNotInternal(request.name, 'created');
+    assertTopicName(request.name, '/name');
+    assertNotInternal(request.name, 'created', '/name');
     return this.#describeOne(await this.#decisions.run(() => this.#create(request)));
   }
 
@@ -420,11 +420,13 @@ const OFFSETS_TOPIC_CONFIGS = {
   'segment.bytes': 16 * 1024 * 1024,
 } satisfies Partial<Record<TopicConfigKey, unknown>>;
 
-function assertNotInternal(name: string, action: string): void {
+function assertNotInternal(name: string, action: string, pointer?: string): void {
   if (!isInternalTopic(name)) return;
+  const detail = `topic "${name}" is the cluster's own (its name begins with "__")`;
   throw new ProtocolError(
     'INVALID_TOPIC_EXCEPTION',
-    `Topic "${name}" is the cluster's own (its name begins with "__"): it cannot be ${action} here.`,
+    `T${detail.slice(1)}: it cannot be ${action} here.`,
+    { faults: pointer === undefined ? [] : [{ pointer, detail }] },
   );
 }
 

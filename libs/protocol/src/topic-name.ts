@@ -26,8 +26,13 @@ export function topicNameFault(name: string): string | undefined {
   return undefined;
 }
 
-/** @throws ProtocolError INVALID_TOPIC_EXCEPTION */
-export function assertTopicName(name: string): void {
-  const fault = topicNameFault(name);
-  if (fault !== undefined) throw new ProtocolError('INVALID_TOPIC_EXCEPTION', `${fault}.`);
+/**
+ * @param pointer the location of the name in the request, if it is in the body
+ * @throws ProtocolError INVALID_TOPIC_EXCEPTION
+ */
+export function assertTopicName(name: string, pointer?: string): void {
+  const detail = topicNameFault(name);
+  if (detail === undefined) return;
+  const faults = pointer === undefined ? [] : [{ pointer, detail }];
+  throw new ProtocolError('INVALID_TOPIC_EXCEPTION', `${detail}.`, { faults });
 }

@@ -312,6 +312,7 @@ describe('parseJsonRecords', () => {
       expect(error.code).toBe('INVALID_REQUEST');
       expect(error.message).toContain('The body is not valid JSON: expected ');
       expect(error.members).toHaveProperty('position');
+      expect(error.faults.map(({ pointer }) => pointer)).toEqual(['']);
     });
 
     it('is no JSON: says where', () => {

@@ -117,15 +117,17 @@ export class RecordFaults {
 
 /**
  * Creates the error of a text that is not JSON, with the position as members `position` (bytes),
- * `line` and `column`. Any other error is returned unchanged.
+ * `line` and `column`, and a fault of the whole text. Any other error is returned unchanged.
  * @param subject begins the sentence: "The body"
  */
 export function syntaxProblem(error: unknown, subject: string): unknown {
   if (!(error instanceof JsonSyntaxError)) return error;
   const { position, line, column } = error;
-  return new ProtocolError('INVALID_REQUEST', `${subject} is not valid JSON: ${error.message}.`, {
+  const detail = `is not valid JSON: ${error.message}`;
+  return new ProtocolError('INVALID_REQUEST', `${subject} ${detail}.`, {
     cause: error,
     members: { position, line, column },
+    faults: [{ pointer: '', detail }],
   });
 }
 
