@@ -1,6 +1,6 @@
 import type { FetchResult } from '#broker';
 import { ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
-import { recordsIn } from './batches.js';
+import { isPutBack, recordsIn } from './batches.js';
 import { ClientConnection, UnreachableError } from './client-connection.js';
 import { isDeadLetter } from './group-teams.js';
 import type { History, SentRecord } from './history.js';
@@ -116,8 +116,8 @@ export class FinalCheck {
     const name = topicPartitionName(target);
     const isLost = this.#world.metadata.lost.has(name);
     for (const [offset, value] of values.entries()) {
-      // A copy of a record of another topic, which GroupCheck looks at.
-      if (isDeadLetter(target, value)) continue;
+      // GroupCheck looks at copies among the dead letters, and at records that were put back.
+      if (isDeadLetter(target, value) || isPutBack(value)) continue;
       const place = `${name}@${offset}`;
       const known = this.#places.get(value);
       if (known !== undefined) this.#world.violated(`I4: ${value} is at ${known} and ${place}`);

@@ -1,15 +1,27 @@
+import type { RecordBatch } from '#log';
 import {
   CONSUMER_OFFSETS_TOPIC,
   type Offset,
   type TopicPartition,
   topicPartitionName,
 } from '#protocol';
+import { GroupTable } from '../../libs/groups/src/coordinator/group-table.js';
+import { groupRecordsOf } from '../../libs/groups/src/log/group-record-codec.js';
+import { isPutBack, recordsIn, sentValue } from './batches.js';
 import { acquisitionText, GroupLogHistory } from './group-log-history.js';
+import { groupStates } from './group-states.js';
 import type { History } from './history.js';
 import { type QueueLedger, textOf } from './queue-ledger.js';
 import { readReplicaLogs } from './replica-logs.js';
 import type { StreamLedger } from './stream-ledger.js';
 import type { World } from './world.js';
+
+/** The dead letters of a queue group. */
+export interface DeadLetters {
+  /** Partition and offset of the records that they are copies of. */
+  readonly places: readonly string[];
+  readonly values: readonly string[];
+}
 
 /** Records of a partition, in the order of their offsets, and its end. */
 export interface PartitionValues {
@@ -25,6 +37,9 @@ export class GroupCheck {
   readonly #world: World;
   readonly #history: History;
   #log = new GroupLogHistory([]);
+  /** Committed batches of the groups' log, and those of them that compaction has left. */
+  #whole: readonly RecordBatch[] = [];
+  #left: readonly RecordBatch[] = [];
 
   constructor(world: World, history: History) {
     this.#world = world;
@@ -37,15 +52,36 @@ export class GroupCheck {
     if (this.#world.metadata.lost.has(topicPartitionName(target))) return false;
     const [replica] = await readReplicaLogs(this.#world, target);
     if (replica === undefined) return false;
-    const committed = replica.batches.filter(
-      ({ lastOffset }) => lastOffset < replica.highWatermark,
-    );
-    this.#log = new GroupLogHistory(committed);
+    const isCommitted = ({ lastOffset }: RecordBatch): boolean =>
+      lastOffset < replica.highWatermark;
+    const all = this.#world.logs.uncompactedGroupLog().filter(isCommitted);
+    this.#log = new GroupLogHistory(all);
+    this.#whole = all;
+    this.#left = replica.batches.filter(isCommitted);
     for (const what of this.#log.shared) this.#world.violated(`I16: two members own ${what}`);
     for (const what of this.#log.unordered) {
       this.#world.violated(`I17: a member got ${what} before another record of its key`);
     }
     return true;
+  }
+
+  /** Records that compaction has removed from the log of the groups. */
+  get compactedRecords(): number {
+    return recordCountOf(this.#whole) - recordCountOf(this.#left);
+  }
+
+  /** A coordinator that loads the log as compaction has left it has the same groups. */
+  checkCompaction(): void {
+    const loaded = new GroupTable(NO_TIMES);
+    for (const batch of this.#left)
+      for (const record of groupRecordsOf(batch)) loaded.apply(record);
+    const states = groupStates(loaded);
+    for (const [name, state] of groupStates(this.#log.table)) {
+      if (states.get(name) === state) continue;
+      this.#world.violated(
+        `I16, I17: the log of group ${name} gives ${states.get(name)}, after ${state}`,
+      );
+    }
   }
 
   /** True when a queue group has finished all records of a partition below an offset. */
@@ -72,14 +108,14 @@ export class GroupCheck {
   checkQueue(
     ledger: QueueLedger,
     partitions: readonly PartitionValues[],
-    deadLetters: readonly string[],
+    deadLetters: DeadLetters,
   ): void {
     this.#checkAcquisitions(ledger);
-    const copies = new Map<string, number>();
-    for (const value of deadLetters) copies.set(value, (copies.get(value) ?? 0) + 1);
-    for (const [value, count] of copies) {
-      if (count > 1) this.#world.violated(`I17: ${value} has ${count} dead letters`);
+    const copies = countsOf(deadLetters.places);
+    for (const [place, count] of copies) {
+      if (count > 1) this.#world.violated(`I17: ${place} has ${count} dead letters`);
     }
+    this.#checkPutBack(partitions, deadLetters);
     const tried = new Set(
       ledger.answers
         .filter(({ type, outcome }) => type === 'ack' && outcome !== 'refused')
@@ -87,8 +123,20 @@ export class GroupCheck {
     );
     for (const { name, values } of partitions) {
       for (const [offset, value] of values.entries()) {
-        this.#checkFinished(ledger, { name, offset, value, tried, copies: copies.get(value) ?? 0 });
+        const count = copies.get(`${name}@${offset}`) ?? 0;
+        this.#checkFinished(ledger, { name, offset, value, tried, copies: count });
       }
+    }
+  }
+
+  /** No dead letter was put back twice. */
+  #checkPutBack(partitions: readonly PartitionValues[], { values }: DeadLetters): void {
+    const letters = countsOf(values.map(sentValue));
+    const all = partitions.flatMap((partition) => partition.values);
+    for (const [value, count] of countsOf(all.filter(isPutBack).map(sentValue))) {
+      const lettersOfValue = letters.get(value) ?? 0;
+      if (count <= lettersOfValue) continue;
+      this.#world.violated(`I17: ${value} was put back ${count} times, of ${lettersOfValue}`);
     }
   }
 
@@ -194,4 +242,16 @@ export class GroupCheck {
       this.#world.violated(`I17: ${what} was not acknowledged, and has no dead letter`);
     }
   }
+}
+
+const NO_TIMES = () => ({ nowMs: 0, monotonicMs: 0 });
+
+function recordCountOf(batches: readonly RecordBatch[]): number {
+  return batches.reduce((count, batch) => count + recordsIn(batch).length, 0);
+}
+
+function countsOf(texts: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return counts;
 }

@@ -1,9 +1,10 @@
 import type { Broker, FetchResult } from '#broker';
+import type { RecordBatch } from '#log';
 import { type TopicPartition, topicPartitionName } from '#protocol';
-import { recordsIn } from './batches.js';
+import { deadLettersIn, recordsIn } from './batches.js';
 import type { ClientParts } from './client.js';
 import { ClientConnection } from './client-connection.js';
-import { GroupCheck, type PartitionValues } from './group-check.js';
+import { type DeadLetters, GroupCheck, type PartitionValues } from './group-check.js';
 import { outcomeOf } from './history.js';
 import { QueueLedger } from './queue-ledger.js';
 import { QueueMember } from './queue-member.js';
@@ -21,8 +22,13 @@ const QUEUE_CONFIGS = {
   'share.delivery.count.limit': 4,
   'share.auto.offset.reset': 'earliest',
 };
-/** A queue without delayed records, with some, and with some in the order of their keys. */
-export type QueueKind = 'plain' | 'delayed' | 'ordered';
+/**
+ * A queue without delayed records, with some, with some in the order of their keys; and one whose
+ * dead letters are put back again and again, while the log of the groups is compacted.
+ */
+export type QueueKind = 'plain' | 'delayed' | 'ordered' | 'redriven';
+/** Longest pause between two redrives, ms. */
+const REDRIVE_MS_MAX = 3000;
 
 const MEMBERS = 3;
 /** Session time-outs: shorter and longer than the lease of a broker, ms. */
@@ -43,6 +49,10 @@ export class GroupTeams {
   readonly #stream: StreamLedger;
   readonly #queue: QueueLedger;
   readonly #running = new Set<string>();
+  /** Dead letters of which it is known that they were put back. */
+  #redriven = 0;
+  /** Records that compaction had removed from the log of the groups in the end. */
+  #compacted = 0;
   /** Ends of the partitions, up to which members consumed in the end. */
   #ends: ReadonlyMap<string, number> = new Map();
   #isOver = false;
@@ -67,6 +77,8 @@ export class GroupTeams {
       streamedAgain: this.#stream.repeats,
       fenced: this.#stream.fenced,
       queueDeliveries: [...this.#queue.deliveries.values()].flat().length,
+      redriven: this.#redriven,
+      compacted: this.#compacted,
       acks: this.#queue.answers.filter(({ outcome }) => outcome === 'done').length,
     };
   }
@@ -77,6 +89,7 @@ export class GroupTeams {
     const order = isOrdered ? { 'sluice.share.key.ordered': 'true' } : {};
     const configs = { ...QUEUE_CONFIGS, ...order };
     await this.#asked((broker) => broker.groups.alterConfigs(QUEUE, configs));
+    if (this.#kind === 'redriven') this.#startRedriving();
     const { world } = this.#parts;
     const parts = { ...this.#parts, isOver: (): boolean => this.#isOver };
     const random = world.randomOf('teams');
@@ -123,6 +136,8 @@ export class GroupTeams {
     const { world, history } = this.#parts;
     const check = new GroupCheck(world, history);
     if (!(await check.load())) return;
+    this.#compacted = check.compactedRecords;
+    check.checkCompaction();
     const upToEnd = ({ name, values }: PartitionValues): PartitionValues => {
       return { name, values: values.slice(0, this.#ends.get(name)) };
     };
@@ -130,6 +145,34 @@ export class GroupTeams {
     const queued = await this.#valuesOf(QUEUE_PARTITIONS);
     check.checkStream(this.#stream, streamed.map(upToEnd));
     check.checkQueue(this.#queue, queued.map(upToEnd), await this.#deadLetters());
+  }
+
+  /** Puts dead letters back until all is quiet. */
+  #startRedriving(): void {
+    const name = 'redriver';
+    this.#running.add(name);
+    this.#redrive().then(
+      () => this.#running.delete(name),
+      (error: unknown) => this.#parts.world.unexpected(name, error),
+    );
+  }
+
+  async #redrive(): Promise<void> {
+    const { world } = this.#parts;
+    const random = world.randomOf('redriver');
+    const connection = new ClientConnection(world, random);
+    while (!this.#isQuiet) {
+      await world.sleep(random.below(REDRIVE_MS_MAX));
+      const machine = world.machine(random.below(world.machines.length));
+      const limit = 1 + random.below(5);
+      try {
+        const redrive = (broker: Broker) => broker.groups.queues.redrive(QUEUE, { limit });
+        const { redriven } = await connection.call(machine, redrive);
+        this.#redriven += redriven;
+      } catch (error) {
+        if (outcomeOf(error) === undefined) throw error;
+      }
+    }
   }
 
   #run(member: StreamMember | QueueMember): void {
@@ -168,11 +211,15 @@ export class GroupTeams {
     return [...stream, ...queue].map(topicPartitionName);
   }
 
-  async #deadLetters(): Promise<string[]> {
-    const partitions = this.#parts.world.state.topics.get(DEAD_LETTERS)?.partitions ?? [];
-    const all = await this.#valuesOf(partitionsOf(DEAD_LETTERS, partitions.length));
-    const target = { topic: DEAD_LETTERS };
-    return all.flatMap(({ values }) => values).filter((value) => isDeadLetter(target, value));
+  async #deadLetters(): Promise<DeadLetters> {
+    const { partitions = [] } = this.#parts.world.state.topics.get(DEAD_LETTERS) ?? {};
+    const targets = partitionsOf(DEAD_LETTERS, partitions.length);
+    const batches = (await Promise.all(targets.map((target) => this.#batchesOf(target)))).flat();
+    const values = batches.flatMap(recordsIn).map(({ value }) => value ?? '');
+    return {
+      places: batches.flatMap(deadLettersIn),
+      values: values.filter((value) => isDeadLetter({ topic: DEAD_LETTERS }, value)),
+    };
   }
 
   #valuesOf(targets: readonly TopicPartition[]): Promise<PartitionValues[]> {
@@ -185,16 +232,20 @@ export class GroupTeams {
   }
 
   async #readAll(target: TopicPartition): Promise<string[]> {
+    const batches = await this.#batchesOf(target);
+    return batches.flatMap(recordsIn).map(({ value }) => value ?? '');
+  }
+
+  async #batchesOf(target: TopicPartition): Promise<RecordBatch[]> {
     const end = await this.#asked((broker) => broker.listOffset(target, 'latest'));
-    const values: string[] = [];
-    while (values.length < (end.offset ?? 0)) {
-      const at = { offset: values.length, maxBytes: READ_BYTES, minBytes: 1, waitMs: 500 };
+    const batches: RecordBatch[] = [];
+    const nextOffset = (): number => batches.at(-1)?.nextOffset ?? 0;
+    while (nextOffset() < (end.offset ?? 0)) {
+      const at = { offset: nextOffset(), maxBytes: READ_BYTES, minBytes: 1, waitMs: 500 };
       const result: FetchResult = await this.#asked((broker) => broker.fetch({ ...target, ...at }));
-      for (const { offset, value } of result.batches.flatMap(recordsIn)) {
-        if (offset === values.length) values.push(value ?? '');
-      }
+      batches.push(...result.batches);
     }
-    return values;
+    return batches;
   }
 
   /** Asks brokers in turn until one answers. */

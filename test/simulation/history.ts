@@ -1,5 +1,6 @@
 import type { Acks } from '#broker';
 import { type Offset, ProtocolError, topicPartitionName } from '#protocol';
+import { isPutBack } from './batches.js';
 import { UnreachableError } from './client-connection.js';
 import type { World } from './world.js';
 
@@ -136,6 +137,8 @@ export class History {
         `I3: ${reader} reads ${value} at ${name}@${offset}, where ${known} was read before`,
       );
     }
+    // GroupCheck looks at records that were put back.
+    if (isPutBack(value)) return;
     const record = this.records.get(value);
     if (record === undefined)
       this.#world.violated(`${reader} reads ${value}, which no client sent`);

@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
-import type { RecordBatch } from '#log';
+import { RecordBatch } from '#log';
+import { CONSUMER_OFFSETS_TOPIC } from '#protocol';
 import { recordsIn, wholeBatches } from './batches.js';
 import type { MetadataRules } from './metadata-rules.js';
 import type { DiskObserver } from './simulated-disk.js';
@@ -15,6 +16,9 @@ const CRC_AT = 17;
 export class LogObservations {
   /** Checksum and first writer (the leader) of each batch, by directory, epoch and offset. */
   readonly #batches = new Map<string, { readonly crc: number; readonly broker: number }>();
+
+  /** First writes of the batches of the groups' log, by directory, epoch and offset. */
+  readonly #groupBatches = new Map<string, RecordBatch>();
 
   /** Broker that wrote new batches, by directory and epoch. */
   readonly #leaders = new Map<string, number>();
@@ -48,6 +52,22 @@ export class LogObservations {
     return this.#writers.get(value)?.has(broker) === true;
   }
 
+  /**
+   * The batches that leaders have appended to the groups' log, without those that later leaders did
+   * not have: what the log would be if it were never compacted.
+   */
+  uncompactedGroupLog(): RecordBatch[] {
+    const line: RecordBatch[] = [];
+    const batches = [...this.#groupBatches.values()].toSorted(
+      (one, other) => one.leaderEpoch - other.leaderEpoch || one.baseOffset - other.baseOffset,
+    );
+    for (const batch of batches) {
+      while ((line.at(-1)?.lastOffset ?? -1) >= batch.baseOffset) line.pop();
+      line.push(batch);
+    }
+    return line;
+  }
+
   #written(broker: number, directory: string, bytes: Buffer): void {
     for (const batch of wholeBatches(bytes)) {
       const { baseOffset, leaderEpoch } = batch;
@@ -59,11 +79,25 @@ export class LogObservations {
       const known = this.#batches.get(what);
       if (known === undefined) {
         this.#batches.set(what, { crc, broker });
+        if (directory.startsWith(CONSUMER_OFFSETS_TOPIC)) {
+          this.#groupBatches.set(what, new RecordBatch(Buffer.from(batch.bytes)));
+        }
         this.#checkLeader(broker, directory, batch);
+      } else if (known.crc !== crc && this.#isCompacted(what, batch)) {
+        this.#trace.add(`broker ${broker}`, `has compacted ${what}`);
       } else if (known.crc !== crc && this.#isSoleElection(directory, leaderEpoch)) {
         this.#violated(`I3, I11: brokers ${known.broker} and ${broker} wrote ${what} differently`);
       }
     }
+  }
+
+  /** True for a batch of the groups' log of which compaction has left a part. */
+  #isCompacted(what: string, batch: RecordBatch): boolean {
+    const whole = this.#groupBatches.get(what);
+    if (whole === undefined) return false;
+    const all = new Map(recordsIn(whole).map(({ offset, value }) => [offset, value]));
+    const left = recordsIn(batch);
+    return left.length < all.size && left.every(({ offset, value }) => all.get(offset) === value);
   }
 
   /** Checks that new batches of an epoch come from one broker, its leader (I11). */

@@ -28,6 +28,8 @@ const TOPICS = [
 
 /** Durations of the faults in simulated time, ms; a run uses one. */
 const FAULTS_MS = [4000, 8000, 15_000] as const;
+/** Bytes of the segments of the groups' log where it is compacted: some tens of changes. */
+const SEGMENT_BYTES = 8000;
 /** Time limit after healing for answers to clients, ms. */
 const ANSWER_MS_MAX = 60_000;
 
@@ -40,7 +42,8 @@ export async function simulate(
   brokers = 3,
   queue: QueueKind = 'plain',
 ): Promise<SimulationResult> {
-  const world = new World({ seed, brokers });
+  const settings = queue === 'redriven' ? { offsetsTopicSegmentBytes: SEGMENT_BYTES } : {};
+  const world = new World({ seed, brokers, settings });
   const history = new History(world);
   const plan = new FaultPlan(world);
   const isOver = { value: false };

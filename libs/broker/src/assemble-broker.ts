@@ -150,6 +150,7 @@ function topicAdminOf(
     topicsMax: settings.topicsMax,
     partitionsMax: settings.partitionsMax,
     offsetsTopicPartitions: settings.offsetsTopicPartitions,
+    offsetsTopicSegmentBytes: settings.offsetsTopicSegmentBytes,
   });
 }
 

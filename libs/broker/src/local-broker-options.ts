@@ -70,6 +70,8 @@ export interface LocalBrokerSettings
   /** `on`: requests name their callers; default `off`. */
   readonly auth?: 'off' | 'on' | undefined;
   readonly offsetsTopicPartitions: number;
+  /** Bytes of the segments of the offsets topic; 16 MiB by default. */
+  readonly offsetsTopicSegmentBytes?: number;
   readonly offsetsKeptMax: number;
   readonly offsetsKeptBytes: number;
   readonly offsetMetadataBytesMax: number;

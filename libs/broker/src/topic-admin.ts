@@ -55,6 +55,8 @@ export interface TopicAdminOptions extends ReplicaLimits {
   readonly topicsMax: number;
   readonly partitionsMax: number;
   readonly offsetsTopicPartitions: number;
+  /** Bytes of the segments of the offsets topic; 16 MiB by default. */
+  readonly offsetsTopicSegmentBytes: number | undefined;
   readonly scheduler: Scheduler;
   /** Log offsets of partitions by name, for the leaders that answer. */
   readonly statusesOf: (
@@ -100,9 +102,11 @@ export class TopicAdmin {
   /** Creates the topic of committed offsets unless it exists. */
   async ensureOffsetsTopic(): Promise<void> {
     const { registry, offsetsTopicPartitions: partitions } = this.#options;
+    const { offsetsTopicSegmentBytes: segmentBytes = OFFSETS_SEGMENT_BYTES } = this.#options;
     const name = CONSUMER_OFFSETS_TOPIC;
     if (registry.get(name) !== undefined) return;
-    await this.#ensure({ name, partitions, configs: OFFSETS_TOPIC_CONFIGS });
+    const configs = { 'cleanup.policy': 'compact', 'segment.bytes': segmentBytes };
+    await this.#ensure({ name, partitions, configs });
   }
 
   /** A topic for dead letters, created if it does not exist. */
@@ -415,10 +419,7 @@ function isWhole({ replicas, isr }: PartitionMetadata, { brokers }: ClusterState
 }
 
 /** Commits are small and kept for as long as their group: segments small enough to be compacted. */
-const OFFSETS_TOPIC_CONFIGS = {
-  'cleanup.policy': 'compact',
-  'segment.bytes': 16 * 1024 * 1024,
-} satisfies Partial<Record<TopicConfigKey, unknown>>;
+const OFFSETS_SEGMENT_BYTES = 16 * 1024 * 1024;
 
 function assertNotInternal(name: string, action: string, pointer?: string): void {
   if (!isInternalTopic(name)) return;

@@ -159,4 +159,12 @@ export const METADATA_SETTINGS = {
     sentence:
       "Kafka's `offsets.topic.num.partitions`: partitions of `__consumer_offsets`. Fixed when that topic is created.",
   }),
+  offsetsTopicSegmentBytes: wholeNumber({
+    variable: 'SLUICE_OFFSETS_TOPIC_SEGMENT_BYTES',
+    byDefault: 16 * MIB,
+    min: MIB,
+    max: INT32_MAX,
+    sentence:
+      "Kafka's `offsets.topic.segment.bytes`: bytes of the segments of `__consumer_offsets`, of which all but the newest are compacted. Fixed when that topic is created.",
+  }),
 };
