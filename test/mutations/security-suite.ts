@@ -24,6 +24,7 @@ const SIMULATION = ['test/simulation/security/security-simulation.test.ts'];
 const SOCKETS = ['test/security/socket-permissions.test.ts'];
 const FORWARDED = ['libs/broker/src/cluster/forwarded-requests.test.ts'];
 const OWNERS = ['libs/groups/src/coordinator/member-owners.test.ts'];
+const SHARES = ['test/security/shares.test.ts'];
 const OPERATORS = ['test/security/operators-listener.test.ts'];
 const BUILT = { isBuilt: true, file: 'gateway.cjs' } as const;
 
@@ -122,7 +123,7 @@ const OF_TICKETS_AND_KEYS: readonly Defence[] = [
     from: 'if (issuer === this.#brokerId)',
     to: 'if (issuer >= 0)',
     tests: [`${CREDENTIAL}/ticket-office.test.ts`],
-    seenBy: ['a ticket of one broker'],
+    seenBy: ['a ticket of one broker', 'a ticket whose broker gives no answer'],
   },
   {
     name: 'an expired secret of a key is valid',
@@ -171,6 +172,14 @@ const OF_TICKETS_AND_KEYS: readonly Defence[] = [
     to: '${producerEpoch}`',
     tests: [`${CREDENTIAL}/producer-tokens.test.ts`],
     seenBy: ['for its id, epoch and principal alone'],
+  },
+  {
+    name: 'a token of a producer ends with the secret that signed it',
+    file: 'security/src/credential/producer-tokens.ts',
+    from: 'const tokens = this.#keys.map((key) =>',
+    to: 'const tokens = this.#keys.slice(0, 1).map((key) =>',
+    tests: [`${CREDENTIAL}/producer-tokens.test.ts`],
+    seenBy: ['during a rotation with either secret'],
   },
   {
     name: 'all principals share the buckets of quotas',
@@ -329,6 +338,47 @@ const OF_REQUESTS: readonly Defence[] = [
     from: 'if (unknownHost !== undefined) return unknownHost;',
     to: ';',
     tests: ['test/security/dns-rebinding.test.ts'],
+    seenBy: ['gets nothing by GET /v1/topics', 'opens no WebSocket'],
+  },
+  {
+    ...BUILT,
+    name: 'the Host of a WebSocket is not checked',
+    from: 'const error = this.#refusalOf(request, connection);',
+    to: 'const error = undefined;',
+    tests: ['test/security/dns-rebinding.test.ts'],
+    seenBy: ['opens no WebSocket'],
+  },
+  {
+    ...BUILT,
+    name: 'subscriptions over a WebSocket count for nobody',
+    from: "this.#shares?.take('cursors', owner.principal, 1);",
+    to: ';',
+    tests: SHARES,
+    seenBy: ['of the partitions that are subscribed to'],
+  },
+  {
+    ...BUILT,
+    name: 'a WebSocket that has authenticated counts as one that has not',
+    from: 'this.#origin.belongTo(principal);',
+    to: ';',
+    tests: SHARES,
+    seenBy: ['make room once they have authenticated'],
+  },
+  {
+    name: 'a revocation does without the reserve of the disk',
+    file: 'security/src/metadata/journal-file.ts',
+    from: 'return reserve === undefined ? write() : reserve.run(write);',
+    to: 'return write();',
+    tests: ['libs/security/src/metadata/embedded-security.test.ts'],
+    seenBy: ['revokes a key on a full disk'],
+  },
+  {
+    ...BUILT,
+    name: 'the documentation keeps the key of its login',
+    from: 'tryItOutEnabled: true,',
+    to: 'tryItOutEnabled: true, persistAuthorization: true,',
+    tests: ['test/browser/docs-login.slow.test.ts'],
+    seenBy: ['keeps the key nowhere else'],
   },
   {
     ...BUILT,
