@@ -3,6 +3,7 @@
  * are said to hold it must fail.
  */
 import type { Mutation } from './mutations.js';
+import { REQUEST_DEFENCES } from './request-defences.js';
 
 /** A defence that is taken out. */
 export interface Defence extends Mutation {
@@ -17,16 +18,10 @@ export interface Defence extends Mutation {
 const CREDENTIAL = 'libs/security/src/credential';
 const TOKENS = [`${CREDENTIAL}/token-verifier.test.ts`];
 const VERIFIER = 'security/src/credential/token-verifier.ts';
-const ATTACKS = ['test/security/attacks.test.ts'];
-const LOST_ACCESS = ['test/security/lost-access.test.ts'];
 const REDIS = ['test/coordination/cluster-security.test.ts'];
 const SIMULATION = ['test/simulation/security/security-simulation.test.ts'];
-const SOCKETS = ['test/security/socket-permissions.test.ts'];
 const FORWARDED = ['libs/broker/src/cluster/forwarded-requests.test.ts'];
 const OWNERS = ['libs/groups/src/coordinator/member-owners.test.ts'];
-const SHARES = ['test/security/shares.test.ts'];
-const OPERATORS = ['test/security/operators-listener.test.ts'];
-const BUILT = { isBuilt: true, file: 'gateway.cjs' } as const;
 
 const OF_TOKENS: readonly Defence[] = [
   {
@@ -261,190 +256,6 @@ const OF_METADATA: readonly Defence[] = [
   },
 ];
 
-const OF_REQUESTS: readonly Defence[] = [
-  {
-    ...BUILT,
-    name: 'the permissions of an operation are not checked',
-    from: 'if (isOnResource(need) && need.named === undefined) assertNeed(access, need, parameters);',
-    to: ';',
-    tests: ['test/security/stream-permissions.test.ts'],
-    seenBy: ['is refused if a permission is missing'],
-  },
-  {
-    ...BUILT,
-    name: 'a request without a credential is let in',
-    from: 'if (!this.isAnonymousAllowed) throw credentialMissing();',
-    to: ';',
-    tests: ['test/security/permissions.test.ts'],
-    seenBy: ['refuses a caller without a credential'],
-  },
-  {
-    ...BUILT,
-    name: 'messages before authenticate are handled',
-    from: "if (event !== 'authenticate') message.session.caller.assertKnown();",
-    to: ';',
-    tests: SOCKETS,
-  },
-  {
-    ...BUILT,
-    name: 'a WebSocket publishes without the permission to write',
-    from: "if (!access.caller.isSuperUser) access.assertMay('Write', topicNamed(topic));",
-    to: ';',
-    tests: SOCKETS,
-    seenBy: ['publish is refused if one'],
-  },
-  {
-    ...BUILT,
-    name: 'what a revoked caller opened goes on',
-    from: 'if (principals === undefined || isAbout(principals, caller)) use.recheck();',
-    to: ';',
-    also: [
-      {
-        file: 'gateway.cjs',
-        from: 'if (use.access?.invalidity() !== undefined) use.recheck();',
-        to: ';',
-      },
-    ],
-    tests: LOST_ACCESS,
-    seenBy: ['is closed with 4403 when its key is revoked'],
-  },
-  {
-    ...BUILT,
-    name: 'a remembered credential hides a second Authorization header',
-    from: '&& authorizations(request) === 1',
-    to: '',
-    tests: ATTACKS,
-    seenBy: ['on a connection that the caller has used before'],
-  },
-  {
-    ...BUILT,
-    name: 'a page of another site uses the credential of the browser',
-    from: "if (headers['sec-fetch-site'] !== 'cross-site') return;",
-    to: 'if (headers !== undefined) return;',
-    tests: ATTACKS,
-    seenBy: ['seen by Sec-Fetch-Site', 'sends a request with the credential'],
-  },
-  {
-    ...BUILT,
-    name: 'every Origin may open a WebSocket',
-    from: 'if (origin === undefined || this.#isOwn(origin, host) || this.#isAllowed(origin)) return;',
-    to: 'if (origin !== false) return;',
-    tests: ATTACKS,
-    seenBy: ['seen by its Origin'],
-  },
-  {
-    ...BUILT,
-    name: 'every Host is accepted',
-    from: 'if (unknownHost !== undefined) return unknownHost;',
-    to: ';',
-    tests: ['test/security/dns-rebinding.test.ts'],
-    seenBy: ['gets nothing by GET /v1/topics', 'opens no WebSocket'],
-  },
-  {
-    ...BUILT,
-    name: 'the Host of a WebSocket is not checked',
-    from: 'const error = this.#refusalOf(request, connection);',
-    to: 'const error = undefined;',
-    tests: ['test/security/dns-rebinding.test.ts'],
-    seenBy: ['opens no WebSocket'],
-  },
-  {
-    ...BUILT,
-    name: 'subscriptions over a WebSocket count for nobody',
-    from: "this.#shares?.take('cursors', owner.principal, 1);",
-    to: ';',
-    tests: SHARES,
-    seenBy: ['of the partitions that are subscribed to'],
-  },
-  {
-    ...BUILT,
-    name: 'a WebSocket that has authenticated counts as one that has not',
-    from: 'this.#origin.belongTo(principal);',
-    to: ';',
-    tests: SHARES,
-    seenBy: ['make room once they have authenticated'],
-  },
-  {
-    name: 'a revocation does without the reserve of the disk',
-    file: 'security/src/metadata/journal-file.ts',
-    from: 'return reserve === undefined ? write() : reserve.run(write);',
-    to: 'return write();',
-    tests: ['libs/security/src/metadata/embedded-security.test.ts'],
-    seenBy: ['revokes a key on a full disk'],
-  },
-  {
-    ...BUILT,
-    name: 'the documentation keeps the key of its login',
-    from: 'tryItOutEnabled: true,',
-    to: 'tryItOutEnabled: true, persistAuthorization: true,',
-    tests: ['test/browser/docs-login.slow.test.ts'],
-    seenBy: ['keeps the key nowhere else'],
-  },
-  {
-    ...BUILT,
-    name: 'the framework serves what a listener does not',
-    from: '|| routed === undefined ? undefined : new NotFoundException()',
-    to: '|| true ? undefined : new NotFoundException()',
-    tests: OPERATORS,
-    seenBy: ['GET /metrics is answered there', 'what is off is served by no listener'],
-  },
-  {
-    ...BUILT,
-    name: 'pages of applications may call the listener of operators',
-    from: 'corsOrigins: [],',
-    to: 'corsOrigins,',
-    tests: OPERATORS,
-    seenBy: ['of an application at https://app.example'],
-  },
-  {
-    ...BUILT,
-    name: 'the names of callers of operators are not checked',
-    from: 'return this.#origins.refusal(headers);',
-    to: 'return this.connectionsReserved > 0 ? undefined : this.#origins.refusal(headers);',
-    tests: OPERATORS,
-    seenBy: ['whose name points to the listener of operators'],
-  },
-  {
-    ...BUILT,
-    name: 'clients take all connections of operators',
-    from: 'const places = this.#limits.connectionsMax + listener.connectionsReserved;',
-    to: 'const places = this.#limits.connectionsMax;',
-    tests: OPERATORS,
-    seenBy: ['operators are served while clients use all connections'],
-  },
-  {
-    ...BUILT,
-    name: 'a group names any topic for its dead letters',
-    from: "if (!access.may('Create', topicNamed(topic))) access.assertMay('Write', topicNamed(topic));",
-    to: ';',
-    tests: ATTACKS,
-    seenBy: ['dead letters of a group into a topic'],
-  },
-  {
-    ...BUILT,
-    name: 'records are redriven into any topic',
-    from: "for (const topic of topics) access.assertMay('Write', topicNamed(topic));",
-    to: ';',
-    tests: ATTACKS,
-    seenBy: ['redriven into a topic'],
-  },
-  {
-    ...BUILT,
-    name: 'certificates of every authority are accepted',
-    from: 'if (certificate !== undefined && secure.authorized) {',
-    to: 'if (certificate !== undefined) {',
-    tests: ['test/security/client-certificates.slow.test.ts'],
-    seenBy: ['by another authority', 'a revoked certificate'],
-  },
-  {
-    ...BUILT,
-    name: 'presented credentials stay in memory',
-    from: 'if (value.length > AUTHORIZATION_LENGTH_MAX) return MALFORMED;',
-    to: '(globalThis.presented ??= []).push(Buffer.from(value).toString());',
-    tests: ['test/security/heap-secrets.slow.test.ts'],
-  },
-];
-
 const OF_FORWARDED_REQUESTS: readonly Defence[] = [
   {
     name: 'a leader trusts the broker that forwards a request',
@@ -520,6 +331,6 @@ export const DEFENCES: readonly Defence[] = [
   ...OF_TOKENS,
   ...OF_TICKETS_AND_KEYS,
   ...OF_METADATA,
-  ...OF_REQUESTS,
+  ...REQUEST_DEFENCES,
   ...OF_FORWARDED_REQUESTS,
 ];
