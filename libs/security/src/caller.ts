@@ -44,8 +44,14 @@ export interface Access {
    * The reason why the credential is no longer valid; undefined while it is. A caller whose
    * permissions changed is still valid.
    */
-  invalidity(): 'expired' | 'revoked' | undefined;
+  invalidity(): Invalidity | undefined;
 }
+
+/**
+ * The reason why a credential is not valid. One that is `unconfirmed` may be again: this broker has
+ * had no contact for too long, and cannot know whether the credential or its rules were revoked.
+ */
+export type Invalidity = 'expired' | 'revoked' | 'unconfirmed';
 
 /** The access of a credential that something else than the rules may revoke. */
 export interface RevocableAccess extends Access {

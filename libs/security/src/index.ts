@@ -3,6 +3,7 @@
  * quotas limit. It knows no HTTP framework.
  */
 
+export { invalidError, notAccepted } from './access/credential-errors.js';
 export { ForwardedCallers, type Need } from './access/forwarded-callers.js';
 export { NO_ACCESS } from './access/no-access.js';
 export { OPEN_ACCESS } from './access/open-access.js';
@@ -33,7 +34,7 @@ export {
 export { PrincipalQuotas } from './administration/principal-quotas.js';
 export { type AuditLine, AuditLog, type AuditWriter } from './audit/audit-log.js';
 export type { BrokerSecurity } from './broker-security.js';
-export type { Access, Caller, Credential, RevocableAccess } from './caller.js';
+export type { Access, Caller, Credential, Invalidity, RevocableAccess } from './caller.js';
 export {
   type CertificateIdentity,
   certificateIdentity,
@@ -50,7 +51,6 @@ export {
 export {
   Authenticator,
   type AuthenticatorOptions,
-  notAccepted,
 } from './credential/authenticator.js';
 export {
   type PresentedCredential,

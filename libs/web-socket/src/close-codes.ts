@@ -5,7 +5,10 @@
 export const CLOSE_CODES = {
   /** The broker stops: reconnect, to any broker. */
   goingAway: 1001,
-  /** The memory for messages is used up: reconnect after a while. */
+  /**
+   * The memory for messages is used up, or this broker cannot know whether the credential was
+   * revoked: reconnect after a while, to any broker.
+   */
   tryAgainLater: 1013,
   /** The credential is missing, or has expired: reconnect with another one. */
   unauthenticated: 4401,

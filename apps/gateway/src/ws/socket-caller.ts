@@ -5,6 +5,7 @@ import type { Scheduler, SharedAccount, Timer } from '#runtime';
 import {
   type Access,
   type EdgeSecurity,
+  type Invalidity,
   notAccepted,
   OPEN_ACCESS,
   PrincipalMemory,
@@ -18,6 +19,13 @@ import type { Publication } from './publishing.js';
 
 /** Largest message of a caller that is not known yet, in bytes. */
 const UNKNOWN_CALLER_BYTES_MAX = 16 * 1024;
+
+/** Codes that close the connection of a credential that is no longer valid. */
+const CLOSE_CODE_OF: Readonly<Record<Invalidity, number>> = {
+  expired: CLOSE_CODES.unauthenticated,
+  revoked: CLOSE_CODES.revoked,
+  unconfirmed: CLOSE_CODES.tryAgainLater,
+};
 
 /** The parts that identify the callers of connections. */
 export interface CallerContext {
@@ -136,8 +144,7 @@ export class SocketCaller {
   get closing(): { readonly code: number; readonly reason: string } | undefined {
     const invalidity = this.#access?.invalidity();
     if (invalidity === undefined) return undefined;
-    const code = invalidity === 'expired' ? CLOSE_CODES.unauthenticated : CLOSE_CODES.revoked;
-    return { code, reason: `the credential is ${invalidity}` };
+    return { code: CLOSE_CODE_OF[invalidity], reason: `the credential is ${invalidity}` };
   }
 
   /** True if a message of this size may come now: before `authenticate` it must be small. */

@@ -210,7 +210,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       this.subscriptions.recheck(this.caller.access);
       return;
     }
-    this.subscriptions.leaveGroups();
+    if (ORDERLY_CODES.has(closing.code)) this.subscriptions.leaveGroups();
     this.#socket.close(closing.code, closing.reason);
   }
 

@@ -1,5 +1,5 @@
 import { ProtocolError } from '#protocol';
-import { type Access, notAccepted } from '#security';
+import { type Access, invalidError } from '#security';
 import type { FoundOperation } from '../operation-router.js';
 import { assertPermitted } from './assert-permitted.js';
 
@@ -8,7 +8,8 @@ export function accessLoss(
   access: Access,
   found: FoundOperation | undefined,
 ): ProtocolError | undefined {
-  if (access.invalidity() !== undefined) return notAccepted();
+  const invalidity = access.invalidity();
+  if (invalidity !== undefined) return invalidError(invalidity);
   if (found === undefined) return undefined;
   try {
     assertPermitted(access, found);

@@ -4,6 +4,7 @@ import type { AclOperation, Resource } from '../acl/acl.js';
 import type { Access, Caller } from '../caller.js';
 import type { SecurityMetadata, SecurityView } from '../metadata/security-metadata.js';
 import { RecentMap } from '../recent-map.js';
+import { invalidError } from './credential-errors.js';
 import { RuleAccess } from './rule-access.js';
 
 /** Callers whose verdicts are remembered. */
@@ -133,9 +134,8 @@ function keyOf(caller: Caller): string {
 }
 
 function refusalOf(access: Access, needs: readonly Need[]): ProtocolError | undefined {
-  if (access.invalidity() !== undefined) {
-    return new ProtocolError('SASL_AUTHENTICATION_FAILED', 'The credential is not accepted.');
-  }
+  const invalidity = access.invalidity();
+  if (invalidity !== undefined) return invalidError(invalidity);
   const missing = needs.find(({ operation, resource }) => !access.may(operation, resource));
   if (missing === undefined) return undefined;
   try {

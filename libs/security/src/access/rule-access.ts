@@ -1,7 +1,7 @@
 import { isInternalTopic, ProtocolError } from '#protocol';
 import type { Clock } from '#runtime';
 import type { AclOperation, Resource, ResourceType } from '../acl/acl.js';
-import type { Caller, RevocableAccess } from '../caller.js';
+import type { Caller, Invalidity, RevocableAccess } from '../caller.js';
 import type { SecurityView } from '../metadata/security-metadata.js';
 import type { Denials } from './denials.js';
 import type { IssuerKeys } from './issuer-keys.js';
@@ -20,6 +20,8 @@ interface AccessParts {
   readonly denials?: Denials | undefined;
   /** The keys of the issuer of tokens; undefined if no tokens are accepted. */
   readonly issuerKeys?: IssuerKeys | undefined;
+  /** True while this broker cannot know what was revoked; undefined if that does not matter. */
+  readonly isStale?: (() => boolean) | undefined;
 }
 
 /**
@@ -33,6 +35,7 @@ export class RuleAccess implements RevocableAccess {
   readonly #view: SecurityView;
   readonly #clock: Clock;
   readonly #issuerKeys: IssuerKeys | undefined;
+  readonly #isStale: (() => boolean) | undefined;
   readonly #principals: readonly string[];
   /** Verdicts at `#version`. */
   readonly #verdicts = new Verdicts();
@@ -47,12 +50,13 @@ export class RuleAccess implements RevocableAccess {
     caller: Caller,
     view: SecurityView,
     clock: Clock,
-    { denials, issuerKeys }: AccessParts = {},
+    { denials, issuerKeys, isStale }: AccessParts = {},
   ) {
     this.caller = caller;
     this.#view = view;
     this.#clock = clock;
     this.#issuerKeys = issuerKeys;
+    this.#isStale = isStale;
     this.#principals = [caller.principal, ...caller.groups];
     this.#version = view.version;
     this.#isRevoked = isRevoked(caller, view);
@@ -92,11 +96,12 @@ export class RuleAccess implements RevocableAccess {
     this.#isRevoked = true;
   }
 
-  invalidity(): 'expired' | 'revoked' | undefined {
+  invalidity(): Invalidity | undefined {
     const { expiresAtMs } = this.caller;
     if (expiresAtMs !== null && this.#clock.nowMs() >= expiresAtMs) return 'expired';
     this.#followView();
-    return this.#isRevoked || this.#isKeyWithdrawn() ? 'revoked' : undefined;
+    if (this.#isRevoked || this.#isKeyWithdrawn()) return 'revoked';
+    return this.#isStale?.() === true ? 'unconfirmed' : undefined;
   }
 
   /** True if the issuer has withdrawn the key of the caller's token. */

@@ -119,13 +119,16 @@ describe('Authenticator', () => {
     const authenticator = new Authenticator({ ...options, authStaleMs: 1000 }, isolated, clock);
     const identify = (): unknown => authenticator.authenticate(parseBearer(text));
     const stale = expect.objectContaining({ code: 'BROKER_NOT_AVAILABLE' });
-    identify();
+    const opened = (await identify()) as Access;
     clock.advance(1000);
     identify();
+    expect(opened.invalidity()).toBeUndefined();
     clock.advance(1);
     expect(identify).toThrow(stale);
+    expect(opened.invalidity()).toBe('unconfirmed');
     contactMs = clock.monotonicMs() - 400;
     identify();
+    expect(opened.invalidity()).toBeUndefined();
     clock.advance(601);
     expect(identify).toThrow(stale);
   });

@@ -1,5 +1,6 @@
 import { ProtocolError } from '#protocol';
 import type { Clock } from '#runtime';
+import { invalidError, notAccepted } from '../access/credential-errors.js';
 import { Denials } from '../access/denials.js';
 import { RuleAccess } from '../access/rule-access.js';
 import type { Access, Caller, Credential, RevocableAccess } from '../caller.js';
@@ -97,9 +98,8 @@ export class Authenticator {
    * @throws ProtocolError like `authenticate`
    */
   assertValid(access: Access): void {
-    if (access.invalidity() !== undefined) throw notAccepted();
-    const { kind } = access.caller.credential;
-    if (kind === 'key' || kind === 'token') this.#assertFresh();
+    const invalidity = access.invalidity();
+    if (invalidity !== undefined) throw invalidError(invalidity);
   }
 
   #anonymous(): Access {
@@ -145,30 +145,27 @@ export class Authenticator {
   }
 
   #accessBy(caller: Caller): RevocableAccess {
+    const { kind } = caller.credential;
     return new RuleAccess(caller, this.#metadata.view, this.#clock, {
       denials: this.denials,
       issuerKeys: this.#tokens?.issuerKeys,
+      isStale: kind === 'key' || kind === 'token' ? this.#isStale : undefined,
     });
   }
 
   /** @throws ProtocolError BROKER_NOT_AVAILABLE */
   #assertFresh(): void {
+    if (this.#isStale()) throw invalidError('unconfirmed');
+  }
+
+  /** True while a revocation may be unknown, because the last contact is too long ago. */
+  readonly #isStale = (): boolean => {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs <= this.#freshUntilMs) return;
+    if (nowMs <= this.#freshUntilMs) return false;
     // Without a further contact it is too long ago at that time, and not before.
     this.#freshUntilMs = nowMs + this.#options.authStaleMs - this.#metadata.staleMs;
-    if (nowMs <= this.#freshUntilMs) return;
-    throw new ProtocolError(
-      'BROKER_NOT_AVAILABLE',
-      'This broker has no contact to the others, and cannot know which credentials are revoked.',
-      { outcome: 'failed' },
-    );
-  }
-}
-
-/** The error for a credential that is not accepted; it never says why. */
-export function notAccepted(): ProtocolError {
-  return new ProtocolError('SASL_AUTHENTICATION_FAILED', 'The credential is not accepted.');
+    return nowMs > this.#freshUntilMs;
+  };
 }
 
 function credentialMissing(): ProtocolError {
