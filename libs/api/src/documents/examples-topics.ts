@@ -39,6 +39,12 @@ export const TOPIC_EXAMPLES: readonly ApiExample[] = [
       detail: 'a topic name has only the characters a-z, A-Z, 0-9, ".", "_" and "-".',
       instance: '/v1/topics',
       isWrite: true,
+      faults: [
+        {
+          pointer: '/name',
+          detail: 'a topic name has only the characters a-z, A-Z, 0-9, ".", "_" and "-"',
+        },
+      ],
     }),
   },
   {
