@@ -175,7 +175,8 @@ describe('a record of a queue that a member does not finish', () => {
   });
 
   test('comes back when its lock is over, with a warning before if asked for', async () => {
-    const shared = await queue({ 'share.record.lock.duration.ms': 600 });
+    // The warning leaves a third of the time for the answer of a busy client.
+    const shared = await queue({ 'share.record.lock.duration.ms': 1500 });
     await produce(shared, { value: 1 });
     const member = await join(shared, { expiring: true });
     await member.received(1);
@@ -187,7 +188,7 @@ describe('a record of a queue that a member does not finish', () => {
       offsets: [0],
       deadlineMs: expect.any(Number),
     });
-    expect(member.client.of('expiring')[0]?.data['deadlineMs']).toBeLessThanOrEqual(200);
+    expect(member.client.of('expiring')[0]?.data['deadlineMs']).toBeLessThanOrEqual(500);
     expect((await member.send('extend', [0])).event).toBe('acked');
     await member.client.until(() => member.client.of('expiring').length === 2);
     expect(member.records).toHaveLength(1);
