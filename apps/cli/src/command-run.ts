@@ -12,8 +12,8 @@ export interface CommandRun {
 }
 
 /**
- * Runs a command with a connection, and closes that afterwards. The first Ctrl-C aborts the signal;
- * the second one ends the process at once.
+ * Runs a command with a connection, and closes that afterwards. The first Ctrl-C aborts the signal,
+ * and changes nothing once the work is done; the second one ends the process at once.
  */
 export async function withGateway(
   options: GlobalOptions,
@@ -33,7 +33,5 @@ export async function withGateway(
     await work({ sluice, output, signal: stop.signal });
   } finally {
     await sluice.close();
-    process.removeListener('SIGINT', interrupt);
-    process.removeListener('SIGTERM', interrupt);
   }
 }
