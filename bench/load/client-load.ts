@@ -87,17 +87,28 @@ async function produce(): Promise<object> {
       });
     };
     if (perSecond === undefined) for (let sent = 0; sent < ON_THE_WAY; sent += 1) sendOne();
-    else void sendAtRate(perSecond, sendOne, isOver);
+    else {
+      void sendAtRate(perSecond, sendOne, isOver, () => {
+        // The last record may have been answered before the end.
+        if (unanswered === 0) resolve();
+      });
+    }
   });
   return counts.result();
 }
 
-async function sendAtRate(rate: number, sendOne: () => void, isOver: () => boolean): Promise<void> {
+async function sendAtRate(
+  rate: number,
+  sendOne: () => void,
+  isOver: () => boolean,
+  onEnd: () => void,
+): Promise<void> {
   const startMs = performance.now();
   for (let sent = 0; !isOver(); await setTimeout(TICK_MS)) {
     const due = ((performance.now() - startMs) / 1000) * rate;
     for (; sent < due; sent += 1) sendOne();
   }
+  onEnd();
 }
 
 async function send(): Promise<object> {
