@@ -54,7 +54,7 @@ export function openApiDocument(server: string): OpenApiDocument {
     tags: [
       { name: 'topics', description: 'Topics and their configs' },
       { name: 'records', description: 'Producing and fetching' },
-      { name: 'groups', description: 'Committed offsets' },
+      { name: 'groups', description: 'Consumer groups, queues, and their offsets' },
       { name: 'cluster', description: 'Brokers and their health' },
       { name: 'security', description: 'Callers, API keys, access control lists and quotas' },
     ],

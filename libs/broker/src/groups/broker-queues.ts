@@ -23,6 +23,7 @@ import type { CoordinatorCalls } from '../cluster/coordinator-calls.js';
 import type { LeaderStatus, StatusTarget } from '../leader-status.js';
 import type { Requester } from '../requester.js';
 import { chosenPartitions, withCommittedEnd } from './group-offset-reset.js';
+import { finishedError } from './queue-acks.js';
 import type {
   InFlightRecord,
   InFlightRequest,
@@ -189,11 +190,7 @@ function cancelError(result: CancelResult | null, record: string): ProtocolError
     case 'done':
       return undefined;
     case 'finished':
-      return new ProtocolError(
-        'INVALID_RECORD_STATE',
-        `The group is done with this record already (${record}).`,
-        { outcome: 'applied' },
-      );
+      return finishedError(record);
     case 'inUse':
       return new ProtocolError(
         'INVALID_RECORD_STATE',

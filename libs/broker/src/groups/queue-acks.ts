@@ -60,16 +60,21 @@ function assertAcks(acks: readonly QueueAck[]): void {
   throw new ProtocolError('INVALID_REQUEST', `${faults.sentence}.`, faults.asOptions);
 }
 
+/** The error for a record that needs no further acknowledgement. */
+export function finishedError(record: string): ProtocolError {
+  return new ProtocolError(
+    'INVALID_RECORD_STATE',
+    `The group is done with this record already (${record}).`,
+    { outcome: 'applied' },
+  );
+}
+
 function ackError(result: AckResult, record: string): ProtocolError | undefined {
   switch (result) {
     case 'done':
       return undefined;
     case 'finished':
-      return new ProtocolError(
-        'INVALID_RECORD_STATE',
-        `The group is done with this record already (${record}).`,
-        { outcome: 'applied' },
-      );
+      return finishedError(record);
     case 'notAcquired':
       return new ProtocolError(
         'INVALID_RECORD_STATE',
