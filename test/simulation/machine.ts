@@ -6,6 +6,7 @@ import {
   type OpenBroker,
   openClusterBroker,
 } from '#broker';
+import { TEST_BROKER_SETTINGS } from '#broker/testing';
 import type { CoordinationStore } from '#coordination';
 import { BrokerIdTakenError } from '#coordination';
 import { silentLogObserver } from '#log';
@@ -299,37 +300,15 @@ function settingsOf(
   return { ...SETTINGS, ...changes, brokerId };
 }
 
-const SETTINGS: Omit<ClusterBrokerSettings, 'brokerId'> = {
+const SETTINGS: ClusterBrokerSettings = {
+  ...TEST_BROKER_SETTINGS,
   dataDir: DATA_DIR,
   clusterId: 'simulated',
-  durability: 'fsync',
-  diskReserveBytes: 0,
-  syncsInFlightMax: 8,
   tailCacheBytes: 4096,
-  bufferMemoryBytes: 1024 * 1024,
-  maxBlockMs: 5000,
-  batchSizeBytes: 16_384,
-  lingerMs: 0,
-  longPollsMax: 100,
-  diskReadsMax: 4,
   topicsMax: 100,
   partitionsMax: 300,
   partitionsPerBrokerMax: 300,
-  autoCreateTopics: false,
-  producerBatchesRemembered: 512,
-  producerIdExpirationMs: 86_400_000,
-  producerStateBytes: 64 * 1024 * 1024,
-  producerStatePartitionBytes: 16 * 1024 * 1024,
-  producerProtectedMs: 600_000,
-  retentionCheckIntervalMs: 5000,
-  compactionCheckIntervalMs: 5000,
-  compactionBytesPerSecond: 16 * 1024 * 1024,
-  compactionMapBytes: 1024 * 1024,
   offsetsTopicPartitions: 1,
-  offsetsKeptMax: 1_000_000,
-  offsetsKeptBytes: 64 * 1024 * 1024,
-  offsetMetadataBytesMax: 4096,
-  offsetsRetentionMinutes: 7 * 24 * 60,
   groupSessionTimeoutMinMs: 100,
   leaseMs: LEASE_MS,
   leaderWaitMs: 5000,

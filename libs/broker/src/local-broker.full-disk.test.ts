@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import type { Broker } from './broker.js';
 import { failureOf } from './testing/failure-of.js';
 import { produceOf, valuesOf } from './testing/records.js';
-import { DATA_DIR, TestBroker } from './testing/test-broker.js';
+import { TestBroker } from './testing/test-broker.js';
+import { TEST_DATA_DIR } from './testing/test-broker-settings.js';
 
 const EVENTS = { topic: 'events', partition: 0 };
 const RESERVE_BYTES = 10_000;
@@ -64,7 +65,7 @@ it('makes its reserve anew where the last process gave it up', async () => {
   await test.broker.deleteRecords(EVENTS, 1);
   test.disk.capacityBytes = Number.POSITIVE_INFINITY;
   await test.restart();
-  expect(await test.disk.fileSize(`${DATA_DIR}/.reserve`)).toBe(RESERVE_BYTES);
+  expect(await test.disk.fileSize(`${TEST_DATA_DIR}/.reserve`)).toBe(RESERVE_BYTES);
   await test.broker.produce(produceOf('events', ['at once']));
 });
 

@@ -3,7 +3,8 @@ import type { FetchResult, ProduceResult } from './broker.js';
 import { failureOf } from './testing/failure-of.js';
 import { type PlainRecord, produceOf, valuesOf } from './testing/records.js';
 import { SlowSyncs } from './testing/slow-syncs.js';
-import { DATA_DIR, TestBroker, type TestBrokerOptions } from './testing/test-broker.js';
+import { TestBroker, type TestBrokerOptions } from './testing/test-broker.js';
+import { TEST_DATA_DIR } from './testing/test-broker-settings.js';
 
 describe('produce', () => {
   it('answers the offsets of the records, which can be fetched then', async () => {
@@ -432,7 +433,8 @@ describe('a broker that is the only replica', () => {
         return produceOf('events', [{ value: 'a', partition: 0 }], { producer });
       }),
     );
-    const syncs = (): number => disk.counts(`${DATA_DIR}/events-0/00000000000000000000.log`).syncs;
+    const syncs = (): number =>
+      disk.counts(`${TEST_DATA_DIR}/events-0/00000000000000000000.log`).syncs;
     const before = syncs();
     await Promise.all(requests.map((request) => broker.produce(request)));
     expect(syncs() - before).toBe(1);

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { CreateTopicRequest } from './broker.js';
 import { failureOf } from './testing/failure-of.js';
 import { produceOf } from './testing/records.js';
-import { DATA_DIR, TestBroker } from './testing/test-broker.js';
+import { TestBroker } from './testing/test-broker.js';
+import { TEST_DATA_DIR } from './testing/test-broker-settings.js';
 
 describe('createTopic', () => {
   it('makes a topic with all defaults', async () => {
@@ -280,7 +281,7 @@ describe('topics over a restart', () => {
     await test.broker.createTopic({ name: 'events', partitions: 2 });
     await test.broker.produce(produceOf('events', [{ value: 'a', partition: 0 }]));
     await test.opened.close();
-    await test.disk.removeDirectory(`${DATA_DIR}/events-0`);
+    await test.disk.removeDirectory(`${TEST_DATA_DIR}/events-0`);
     await test.open();
     const { partitions } = await test.broker.describeTopic('events');
     expect(partitions[0]).toMatchObject({ leader: null, highWatermark: null, logEndOffset: null });
@@ -302,7 +303,7 @@ describe('topics over a restart', () => {
     await test.losePower();
     expect(await test.broker.listTopics({ includeInternal: true })).toEqual([]);
     expect(test.opened.status().partitions).toEqual([]);
-    const left = await test.disk.readDirectory(DATA_DIR);
+    const left = await test.disk.readDirectory(TEST_DATA_DIR);
     expect(left.filter(({ name }) => name.startsWith('events'))).toEqual([]);
   });
 
@@ -343,10 +344,10 @@ describe('openLocalBroker', () => {
   it('changes no metadata when it stops: nobody could take over', async () => {
     const test = await TestBroker.start();
     await test.broker.createTopic({ name: 'events' });
-    const before = await test.disk.readFile(`${DATA_DIR}/coordination.json`);
+    const before = await test.disk.readFile(`${TEST_DATA_DIR}/coordination.json`);
     await test.opened.announce();
     await test.opened.close();
-    expect(await test.disk.readFile(`${DATA_DIR}/coordination.json`)).toEqual(before);
+    expect(await test.disk.readFile(`${TEST_DATA_DIR}/coordination.json`)).toEqual(before);
   });
 
   it('shows no state of a cluster: it has no peers', async () => {
@@ -366,6 +367,6 @@ describe('openLocalBroker', () => {
 
 /** The directories of partitions that are on the disk. */
 async function logDirectories({ disk }: TestBroker): Promise<string[]> {
-  const entries = await disk.readDirectory(DATA_DIR);
+  const entries = await disk.readDirectory(TEST_DATA_DIR);
   return entries.flatMap(({ name, isDirectory }) => (isDirectory ? [name] : [])).toSorted();
 }

@@ -4,8 +4,7 @@ import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testi
 import type { Broker } from '../broker.js';
 import type { LocalBrokerSettings, OpenBroker } from '../local-broker-options.js';
 import { openLocalBroker } from '../open-local-broker.js';
-
-export const DATA_DIR = '/data';
+import { TEST_BROKER_SETTINGS } from './test-broker-settings.js';
 
 export interface TestBrokerOptions extends Partial<LocalBrokerSettings> {
   readonly fileSystem?: FileSystem;
@@ -44,7 +43,7 @@ export class TestBroker {
     const random = new SeededRandom(7);
     const { fileSystem = this.disk.mount(), ...settings } = { ...this.#options, ...options };
     this.#open = await openLocalBroker(
-      { ...DEFAULTS, ...settings },
+      { ...TEST_BROKER_SETTINGS, ...settings },
       {
         fileSystem,
         clock,
@@ -69,37 +68,3 @@ export class TestBroker {
     await this.open();
   }
 }
-
-const DEFAULTS: LocalBrokerSettings = {
-  dataDir: DATA_DIR,
-  clusterId: 'sluice',
-  brokerId: 0,
-  durability: 'fsync',
-  diskReserveBytes: 0,
-  syncsInFlightMax: 8,
-  tailCacheBytes: 1024 * 1024,
-  bufferMemoryBytes: 1024 * 1024,
-  maxBlockMs: 5000,
-  batchSizeBytes: 16_384,
-  lingerMs: 0,
-  longPollsMax: 100,
-  diskReadsMax: 4,
-  topicsMax: 10,
-  partitionsMax: 30,
-  partitionsPerBrokerMax: 30,
-  autoCreateTopics: false,
-  producerBatchesRemembered: 512,
-  producerIdExpirationMs: 86_400_000,
-  producerStateBytes: 64 * 1024 * 1024,
-  producerStatePartitionBytes: 16 * 1024 * 1024,
-  producerProtectedMs: 600_000,
-  retentionCheckIntervalMs: 5000,
-  compactionCheckIntervalMs: 5000,
-  compactionBytesPerSecond: 16 * 1024 * 1024,
-  compactionMapBytes: 1024 * 1024,
-  offsetsTopicPartitions: 4,
-  offsetsKeptMax: 1_000_000,
-  offsetsKeptBytes: 64 * 1024 * 1024,
-  offsetMetadataBytesMax: 4096,
-  offsetsRetentionMinutes: 7 * 24 * 60,
-};

@@ -2,6 +2,7 @@
  * A broker on a fake disk with a delivery in front of it, and subscribers that check every record.
  */
 import { type Broker, type FetchRequest, type OpenBroker, openLocalBroker } from '#broker';
+import { TEST_BROKER_SETTINGS } from '#broker/testing';
 import { type RecordBatch, silentLogObserver } from '#log';
 import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
 import { parseJsonRecords, RenderCache } from '#record-json';
@@ -289,37 +290,12 @@ const LIMITS = {
   nowMs: () => 1_000,
 };
 
-const BROKER_SETTINGS: Parameters<typeof openLocalBroker>[0] = {
-  dataDir: '/data',
-  clusterId: 'sluice',
-  brokerId: 0,
-  durability: 'fsync',
-  diskReserveBytes: 0,
-  syncsInFlightMax: 8,
+const BROKER_SETTINGS = {
+  ...TEST_BROKER_SETTINGS,
   // The tail cache is small: readers that are behind read from disk.
   tailCacheBytes: 1500,
-  bufferMemoryBytes: 1024 * 1024,
-  maxBlockMs: 5000,
-  batchSizeBytes: 16_384,
-  lingerMs: 0,
   longPollsMax: 1,
-  diskReadsMax: 4,
-  topicsMax: 10,
-  partitionsMax: 30,
-  partitionsPerBrokerMax: 30,
-  autoCreateTopics: false,
   producerBatchesRemembered: 16,
-  producerIdExpirationMs: 86_400_000,
-  producerStateBytes: 64 * 1024 * 1024,
-  producerStatePartitionBytes: 16 * 1024 * 1024,
-  producerProtectedMs: 600_000,
-  retentionCheckIntervalMs: 5000,
-  compactionCheckIntervalMs: 5000,
-  compactionBytesPerSecond: 16 * 1024 * 1024,
-  compactionMapBytes: 1024 * 1024,
   offsetsTopicPartitions: 1,
   offsetsKeptMax: 1000,
-  offsetsKeptBytes: 64 * 1024 * 1024,
-  offsetMetadataBytesMax: 4096,
-  offsetsRetentionMinutes: 7 * 24 * 60,
 };
