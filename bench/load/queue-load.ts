@@ -5,7 +5,8 @@
  *
  * - `drain` members poll and acknowledge until the time is over or `records` are acknowledged
  * - `lateness` members do the same, and the lateness of delayed records is measured
- * - `latency` one record at a time is produced, delivered to a waiting poll and acknowledged
+ * - `latency` one record at a time is produced, delivered to a waiting poll and acknowledged, with a
+ *   pause of `pauseMs` before each, until the time is over or `records` are acknowledged
  * - `socket-latency` the same with a member on a WebSocket
  */
 import { Agent, request } from 'node:http';
@@ -21,6 +22,7 @@ interface Options {
   readonly isAckedAlone?: boolean;
   readonly records?: number;
   readonly durationMs?: number;
+  readonly pauseMs?: number;
 }
 
 interface Delivered {
@@ -38,6 +40,7 @@ const {
   isAckedAlone = false,
   records = Number.POSITIVE_INFINITY,
   durationMs = 5000,
+  pauseMs = 20,
 } = JSON.parse(argv[2] ?? '{}') as Options;
 
 const agent = new Agent({ keepAlive: true, noDelay: true });
@@ -116,10 +119,10 @@ async function measureLatency(): Promise<void> {
   await join(id);
   const endMs = performance.now() + durationMs;
   const record = { value: 'x'.repeat(98) };
-  while (performance.now() < endMs) {
+  while (performance.now() < endMs && acknowledged < records) {
     const polled = poll(id, 'limit=1&waitMs=10000');
     // The poll waits before the record comes.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause();
     const startMs = performance.now();
     await send('POST', `/v1/topics/${topic}/records`, record);
     const acks = (await polled).map(({ partition, offset }) => {
@@ -157,9 +160,10 @@ async function measureSocketLatency(): Promise<void> {
   write('subscribe', { group: 'workers', topic, mode: 'queue', from: 'earliest', credit: 1 });
   await subscribed;
   const record = { value: 'x'.repeat(98) };
-  for (const endMs = performance.now() + durationMs; performance.now() < endMs; ) {
+  const endMs = performance.now() + durationMs;
+  while (performance.now() < endMs && acknowledged < records) {
     // The member waits before the record comes.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause();
     const startMs = performance.now();
     const delivered = next('records');
     const sent = send('POST', `/v1/topics/${topic}/records`, record);
@@ -172,6 +176,13 @@ async function measureSocketLatency(): Promise<void> {
   }
   socket.terminate();
   report({ acknowledged });
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => {
+    if (pauseMs === 0) setImmediate(resolve);
+    else setTimeout(resolve, pauseMs);
+  });
 }
 
 async function join(memberId: string): Promise<void> {
