@@ -12,21 +12,22 @@ const UUID = '7d5c3f5e-8f0b-4d0e-9d0c-0a7f3d1e2b4c';
 
 describe('a registry written by another version of the program', () => {
   it.each([
-    ['this one', { protocol_version: 1, protocol_version_min: 1 }],
+    ['this one', { protocol_version: 2, protocol_version_min: 2 }],
+    ['the one before', { protocol_version: 1, protocol_version_min: 1 }],
     ['one without a lowest reader version', { protocol_version: 1 }],
-    ['the next one, which this one can read', { protocol_version: 2, protocol_version_min: 1 }],
+    ['the next one, which this one can read', { protocol_version: 3, protocol_version_min: 2 }],
     ['a later one with unknown members', { protocol_version: 9, protocol_version_min: 1, x: {} }],
   ])('is joined where it is %s', async (_which, versions) => {
     expect((await opened({ uuid: UUID, incarnation: 'one', ...versions })).clusterUuid).toBe(UUID);
   });
 
   it.each([
-    ['one that this one cannot read', { protocol_version: 2, protocol_version_min: 2 }],
-    ['a later one without a lowest reader version', { protocol_version: 2 }],
+    ['one that this one cannot read', { protocol_version: 3, protocol_version_min: 3 }],
+    ['a later one without a lowest reader version', { protocol_version: 3 }],
     ['one that is too old', { protocol_version: 0 }],
   ])('is refused where it is %s', async (_which, versions) => {
     await expect(opened({ uuid: UUID, incarnation: 'one', ...versions })).rejects.toThrow(
-      /in protocol version \d, which programs of version \d and later can read: this one has version 1/,
+      /in protocol version \d, which programs of version \d and later can read: this one has version 2/,
     );
   });
 });

@@ -12,13 +12,19 @@ import type { ClusterState, MetadataCommit } from '../cluster-state.js';
 import type { BrokerLease } from '../lease/lease-renewer.js';
 import type { RebuildRound, RebuildRounds } from './rebuild-rounds.js';
 
-/** Version of the data that this program writes into a registry. */
-const PROTOCOL_VERSION = 1;
 /**
- * Lowest version of programs that can read it: they ignore later additions. In a rolling upgrade N
- * and N - 1 work together (replication-safety 4.9).
+ * Version of the data that this program writes into a registry. From version 2 on brokers seal
+ * their calls and prove their secret when they register.
  */
-const PROTOCOL_VERSION_MIN = 1;
+const PROTOCOL_VERSION = 2;
+/**
+ * Lowest version of programs that can work on what this one writes. In a rolling upgrade N and
+ * N - 1 work together (replication-safety 4.9), but programs of version 1 do not seal their calls:
+ * they are refused, as they would answer none of ours.
+ */
+const PROTOCOL_VERSION_MIN = 2;
+/** Lowest version of the data that this program can read: a stopped cluster is upgraded whole. */
+const READABLE_VERSION_MIN = 1;
 
 /** The identity of the cluster. */
 export interface ClusterDocument {
@@ -46,10 +52,10 @@ export function clusterDocument(uuid: string, incarnation: string): ClusterDocum
  */
 export function versionFault(document: ClusterDocument): string | undefined {
   const { protocol_version: version, protocol_version_min: min = version } = document;
-  if (min <= PROTOCOL_VERSION && version >= PROTOCOL_VERSION_MIN) return undefined;
+  if (min <= PROTOCOL_VERSION && version >= READABLE_VERSION_MIN) return undefined;
   return (
     `protocol version ${version}, which programs of version ${min} and later can read: ` +
-    `this one has version ${PROTOCOL_VERSION} and works with ${PROTOCOL_VERSION_MIN} and later`
+    `this one has version ${PROTOCOL_VERSION} and works with ${READABLE_VERSION_MIN} and later`
   );
 }
 

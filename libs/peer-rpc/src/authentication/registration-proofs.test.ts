@@ -30,9 +30,10 @@ describe('the proofs of a registration', () => {
     expect(faultOf(registered())).toBeUndefined();
   });
 
-  test('brokers of an earlier version are left alone', () => {
+  test('a live broker of an earlier version, which proves nothing, is refused', () => {
     const { security: _none, ...other } = registered();
-    expect(registrationProofs(OPTIONS).securityFault(other)).toBeUndefined();
+    const fault = registrationProofs(OPTIONS).securityFault(other);
+    expect(fault).toMatch(/^Broker 2 .* earlier version.* Stop all brokers/);
   });
 
   test.each<[string, Partial<RegistrationOptions>]>([

@@ -35,8 +35,12 @@ export function registrationProofs(options: RegistrationOptions): {
   return {
     security: { proofs, agreement },
     securityFault: ({ id, dataDirUuid, security }) => {
-      // A broker of an earlier version proves nothing; its calls are refused.
-      if (security === undefined) return undefined;
+      if (security === undefined) {
+        return (
+          `Broker ${id} of this cluster is alive and runs an earlier version, which does not seal its ` +
+          'calls: the two refuse each other. Stop all brokers of the cluster, then start all with this version.'
+        );
+      }
       if (secrets.provenBy(statement(id, dataDirUuid), security.proofs) === undefined) {
         return (
           `Broker ${id} of this cluster is alive and has another secret: SLUICE_CLUSTER_SECRET must be the same ` +
