@@ -147,19 +147,21 @@ async function produce(server: Server, partitions: readonly number[]): Promise<v
 }
 
 /**
- * A member on a WebSocket, which counts the partitions that it has received records of. One record
- * is produced to each partition that it gets.
+ * A member on a WebSocket, which counts the partitions that it has received records of. With
+ * `isFed`, one record is produced to each partition that it gets.
  */
 export class SocketMember {
   readonly #socket: WebSocket;
   readonly #server: Server;
+  readonly #isFed: boolean;
   readonly #seen = new Set<number>();
   #wanted = Number.POSITIVE_INFINITY;
   #resolve: (atMs: number) => void = () => undefined;
 
-  constructor(socket: WebSocket, server: Server) {
+  constructor(socket: WebSocket, server: Server, { isFed = false }: SocketMemberOptions) {
     this.#socket = socket;
     this.#server = server;
+    this.#isFed = isFed;
     socket.on('message', (text: Buffer) => this.#received(String(text)));
   }
 
@@ -178,7 +180,7 @@ export class SocketMember {
 
   #received(text: string): void {
     const { event, data } = JSON.parse(text) as SocketMessage;
-    if (event === 'subscribed' || event === 'assigned') {
+    if (this.#isFed && (event === 'subscribed' || event === 'assigned')) {
       const partitions = (data.positions ?? data.partitions ?? []).map((one) => one.partition);
       if (partitions.length > 0) void produce(this.#server, partitions);
     }
@@ -192,6 +194,10 @@ export class SocketMember {
   }
 }
 
+interface SocketMemberOptions {
+  readonly isFed?: boolean;
+}
+
 interface SocketMessage {
   readonly event: string;
   readonly data: {
@@ -202,14 +208,18 @@ interface SocketMessage {
 }
 
 /** A member that has its first answer. */
-export async function memberSocket(server: Server, group: string): Promise<SocketMember> {
+export async function memberSocket(
+  server: Server,
+  group: string,
+  options: SocketMemberOptions = {},
+): Promise<SocketMember> {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/v1/ws`, 'sluice.v1');
   await new Promise((resolve, reject) => {
     socket.once('open', resolve);
     socket.once('error', reject);
   });
   const data = { subscription: 's', group, topics: ['bench'] };
-  const member = new SocketMember(socket, server);
+  const member = new SocketMember(socket, server, options);
   const subscribed = new Promise((resolve) => socket.once('message', resolve));
   socket.send(JSON.stringify({ event: 'subscribe', id: 1, data }));
   await subscribed;

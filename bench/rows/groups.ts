@@ -132,8 +132,8 @@ export const groupDeathRow: Row = {
       const silent: number[] = [];
       for (let sample = 0; sample < (context.isQuick ? 10 : 40); sample += 1) {
         const group = `closed-${sample}`;
-        const one = await memberSocket(server, group);
-        const other = await memberSocket(server, group);
+        const one = await memberSocket(server, group, FED);
+        const other = await memberSocket(server, group, FED);
         await other.untilReads(PARTITIONS / 2);
         const startedMs = performance.now();
         one.terminate();
