@@ -5,8 +5,8 @@
  *
  * - `drain` members poll and acknowledge until the time is over or `records` are acknowledged
  * - `lateness` members do the same, and the lateness of delayed records is measured
- * - `latency` one record at a time is produced, delivered to a waiting poll and acknowledged, with a
- *   pause of `pauseMs` before each, until the time is over or `records` are acknowledged
+ * - `latency` one record at a time is produced, delivered to a waiting poll and acknowledged, each
+ *   after a pause of `pauseMs`, until the time is over or `records` are acknowledged
  * - `socket-latency` the same with a member on a WebSocket
  */
 import { Agent, request } from 'node:http';

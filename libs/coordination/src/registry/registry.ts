@@ -13,7 +13,7 @@ import type { BrokerLease } from '../lease/lease-renewer.js';
 import type { RebuildRound, RebuildRounds } from './rebuild-rounds.js';
 
 /**
- * Version of the data that this program writes into a registry. From version 2 on brokers seal
+ * Version of the data that this program writes into a registry. Brokers of version 2 and later seal
  * their calls and prove their secret when they register.
  */
 const PROTOCOL_VERSION = 2;
