@@ -84,6 +84,7 @@ function opened(entries: Readonly<Record<string, string>>): Promise<RolldownBuil
     input: entries,
     resolve,
     transform,
+    treeshake: { moduleSideEffects: false },
     platform: 'neutral',
     // The target of the root's tsconfig.json is Node.js.
     tsconfig: false,

@@ -53,6 +53,17 @@ ${rows.join('')}} as const;
 `;
 }
 
+/** Returns the text of libs/client/src/admin/generated/operation-ids.ts. */
+export function operationIds(document: OperationsDocument): string {
+  const ids = operationsOf(document).map(({ operation }) => operation.operationId);
+  return `${NOTE}
+
+/** The ids of all operations. The table of the operations is loaded with the first call. */
+export const ADMIN_OPERATION_IDS =
+  '${ids.join(' ')}';
+`;
+}
+
 /** Returns the text of libs/client/src/admin/generated/openapi.ts. */
 export async function operationsTypes(document: OperationsDocument): Promise<string> {
   const copy = structuredClone(document);

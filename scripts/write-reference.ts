@@ -3,7 +3,12 @@
  * the operations of the client library from the OpenAPI document.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { type OperationsDocument, operationsTable, operationsTypes } from './client-operations.js';
+import {
+  type OperationsDocument,
+  operationIds,
+  operationsTable,
+  operationsTypes,
+} from './client-operations.js';
 
 const built = new URL('../dist/esm/apps/gateway/src/', import.meta.url);
 
@@ -35,4 +40,5 @@ const operations = new URL('../libs/client/src/admin/generated/', import.meta.ur
 const document = JSON.parse(readFileSync(OPENAPI_FILE, 'utf8')) as OperationsDocument;
 mkdirSync(operations, { recursive: true });
 writeFileSync(new URL('operations.ts', operations), operationsTable(document));
+writeFileSync(new URL('operation-ids.ts', operations), operationIds(document));
 writeFileSync(new URL('openapi.ts', operations), await operationsTypes(document));

@@ -1,5 +1,5 @@
 import { Endpoints, type StatusListener } from './connection/endpoints.js';
-import { HttpCaller, type HttpTransport } from './connection/http-caller.js';
+import { loadModule } from './connection/load-module.js';
 import { connectionOptions, type SluiceOptions } from './connection/options.js';
 import { SocketConnection } from './connection/socket-connection.js';
 import type { SubscriptionTransport } from './connection/socket-subscription.js';
@@ -10,14 +10,20 @@ interface Closable {
   close(): Promise<void>;
 }
 
+/** The connections of a client. */
+export interface Connections {
+  readonly endpoints: Endpoints;
+  /** Undefined: everything goes over HTTP. */
+  readonly connection: SocketConnection | undefined;
+}
+
 /**
  * The connections of a client, and the producers, subscriptions and members that use them.
  *
  * Overlap: all calls may overlap.
  */
-export class ClientParts {
-  readonly http: HttpTransport;
-  /** Undefined: everything goes over HTTP. */
+export class ClientParts implements Connections {
+  readonly endpoints: Endpoints;
   readonly connection: SocketConnection | undefined;
   readonly #open = new Set<Closable>();
   #lastName = 0;
@@ -25,25 +31,29 @@ export class ClientParts {
   /** @throws SluiceError INVALID_CONFIG that names the wrong option */
   constructor(options: SluiceOptions) {
     const checked = connectionOptions(options);
-    const endpoints = new Endpoints(checked);
-    this.http = { endpoints, caller: new HttpCaller(endpoints) };
+    this.endpoints = new Endpoints(checked);
     const { WebSocket } = checked;
     this.connection =
-      WebSocket === undefined ? undefined : new SocketConnection(endpoints, WebSocket);
+      WebSocket === undefined ? undefined : new SocketConnection(this.endpoints, WebSocket);
   }
 
   /** Adds a listener of the status; returns the function that removes it. */
   on(event: 'status', listener: StatusListener): () => void {
     if (event !== 'status') throw optionError('event', 'must be "status"');
-    return this.http.endpoints.onStatus(listener);
+    return this.endpoints.onStatus(listener);
   }
 
   /** The WebSocket under a new name; undefined: everything goes over HTTP. */
   socketTransport(): SubscriptionTransport | undefined {
-    const { connection } = this;
+    const { connection, endpoints } = this;
     if (connection === undefined) return undefined;
     this.#lastName += 1;
-    return { connection, endpoints: this.http.endpoints, name: `s${this.#lastName}` };
+    return { connection, endpoints, name: `s${this.#lastName}` };
+  }
+
+  /** Loads a module of the client as `loadModule` does. */
+  load<T>(load: () => Promise<T>): Promise<T> {
+    return loadModule(this.endpoints, load);
   }
 
   /**
@@ -64,12 +74,12 @@ export class ClientParts {
   }
 
   assertOpen(): void {
-    this.http.endpoints.assertOpen();
+    this.endpoints.assertOpen();
   }
 
   /** Closes all parts, and then the connections. */
   async close(): Promise<void> {
     await Promise.allSettled([...this.#open].map((part) => part.close()));
-    this.http.endpoints.close();
+    this.endpoints.close();
   }
 }

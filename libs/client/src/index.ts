@@ -18,7 +18,8 @@ export {
   type Serializer,
   serdes,
 } from '../../producer/src/index.js';
-export type { Admin, CallOptions } from './admin/admin.js';
+export type { Admin } from './admin/admin.js';
+export type { CallOptions } from './admin/call-operation.js';
 export type { Status, StatusDetails, StatusListener } from './connection/endpoints.js';
 export type {
   Auth,

@@ -1,4 +1,5 @@
 import type { ClientParts } from './client-parts.js';
+import type { LoadModule } from './connection/load-module.js';
 import { loadedLater } from './connection/loaded-later.js';
 import { Consumer, type OpenLink } from './consumer/consumer.js';
 import type { GroupLink } from './consumer/group-link.js';
@@ -12,8 +13,8 @@ import { type OpenSource, Subscription } from './subscription/subscription.js';
 const LINK_METHODS = ['commit', 'seek', 'release', 'read', 'close'] as const;
 
 /** Loads the transports over HTTP, which pages with a WebSocket never need. */
-const httpTransports = (): Promise<typeof import('./http-transports.js')> =>
-  import('./http-transports.js');
+const httpTransports = (parts: ClientParts): Promise<typeof import('./http-transports.js')> =>
+  parts.load(() => import('./http-transports.js'));
 
 /** Begins a subscription of a client. */
 export function openSubscription<K, V>(
@@ -25,8 +26,9 @@ export function openSubscription<K, V>(
   const open: OpenSource = (request, state) => {
     const socket = parts.socketTransport();
     if (socket !== undefined) return new SocketSource(socket, request, state);
-    const source = httpTransports().then(
-      ({ EventStreamSource }) => new EventStreamSource(parts.http, request, state),
+    const source = httpTransports(parts).then(
+      ({ EventStreamSource, httpTransport }) =>
+        new EventStreamSource(httpTransport(parts.endpoints), request, state),
     );
     return loadedLater<RecordSource>(source, ['read', 'close'], (error) => state.fail(error));
   };
@@ -48,11 +50,15 @@ export function openConsumer<K, V>(
       const message = { ...join, group, revokeAck: true, format };
       return new SocketMember(socket, { join: message, bufferRecords, waiting }, events);
     }
-    const { clientId } = parts.http.endpoints.options;
+    const { clientId } = parts.endpoints.options;
     const body = { ...join, clientId, autoCommit: false };
-    const member = { ...parts.http, group, join: body, bufferRecords, format, waiting };
-    const link = httpTransports().then(({ HttpMember }) => new HttpMember(member, events));
+    const member = { group, join: body, bufferRecords, format, waiting };
+    const link = httpTransports(parts).then(
+      ({ HttpMember, httpTransport }) =>
+        new HttpMember({ ...httpTransport(parts.endpoints), ...member }, events),
+    );
     return loadedLater<GroupLink>(link, LINK_METHODS, (error) => events.failed(error));
   };
-  return parts.add((onEnd) => new Consumer(options, open, onEnd));
+  const load: LoadModule = (module) => parts.load(module);
+  return parts.add((onEnd) => new Consumer(options, { open, load, onEnd }));
 }

@@ -24,7 +24,7 @@ export class Sluice {
   /** @throws SluiceError INVALID_CONFIG that names the wrong option */
   constructor(options: SluiceOptions) {
     this.#parts = new ClientParts(options);
-    this.admin = adminOf(this.#parts.http.caller);
+    this.admin = adminOf(this.#parts);
   }
 
   /**
@@ -58,9 +58,9 @@ export class Sluice {
     const parts = this.#parts;
     parts.assertOpen();
     assertQueueOptions(options);
-    const connections = { http: parts.http, socket: parts.socketTransport() };
+    const connections = { endpoints: parts.endpoints, socket: parts.socketTransport() };
     const open: OpenWorker<K, V> = async (closed) => {
-      const { openQueueWorker } = await import('./queue/open-queue-worker.js');
+      const { openQueueWorker } = await parts.load(() => import('./queue/open-queue-worker.js'));
       return openQueueWorker(connections, options, closed);
     };
     return parts.add((onEnd) => new Queue(open, onEnd));

@@ -19,7 +19,7 @@ export type {
   TransportAnswer,
   TransportRequest,
 } from './produce-transport.js';
-export { Producer, type SendCallback, type SendOptions } from './producer.js';
+export { type OpenPipeline, Producer, type SendCallback, type SendOptions } from './producer.js';
 export type { SendAllFailure } from './producer-errors.js';
 export type { ProducerMetricsSnapshot } from './producer-metrics.js';
 export type {
@@ -34,4 +34,5 @@ export type {
 export type { ProducerClock, ProducerRuntime } from './producer-runtime.js';
 export type { ProducerOptions } from './producer-settings.js';
 export { sequenceAfter } from './record-batch.js';
+export { type PipelineParts, RecordPipeline } from './record-pipeline.js';
 export { defaultSerializer, type JsonSerde, type Serde, serdes } from './serdes.js';

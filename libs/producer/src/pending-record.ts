@@ -3,9 +3,6 @@ import type { DeadlineEntry } from './deadlines.js';
 import type { BrokerKey, ProduceFailure, SerializedRecord } from './produce-transport.js';
 import type { RecordMetadata } from './producer-record.js';
 
-/** Upper bound of what a record takes besides key, value and headers, in bytes, as in Kafka. */
-const OVERHEAD_BYTES = 21;
-
 /** Receives the result of a record: one of the arguments is undefined. */
 export type Settle = (metadata: RecordMetadata | undefined, error: Error | undefined) => void;
 
@@ -108,11 +105,4 @@ export class PendingRecord
     }
     this.answer(metadata, error);
   }
-}
-
-/** Bytes that a record counts in batches and in the buffer. */
-export function recordBytes({ key, value, headers }: SerializedRecord): number {
-  let bytes = OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const header of headers) bytes += header.key.length + (header.value?.length ?? 0);
-  return bytes;
 }

@@ -1,6 +1,5 @@
 import type { RecordOwner, Settle } from './pending-record.js';
 import type { ProducerRecord, RecordMetadata } from './producer-record.js';
-import type { ProducerTopic } from './producer-topic.js';
 import type { UserCode } from './user-code.js';
 
 /** The producer of a send. */
@@ -9,7 +8,6 @@ export interface SendOwner extends RecordOwner {
 }
 
 export interface PendingSendOptions {
-  readonly topic: ProducerTopic;
   /** Epoch of `UnsettledRecords`. */
   readonly epoch: number;
   readonly signal: AbortSignal | undefined;
@@ -21,7 +19,6 @@ export interface PendingSendOptions {
 export class PendingSend {
   readonly record: ProducerRecord;
   readonly owner: SendOwner;
-  readonly topic: ProducerTopic;
   readonly epoch: number;
   readonly signal: AbortSignal | undefined;
   /** True when the record is not on its way any more: it was refused. */
@@ -32,7 +29,6 @@ export class PendingSend {
   constructor(record: ProducerRecord, owner: SendOwner, options: PendingSendOptions) {
     this.record = record;
     this.owner = owner;
-    this.topic = options.topic;
     this.epoch = options.epoch;
     this.signal = options.signal;
     this.#tell = options.tell;

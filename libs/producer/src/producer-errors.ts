@@ -50,6 +50,14 @@ export class ProducerErrors {
     );
   }
 
+  notLoaded(): ProduceFailure {
+    return this.#createError(
+      'NETWORK_EXCEPTION',
+      `A module was not loaded within ${this.#settings.maxBlockMs} ms (maxBlockMs).`,
+      { retriable: true, outcome: 'failed' },
+    );
+  }
+
   closed(): ProduceFailure {
     return this.misuse('INVALID_REQUEST', 'The producer is closed and sends nothing more.');
   }

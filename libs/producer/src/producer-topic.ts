@@ -2,8 +2,7 @@
  * A topic of a producer: its metadata, its partitioner and the senders of its partitions.
  *
  * Metadata is loaded before the first record, again when it is old, and in the background when a
- * broker says that it is wrong. Sends that cannot be buffered at once wait for each other, so that
- * the records of the topic keep their order.
+ * broker says that it is wrong.
  *
  * Overlap: all methods may overlap; loads share one request.
  */
@@ -23,9 +22,6 @@ export class ProducerTopic implements SenderTopic {
   #metadata: TopicMetadata | undefined;
   #loadedMs = 0;
   #load: Promise<void> | undefined;
-  #sendsWaiting = 0;
-  /** Resolves when the last of the waiting sends is done. */
-  #lastTurn: Promise<void> | undefined;
 
   constructor(name: string, context: SenderContext) {
     const { runtime, settings } = context;
@@ -47,11 +43,6 @@ export class ProducerTopic implements SenderTopic {
     return this.#senders.filter((sender) => sender !== undefined);
   }
 
-  /** True when sends wait for their turn, so that a new one must wait, too. */
-  get hasWaiting(): boolean {
-    return this.#sendsWaiting > 0;
-  }
-
   /** True when the metadata is so old that it should be loaded again. */
   get isStale(): boolean {
     const { clock, settings } = this.#context;
@@ -64,21 +55,6 @@ export class ProducerTopic implements SenderTopic {
 
   senderOf(partition: number): PartitionSender {
     return (this.#senders[partition] ??= new PartitionSender(this, partition, this.#context));
-  }
-
-  /** Takes a place in line. The turn begins when all before it have ended. */
-  takeTurn(): { readonly begins: Promise<void>; end(): void } {
-    const begins = this.#lastTurn ?? Promise.resolve();
-    let resolve = (): void => undefined;
-    this.#lastTurn = new Promise((done) => {
-      resolve = done;
-    });
-    this.#sendsWaiting += 1;
-    const end = (): void => {
-      this.#sendsWaiting -= 1;
-      resolve();
-    };
-    return { begins, end };
   }
 
   /**

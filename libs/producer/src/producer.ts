@@ -1,30 +1,42 @@
 /**
- * Kafka's producer: a record passes the interceptors, the serializers and the partitioner, gathers
- * with others of its partition in the accumulator, and is sent by the sender of its partition.
+ * Kafka's producer: a record passes the interceptors and the serializers, and then the pipeline:
+ * the partitioner, the accumulator, where it gathers with others of its partition, and the sender
+ * of its partition.
  *
  * Records that are neither written nor failed hold bytes of `buffer.memory`. A send that finds it
- * full, or does not know its topic yet, waits for at most `max.block.ms`; the waiting sends of one
- * topic stay in line, so that they keep their order. Each record settles once.
+ * full, or does not know its topic yet, waits for at most `max.block.ms`, as it does for the
+ * pipeline while that is being loaded; the waiting sends of one topic stay in line, so that they
+ * keep their order. Each record settles once.
  *
  * Overlap: all methods may overlap.
  */
 import { attempt } from './attempt.js';
-import { BufferPool } from './buffer-pool.js';
-import type { PartitionSender } from './partition-sender.js';
-import { PendingRecord, recordBytes, type Settle } from './pending-record.js';
+import { ElapsedClock } from './elapsed-clock.js';
+import type { Settle } from './pending-record.js';
 import { PendingSend, type SendOwner } from './pending-send.js';
-import type { ProduceFailure, ProduceTransport, SerializedRecord } from './produce-transport.js';
+import type { ProduceFailure, SerializedRecord } from './produce-transport.js';
 import { ProducerErrors } from './producer-errors.js';
-import type { ProducerMetricsSnapshot } from './producer-metrics.js';
+import { ProducerMetrics, type ProducerMetricsSnapshot } from './producer-metrics.js';
 import { type ProducerRecord, type RecordMetadata, recordFault } from './producer-record.js';
 import type { ProducerRuntime } from './producer-runtime.js';
-import { checkProducerOptions, type ProducerOptions } from './producer-settings.js';
-import { ProducerTopic } from './producer-topic.js';
+import {
+  checkProducerOptions,
+  type ProducerOptions,
+  type ProducerSettings,
+} from './producer-settings.js';
+import { recordBytes } from './record-bytes.js';
+import type { PipelineParts, RecordPipeline } from './record-pipeline.js';
 import { RecordSerializer } from './record-serializer.js';
-import { createSenderContext, type SenderContext } from './sender-context.js';
 import { TrackedTimers } from './tracked-timers.js';
+import { Turns } from './turns.js';
 import { UnsettledRecords } from './unsettled-records.js';
 import { UserCode } from './user-code.js';
+
+/**
+ * Loads the module of the pipeline of a producer, and makes it. When it rejects, with a
+ * `ProduceFailure`, the sends that wait for it fail, and the next send calls it again.
+ */
+export type OpenPipeline = (parts: PipelineParts) => Promise<RecordPipeline>;
 
 /** Receives the result of a record in place of a promise: one of the arguments is undefined. */
 export type SendCallback = (
@@ -42,16 +54,21 @@ export interface SendOptions {
 }
 
 export class Producer<K = unknown, V = unknown> {
-  readonly #context: SenderContext;
+  readonly #settings: ProducerSettings;
   readonly #timers: TrackedTimers;
-  readonly #buffer: BufferPool;
+  readonly #clock: ElapsedClock;
   readonly #serializer: RecordSerializer;
   readonly #userCode: UserCode;
   readonly #owner: SendOwner;
   readonly #errors: ProducerErrors;
-  readonly #topics = new Map<string, ProducerTopic>();
+  readonly #metrics = new ProducerMetrics();
   readonly #unsettled = new UnsettledRecords();
-  /** Records that wait for their turn, metadata or memory. */
+  readonly #openPipeline: () => Promise<RecordPipeline>;
+  /** Undefined until it is loaded. */
+  #pipeline: RecordPipeline | undefined;
+  #loading: Promise<RecordPipeline> | undefined;
+  readonly #turns = new Turns();
+  /** Records that wait for their turn, the pipeline, metadata or memory. */
   readonly #waiting = new Set<PendingSend>();
   /** Bytes of those that are serialized. */
   #waitingBytes = 0;
@@ -59,35 +76,39 @@ export class Producer<K = unknown, V = unknown> {
   #flushes = 0;
   #closing: Promise<void> | undefined;
   #isClosed = false;
+
   /** @throws an error with code INVALID_CONFIG that names the setting and what is accepted */
   constructor(
-    transport: ProduceTransport,
+    openPipeline: OpenPipeline,
     runtime: ProducerRuntime,
     options: ProducerOptions<K, V> = {},
   ) {
-    const settings = checkProducerOptions(options, runtime.createError);
+    const { createError } = runtime;
+    const settings = checkProducerOptions(options, createError);
+    this.#settings = settings;
     this.#timers = new TrackedTimers(runtime.timers);
-    this.#context = createSenderContext(settings, transport, { ...runtime, timers: this.#timers });
-    const { createError, metrics } = this.#context;
+    this.#clock = new ElapsedClock(runtime.clock);
     this.#serializer = new RecordSerializer(options, createError);
     this.#errors = new ProducerErrors(createError, settings);
-    this.#userCode = new UserCode(options, metrics);
+    this.#userCode = new UserCode(options, this.#metrics);
     this.#owner = {
       userCode: this.#userCode,
       timeoutMs: settings.deliveryTimeoutMs,
-      finished: (entry) => this.#finished(entry),
+      finished: (entry) => this.#pipeline?.finished(entry),
     };
-    this.#buffer = new BufferPool({
-      totalBytes: settings.bufferMemory,
-      maxBlockMs: settings.maxBlockMs,
-      waitingBytesMax: Number.POSITIVE_INFINITY,
-      timers: this.#timers,
-      errors: {
-        exhausted: () => this.#errors.bufferFull(),
-        neverFits: (bytes) => this.#errors.tooLarge(bytes),
-        waitEnded: () => this.#errors.closedTooEarly(),
-      },
-    });
+    const parts: PipelineParts = {
+      settings,
+      runtime: { ...runtime, timers: this.#timers },
+      clock: this.#clock,
+      metrics: this.#metrics,
+      errors: this.#errors,
+      unsettled: this.#unsettled,
+      isFlushing: () => this.#flushes > 0,
+      refuse: (send, error) => this.#refuse(send, error),
+    };
+    this.#openPipeline = () => openPipeline(parts);
+    // A send that needs the pipeline loads it again, and is told the error.
+    this.#load().catch(() => undefined);
   }
 
   /**
@@ -150,7 +171,7 @@ export class Producer<K = unknown, V = unknown> {
   /** Sends what waits without lingering; resolves when all records sent so far are settled. */
   async flush(): Promise<void> {
     this.#flushes += 1;
-    this.#flushQueues();
+    this.#pipeline?.flush();
     await this.#unsettled.whenSettled();
     this.#flushes -= 1;
   }
@@ -171,11 +192,11 @@ export class Producer<K = unknown, V = unknown> {
 
   /** Counters since the creation of this producer, and what it holds now. */
   metrics(): ProducerMetricsSnapshot {
-    return this.#context.metrics.snapshot({
+    return this.#metrics.snapshot({
       recordsBuffered: this.#unsettled.count,
-      bufferAvailableBytes: this.#buffer.availableBytes,
+      bufferAvailableBytes: this.#pipeline?.availableBytes ?? this.#settings.bufferMemory,
       recordsWaiting: this.#waiting.size,
-      requestsInFlight: this.#context.lanes.inFlight,
+      requestsInFlight: this.#pipeline?.requestsInFlight ?? 0,
     });
   }
 
@@ -189,7 +210,6 @@ export class Producer<K = unknown, V = unknown> {
   #accept(given: ProducerRecord<K, V>, tell: Settle | undefined, signal?: AbortSignal): void {
     const record = this.#userCode.intercepted(given);
     const send = new PendingSend(record, this.#owner, {
-      topic: this.#topicOf(record.topic),
       epoch: this.#unsettled.add(),
       signal,
       tell,
@@ -212,12 +232,10 @@ export class Producer<K = unknown, V = unknown> {
 
   /** The usual case, without a promise: the topic is known, and there is memory. */
   #maybeEnqueueAtOnce(send: PendingSend, serialized: SerializedRecord): boolean {
-    const { topic, record } = send;
-    if (topic.hasWaiting || (record.partition ?? 0) >= topic.partitionCount) return false;
+    const pipeline = this.#pipeline;
+    if (pipeline === undefined || this.#turns.has(send.record.topic)) return false;
     const sizeBytes = recordBytes(serialized);
-    if (this.#isTooLarge(sizeBytes) || !this.#buffer.tryReserve(sizeBytes)) return false;
-    this.#enqueue(send, serialized, sizeBytes);
-    return true;
+    return !this.#isTooLarge(sizeBytes) && pipeline.tryAdd(send, serialized, sizeBytes);
   }
 
   /** Enqueues a record when it is serialized, those before it are enqueued, and there is memory. */
@@ -225,8 +243,8 @@ export class Producer<K = unknown, V = unknown> {
     send: PendingSend,
     serializing: SerializedRecord | Promise<SerializedRecord>,
   ): Promise<void> {
-    const { signal, topic } = send;
-    const turn = topic.takeTurn();
+    const { record, signal } = send;
+    const turn = this.#turns.take(record.topic);
     const onAbort = (): void => send.settle(undefined, signal?.reason as Error);
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#waiting.add(send);
@@ -234,8 +252,7 @@ export class Producer<K = unknown, V = unknown> {
       const serialized = await serializing;
       const sizeBytes = recordBytes(serialized);
       if (this.#isTooLarge(sizeBytes)) throw this.#errors.tooLarge(sizeBytes);
-      await this.#waitForMemory(send, sizeBytes, turn.begins);
-      this.#enqueue(send, serialized, sizeBytes);
+      await this.#wait(send, serialized, sizeBytes, turn.begins);
     } catch (error) {
       this.#refuse(send, error as Error);
     }
@@ -243,93 +260,53 @@ export class Producer<K = unknown, V = unknown> {
     this.#waiting.delete(send);
     await turn.begins;
     turn.end();
-    // A name that is no topic's is not kept.
-    if (topic.partitionCount === 0 && !topic.hasWaiting) this.#topics.delete(topic.name);
+    if (!this.#turns.has(record.topic)) this.#pipeline?.maybeForget(record.topic);
   }
 
-  /** Waits for the turn, the metadata and the memory of a record, within `max.block.ms`. */
-  async #waitForMemory(send: PendingSend, sizeBytes: number, turn: Promise<void>): Promise<void> {
-    const { clock, settings } = this.#context;
-    if (send.isForgotten && this.#waitingBytes + sizeBytes > settings.bufferMemory) {
-      throw this.#buffer.exhausted();
+  /** Waits for the turn, the pipeline, metadata and memory, within `max.block.ms`; enqueues. */
+  async #wait(
+    send: PendingSend,
+    serialized: SerializedRecord,
+    sizeBytes: number,
+    turn: Promise<void>,
+  ): Promise<void> {
+    const { bufferMemory, maxBlockMs } = this.#settings;
+    if (send.isForgotten && this.#waitingBytes + sizeBytes > bufferMemory) {
+      throw this.#errors.bufferFull();
     }
-    const untilMs = clock.monotonicMs() + settings.maxBlockMs;
+    const untilMs = this.#clock.monotonicMs() + maxBlockMs;
     this.#waitingBytes += sizeBytes;
     try {
       await turn;
       send.signal?.throwIfAborted();
-      await this.#waitForMetadata(send, untilMs);
-      if (this.#buffer.tryReserve(sizeBytes)) return;
-      this.#flushQueues();
-      await this.#buffer.reserve(sizeBytes, send.signal, untilMs - clock.monotonicMs());
+      const pipeline = this.#pipeline ?? (await this.#loaded(untilMs));
+      await pipeline.add(send, serialized, sizeBytes, untilMs);
     } finally {
       this.#waitingBytes -= sizeBytes;
     }
   }
 
-  async #waitForMetadata({ record, topic }: PendingSend, untilMs: number): Promise<void> {
-    const { clock, failureOf } = this.#context;
-    while ((record.partition ?? 0) >= topic.partitionCount) {
-      try {
-        await attempt(() => topic.load(), {
-          timers: this.#timers,
-          timeoutMs: Math.max(0, untilMs - clock.monotonicMs()),
-          timedOut: () => this.#errors.metadataMissing(topic.name),
-        }).result;
-        return;
-      } catch (error) {
-        // A load that an earlier record began ends with the time of that record.
-        if (!failureOf(error).retriable || clock.monotonicMs() >= untilMs) throw error;
-      }
-    }
+  /** Loads the pipeline; calls share one attempt. */
+  #load(): Promise<RecordPipeline> {
+    this.#loading ??= this.#openPipeline().then(
+      (pipeline) => (this.#pipeline = pipeline),
+      (error: unknown) => {
+        this.#loading = undefined;
+        throw error;
+      },
+    );
+    return this.#loading;
   }
 
-  /** Enqueues a record, for which memory is reserved. */
-  #enqueue(send: PendingSend, record: SerializedRecord, sizeBytes: number): void {
-    const { signal } = send;
-    const sender = this.#senderFor(send, record, sizeBytes);
-    if (sender === undefined) {
-      this.#buffer.release(sizeBytes);
-      return;
-    }
-    const entry = new PendingRecord(record, sizeBytes, send, sender);
-    this.#context.deadlines.add(entry);
-    if (signal !== undefined) this.#watch(entry, signal);
-    sender.queue.add(entry);
-    if (this.#flushes > 0 || this.#buffer.waiters > 0) sender.queue.flush();
-  }
-
-  /** The sender of the record's partition; undefined when the record is refused. */
-  #senderFor(
-    send: PendingSend,
-    record: SerializedRecord,
-    sizeBytes: number,
-  ): PartitionSender | undefined {
-    try {
-      send.signal?.throwIfAborted();
-      if (this.#isClosed) throw this.#errors.closedTooEarly();
-      return send.topic.senderOf(send.topic.partitionOf(send.record, record, sizeBytes));
-    } catch (error) {
-      this.#refuse(send, error as Error);
-      return undefined;
-    }
-  }
-
-  #finished(entry: PendingRecord): void {
-    this.#context.deadlines.remove(entry);
-    this.#unsettled.settle(entry.epoch);
-    this.#buffer.release(entry.sizeBytes);
-  }
-
-  /** Ends the wait for a record when its caller aborts it. */
-  #watch(entry: PendingRecord, signal: AbortSignal): void {
-    const onAbort = (): void => {
-      const reason = signal.reason as Error;
-      if (entry.sender.queue.remove(entry)) entry.finish(undefined, reason);
-      else entry.answer(undefined, this.#errors.abortedInFlight(reason));
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    entry.onAnswered = () => signal.removeEventListener('abort', onAbort);
+  /** The pipeline, if it is loaded in time. */
+  async #loaded(untilMs: number): Promise<RecordPipeline> {
+    const pipeline = await attempt(() => this.#load(), {
+      timers: this.#timers,
+      timeoutMs: Math.max(0, untilMs - this.#clock.monotonicMs()),
+      timedOut: () => this.#errors.notLoaded(),
+    }).result;
+    if (this.#isClosed) throw this.#errors.closedTooEarly();
+    return pipeline;
   }
 
   #refuse(send: PendingSend, error: Error): void {
@@ -339,22 +316,13 @@ export class Producer<K = unknown, V = unknown> {
     send.settle(undefined, error);
   }
 
-  #flushQueues(): void {
-    for (const topic of this.#topics.values()) {
-      for (const sender of topic.senders) sender.queue.flush();
-    }
-  }
-
   async #close(timeoutMs: number | undefined): Promise<void> {
     const flushed = this.flush();
     await (timeoutMs === undefined ? flushed : this.#within(flushed, timeoutMs));
     this.#isClosed = true;
     const error = this.#errors.closedTooEarly();
     for (const send of this.#waiting) this.#refuse(send, error);
-    for (const topic of this.#topics.values()) {
-      for (const sender of topic.senders) sender.close(error);
-    }
-    this.#context.abandonCalls();
+    this.#pipeline?.close(error);
     this.#timers.cancelAll();
     await this.#userCode.close();
   }
@@ -367,16 +335,8 @@ export class Producer<K = unknown, V = unknown> {
     });
   }
 
-  #topicOf(name: string): ProducerTopic {
-    const existing = this.#topics.get(name);
-    if (existing !== undefined) return existing;
-    const topic = new ProducerTopic(name, this.#context);
-    this.#topics.set(name, topic);
-    return topic;
-  }
-
   #isTooLarge(sizeBytes: number): boolean {
-    const { bufferMemory, maxRequestSize } = this.#context.settings;
+    const { bufferMemory, maxRequestSize } = this.#settings;
     return sizeBytes > maxRequestSize || sizeBytes > bufferMemory;
   }
 }

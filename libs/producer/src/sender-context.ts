@@ -2,7 +2,6 @@ import { Accumulator } from './accumulator.js';
 import { attempt } from './attempt.js';
 import { BrokerLanes } from './broker-lanes.js';
 import { Deadlines } from './deadlines.js';
-import { ElapsedClock } from './elapsed-clock.js';
 import type { PendingRecord } from './pending-record.js';
 import type {
   BrokerKey,
@@ -11,26 +10,30 @@ import type {
   ProduceTransport,
 } from './produce-transport.js';
 import { ProducerIdentities } from './producer-identities.js';
-import { ProducerMetrics } from './producer-metrics.js';
+import type { ProducerMetrics } from './producer-metrics.js';
 import type { ProducerRuntime } from './producer-runtime.js';
 import type { ProducerSettings } from './producer-settings.js';
 
 /** Batches that are sent as one when a partition had to wait for a request to end. */
 const LATE_BATCHES = 8;
 
-/** The parts of a producer that all its partitions share. */
-export interface SenderContext {
+/** The parts of a producer that do not wait for its pipeline. */
+export interface SenderParts {
   readonly settings: ProducerSettings;
-  readonly transport: ProduceTransport;
   readonly runtime: ProducerRuntime;
   /** Milliseconds on the greater of wall and monotonic clock. */
   readonly clock: { monotonicMs(): number };
+  readonly metrics: ProducerMetrics;
+}
+
+/** The parts of a producer that all its partitions share. */
+export interface SenderContext extends SenderParts {
+  readonly transport: ProduceTransport;
   readonly accumulator: Accumulator<PendingRecord>;
   readonly deadlines: Deadlines<PendingRecord>;
   readonly lanes: BrokerLanes;
   /** Undefined: the producer is not idempotent. */
   readonly identities: ProducerIdentities | undefined;
-  readonly metrics: ProducerMetrics;
   readonly createError: CreateError;
   /** Returns an error of the contract as it is, any other value as one with unknown outcome. */
   readonly failureOf: (thrown: unknown) => ProduceFailure;
@@ -52,13 +55,11 @@ export interface SenderTopic {
 }
 
 export function createSenderContext(
-  settings: ProducerSettings,
   transport: ProduceTransport,
-  runtime: ProducerRuntime,
+  { settings, runtime, clock, metrics }: SenderParts,
 ): SenderContext {
   const { createError, timers } = runtime;
   const { batchSize, lingerMs, maxRequestSize, requestTimeoutMs } = settings;
-  const clock = new ElapsedClock(runtime.clock);
   const calls = new Set<() => void>();
   const timedOut = (): ProduceFailure =>
     createError('REQUEST_TIMED_OUT', `Nothing was answered within ${requestTimeoutMs} ms.`, {
@@ -91,7 +92,7 @@ export function createSenderContext(
     identities: settings.enableIdempotence
       ? new ProducerIdentities(() => call((signal) => transport.createProducerId(signal)))
       : undefined,
-    metrics: new ProducerMetrics(),
+    metrics,
     createError,
     failureOf: (thrown) => failureOf(thrown, createError),
     call,

@@ -1,22 +1,8 @@
-import {
-  type HttpCall,
-  type HttpCaller,
-  type Query,
-  type QueryValue,
-  segment,
-} from '../connection/http-caller.js';
-import { optionError } from '../sluice-error.js';
+import type { ClientParts } from '../client-parts.js';
 import { observed } from '../waiting.js';
+import type { AdminOperationId, CallOptions } from './call-operation.js';
 import type { operations } from './generated/openapi.js';
-import { ADMIN_OPERATIONS } from './generated/operations.js';
-
-/** Options of every call. */
-export interface CallOptions {
-  /** Ends the call; it rejects with the reason. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-type AdminOperationId = keyof typeof ADMIN_OPERATIONS & keyof operations;
+import { ADMIN_OPERATION_IDS } from './generated/operation-ids.js';
 
 /**
  * One method per operation of the OpenAPI document, by its `operationId`. Its first argument has
@@ -64,70 +50,21 @@ type AnswerBody<Answer> = Answer extends { content: infer Content }
     : Response
   : undefined;
 
-type Arguments = Readonly<Record<string, unknown>>;
-
 /** Returns the object with one method per operation of the OpenAPI document. */
-export function adminOf(caller: HttpCaller): Admin {
-  const methods = Object.fromEntries(
-    Object.keys(ADMIN_OPERATIONS).map((id) => [
-      id,
-      (values: Arguments = {}, options: CallOptions = {}) =>
-        observed(call(caller, id as AdminOperationId, values, options)),
-    ]),
-  );
-  return methods as unknown as Admin;
-}
-
-/**
- * Calls an operation. Its row has the method, the path, the names of headers and parameters of the
- * query, and the form of body and answer. All other members are the JSON of the body; without such
- * a body they are parameters of the query.
- */
-async function call(
-  caller: HttpCaller,
-  id: AdminOperationId,
-  values: Arguments,
-  { signal }: CallOptions,
-): Promise<unknown> {
-  const [method = '', template = '', parameters = '', form = ''] = ADMIN_OPERATIONS[id].split(' ');
-  const body: Record<string, unknown> = { ...values };
-  const path = template.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = body[name];
-    if (typeof value !== 'string' && typeof value !== 'number') {
-      throw optionError(name, `is needed by ${id}`);
-    }
-    delete body[name];
-    return segment(value);
-  });
-  const query: Record<string, QueryValue> = {};
-  const headers: Record<string, string> = {};
-  for (const parameter of parameters.split(',')) {
-    const isHeader = /^[A-Z]/.test(parameter);
-    const name = isHeader ? memberName(parameter) : parameter;
-    const value = body[name] as QueryValue | undefined;
-    delete body[name];
-    if (value === undefined) continue;
-    if (isHeader) headers[parameter] = String(value);
-    else query[parameter] = value;
-  }
-  const request = { method, path, query, headers, signal, ...contentOf(form, body, query) };
-  if (form.includes('r')) return caller.response({ ...request, timeoutMs: 0 });
-  return caller.json(request);
-}
-
-/** Turns the name of a header into that of a member: `Producer-Id` is `producerId`. */
-function memberName(header: string): string {
-  const [first = '', ...rest] = header.split('-');
-  return [first.toLowerCase(), ...rest].join('');
-}
-
-function contentOf(
-  form: string,
-  { body, ...others }: Record<string, unknown>,
-  query: Query,
-): Partial<HttpCall> {
-  if (form.includes('j')) {
-    return { json: typeof body === 'string' ? body : JSON.stringify({ body, ...others }) };
-  }
-  return { query: { ...query, ...(others as Query) }, body };
+export function adminOf(parts: ClientParts): Admin {
+  const call = async (
+    id: string,
+    values: Readonly<Record<string, unknown>> = {},
+    options: CallOptions = {},
+  ): Promise<unknown> => {
+    parts.assertOpen();
+    const { callOperation } = await parts.load(() => import('./call-operation.js'));
+    return callOperation(parts.endpoints, id as AdminOperationId, values, options);
+  };
+  const methods = ADMIN_OPERATION_IDS.split(' ').map((id) => [
+    id,
+    (values?: Readonly<Record<string, unknown>>, options?: CallOptions) =>
+      observed(call(id, values, options)),
+  ]);
+  return Object.fromEntries(methods) as Admin;
 }

@@ -30,6 +30,11 @@ export interface HttpTransport {
   readonly endpoints: Endpoints;
 }
 
+/** Returns the parts of a client for a transport over HTTP. */
+export function httpTransport(endpoints: Endpoints): HttpTransport {
+  return { endpoints, caller: new HttpCaller(endpoints) };
+}
+
 /**
  * Calls the operations of the gateway by `fetch`.
  *

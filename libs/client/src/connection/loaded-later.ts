@@ -1,5 +1,3 @@
-import { networkError } from '../sluice-error.js';
-
 type Method = (this: unknown, ...parameters: readonly never[]) => unknown;
 
 /**
@@ -16,8 +14,8 @@ export function loadedLater<T extends object>(
   const load = async (): Promise<void> => {
     try {
       loaded = await loading;
-    } catch (cause) {
-      failed(networkError('a module of the client could not be loaded', 'failed', cause));
+    } catch (error) {
+      failed(error);
     }
   };
   const real = load();

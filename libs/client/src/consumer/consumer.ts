@@ -1,3 +1,4 @@
+import type { LoadModule } from '../connection/load-module.js';
 import { loop } from '../loop.js';
 import {
   isPromise,
@@ -38,6 +39,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
   readonly #reader: RecordReader<K, V>;
   readonly #assignment: Assignment;
   readonly #link: GroupLink;
+  readonly #load: LoadModule;
   readonly #onEnd: () => void;
   readonly #closing = new AbortController();
   readonly #loopCommits = new LoopCommits((positions) => this.#commitOwned(positions));
@@ -48,10 +50,18 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
 
   /**
    * @internal `Sluice.consumer` makes it.
-   * @param onEnd called once, when it is closed
+   * @param parts.onEnd called once, when it is closed
    */
-  constructor(options: ConsumerOptions<K, V>, open: OpenLink, onEnd: () => void) {
+  constructor(
+    options: ConsumerOptions<K, V>,
+    {
+      open,
+      load,
+      onEnd,
+    }: { readonly open: OpenLink; readonly load: LoadModule; readonly onEnd: () => void },
+  ) {
     this.#options = options;
+    this.#load = load;
     this.#onEnd = onEnd;
     this.#reader = new RecordReader(options);
     const { bufferRecords = 1000 } = options;
@@ -154,7 +164,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
   async #run(handler: RunHandler<K, V>, options: RunOptions): Promise<void> {
     const { controller, release } = childOf(options.signal, this.#closing.signal);
     try {
-      const { RecordRunner } = await import('./record-runner.js');
+      const { RecordRunner } = await this.#load(() => import('./record-runner.js'));
       const runner = new RecordRunner(handler, options, {
         take: (signal, isWanted) => this.#take(signal, isWanted),
         wake: () => this.#assignment.buffer.arrived.notify(),

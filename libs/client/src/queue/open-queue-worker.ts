@@ -1,4 +1,6 @@
-import { type HttpTransport, segment } from '../connection/http-caller.js';
+import type { Connections } from '../client-parts.js';
+import { httpTransport, segment } from '../connection/http-caller.js';
+import { loadModule } from '../connection/load-module.js';
 import { loadedLater } from '../connection/loaded-later.js';
 import type { SubscriptionTransport } from '../connection/socket-subscription.js';
 import { joinOf, type QueueOptions } from '../consumer/options.js';
@@ -13,8 +15,7 @@ interface GroupConfigsJson {
 const LINK_METHODS = ['settle', 'room', 'close'] as const;
 
 /** The connections of a client. */
-export interface QueueConnections {
-  readonly http: HttpTransport;
+export interface QueueConnections extends Pick<Connections, 'endpoints'> {
   /** Undefined: everything goes over HTTP. */
   readonly socket: SubscriptionTransport | undefined;
 }
@@ -24,16 +25,17 @@ export interface QueueConnections {
  * @param closed aborted when the queue is closed
  */
 export function openQueueWorker<K, V>(
-  { http, socket }: QueueConnections,
+  { endpoints, socket }: QueueConnections,
   options: QueueOptions<K, V>,
   closed: AbortSignal,
 ): QueueWorker<K, V> {
   const { group } = options;
+  const http = httpTransport(endpoints);
   const join = { ...joinOf(options), mode: 'queue' };
   const overHttp: OpenQueueLink = ({ events, format, room }) => {
-    const { clientId } = http.endpoints.options;
+    const { clientId } = endpoints.options;
     const worker = { ...http, group, join: { ...join, clientId }, format, room };
-    const loading = import('../http-transports.js').then(
+    const loading = loadModule(endpoints, () => import('../http-transports.js')).then(
       ({ HttpWorker }) => new HttpWorker(worker, events),
     );
     return loadedLater<QueueLink>(loading, LINK_METHODS, (error) => events.failed(error));

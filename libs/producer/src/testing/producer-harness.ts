@@ -1,5 +1,6 @@
-import { Producer } from '../producer.js';
+import { type OpenPipeline, Producer } from '../producer.js';
 import type { ProducerOptions } from '../producer-settings.js';
+import { RecordPipeline } from '../record-pipeline.js';
 import { ModelBroker, type ModelBrokerOptions } from './model-broker.js';
 import { SimulatedTime } from './simulated-time.js';
 import { createTestError } from './test-error.js';
@@ -21,7 +22,8 @@ export function producerHarness(
   const broker = new ModelBroker({ time, random, ...brokerOptions });
   broker.createTopic('t', 1);
   const runtime = { clock: time, timers: time, random, createError: createTestError };
-  return { producer: new Producer(broker, runtime, options), broker, time };
+  const open: OpenPipeline = (parts) => Promise.resolve(new RecordPipeline(broker, parts));
+  return { producer: new Producer(open, runtime, options), broker, time };
 }
 
 /** A linear congruential generator: the same numbers for the same seed. */
