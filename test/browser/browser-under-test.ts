@@ -5,6 +5,9 @@ import { chromiumPath } from './chromium.js';
 /** Scripts that tests call in the page. */
 const IN_PAGE = new URL('in-page/', import.meta.url);
 
+/** Time that a browser on a busy machine may need for one step, ms. */
+const PATIENCE_MS = 60_000;
+
 /**
  * The browser's message about a refused connection while a gateway is down; no page can suppress
  * it.
@@ -22,12 +25,14 @@ export class BrowserUnderTest {
   static async launch(): Promise<BrowserUnderTest> {
     // Chromium refuses to run its sandbox as root.
     const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    return new BrowserUnderTest(await chromium.launch({ executablePath: chromiumPath(), args }));
+    const options = { executablePath: chromiumPath(), args, timeout: PATIENCE_MS };
+    return new BrowserUnderTest(await chromium.launch(options));
   }
 
   /** Opens a page in a context of its own, so that tests share nothing. */
   async page(options: BrowserContextOptions = {}): Promise<WatchedPage> {
     const context = await this.#browser.newContext(options);
+    context.setDefaultTimeout(PATIENCE_MS);
     for (const script of ['boxes.js', 'contrast.js', 'seen-rows.js']) {
       await context.addInitScript({ path: fileURLToPath(new URL(script, IN_PAGE)) });
     }

@@ -23,7 +23,6 @@ afterAll(async () => {
 test('the button of the documentation signs in, and keeps the key nowhere else', async () => {
   const watched = await browser.page({ locale: 'en-GB' });
   const { page } = watched;
-  page.setDefaultTimeout(20_000);
   await page.goto(`${gateway.url}/docs`);
   const whoami = page.locator('#operations-security-whoami');
   await whoami.locator('.opblock-summary-control').click();

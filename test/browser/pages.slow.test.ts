@@ -4,6 +4,7 @@ import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import supertest from 'supertest';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type OpenApiDocument, operationsOf } from '#api/documents';
+import { freePort } from '../support/free-port.js';
 import { GatewayProcess } from '../support/gateway.js';
 import { BrowserUnderTest, type WatchedPage } from './browser-under-test.js';
 
@@ -30,15 +31,17 @@ interface Contrast {
   readonly ratio: number;
 }
 
-/** Time that a browser on a busy machine may need. */
-const PATIENCE = { timeout: 20_000 };
-
 let gateway: GatewayProcess;
 let browser: BrowserUnderTest;
 const open: WatchedPage[] = [];
 
 beforeAll(async () => {
-  [gateway, browser] = await Promise.all([GatewayProcess.start(), BrowserUnderTest.launch()]);
+  // The gateway is started again on this port; one that the system gave it might be taken then.
+  const port = String(await freePort());
+  [gateway, browser] = await Promise.all([
+    GatewayProcess.start({ SLUICE_PORT: port }),
+    BrowserUnderTest.launch(),
+  ]);
 });
 
 afterAll(async () => {
@@ -61,9 +64,7 @@ describe('/try', () => {
     await isLive(page);
     // The next field that a person needs has the focus.
     await page.keyboard.press('Control+Enter');
-    await expect
-      .poll(() => rowsOf(page), PATIENCE)
-      .toMatchObject([{ value: '{"hello": "world"}' }]);
+    await expect.poll(() => rowsOf(page)).toMatchObject([{ value: '{"hello": "world"}' }]);
     expect(await page.getByRole('status').allTextContents()).toContainEqual(
       expect.stringMatching(/^Stored: partition \d, offset 0, in \d+ ms\.$/),
     );
@@ -82,7 +83,7 @@ describe('/try', () => {
       { valueBase64: '3q2+7w==' },
     ]);
     await expect
-      .poll(() => rowsOf(page), PATIENCE)
+      .poll(() => rowsOf(page))
       .toEqual([
         row(0, '–', sent),
         row(1, '<b>', '<img src="/nowhere" onerror="document.title = 1">'),
@@ -114,10 +115,10 @@ describe('/try', () => {
     await produceTo(newest, [1, 0]);
     const page = await visit('/try');
     await isLive(page);
-    await expect.poll(() => rowCount(page), PATIENCE).toBe(2);
+    await expect.poll(() => rowCount(page)).toBe(2);
     expect(new URL(page.url()).searchParams.get('topic')).toBe(newest);
     await produceTo(newest, [1]);
-    await expect.poll(() => rowCount(page), PATIENCE).toBe(3);
+    await expect.poll(() => rowCount(page)).toBe(3);
   });
 
   test('shows the last of many records first, then new ones', async () => {
@@ -125,7 +126,7 @@ describe('/try', () => {
     const values = Array.from({ length: 250 }, (_, value) => ({ value }));
     await produce(topic, values);
     const page = await visit(`/try?topic=${topic}`);
-    await expect.poll(() => rowCount(page), PATIENCE).toBe(100);
+    await expect.poll(() => rowCount(page)).toBe(100);
     expect(offsetsOf(await rowsOf(page), 0)).toEqual(range(250).slice(-100));
   });
 
@@ -133,7 +134,7 @@ describe('/try', () => {
     const topic = await createTopic(1);
     await produceText(topic, JSON.stringify({ text: 'long '.repeat(200) }), 'application/json');
     const page = await visit(`/try?topic=${topic}`);
-    await expect.poll(() => rowCount(page), PATIENCE).toBe(1);
+    await expect.poll(() => rowCount(page)).toBe(1);
     await openEverything(page);
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
@@ -159,11 +160,11 @@ describe('/try', () => {
     await page.getByLabel('Key').fill('ada');
     await page.getByLabel('Partition', { exact: true }).selectOption('2');
     await page.getByRole('button', { name: 'Publish' }).click();
-    await expect.poll(() => rowsOf(page), PATIENCE).toHaveLength(1);
+    await expect.poll(() => rowsOf(page)).toHaveLength(1);
     await page.getByText('Text', { exact: true }).click();
     await page.getByLabel('Value', { exact: true }).fill('{"not JSON", grüße}');
     await page.getByRole('button', { name: 'Publish' }).click();
-    await expect.poll(() => rowsOf(page), PATIENCE).toHaveLength(2);
+    await expect.poll(() => rowsOf(page)).toHaveLength(2);
     const path = `/v1/topics/${topic}/partitions/2/records?limit=1&format=raw`;
     const raw = async (offset: number): Promise<string> =>
       (await fetch(`${gateway.url}${path}&offset=${offset}`)).text();
@@ -222,16 +223,15 @@ describe('/try', () => {
     const page = await visit(`/try?topic=${topic}`);
     await isLive(page);
     await produceTo(topic, [0, 1, 0]);
-    await expect.poll(() => rowCount(page), PATIENCE).toBe(3);
-    const { port } = new URL(gateway.url);
+    await expect.poll(() => rowCount(page)).toBe(3);
     await gateway.stop();
     await page.getByText(/Connection lost|Connecting again/).waitFor();
-    await gateway.start({ SLUICE_PORT: port });
+    await gateway.start();
     // This may happen before the page has reconnected.
     await produceTo(topic, [1, 1, 0]);
     await isLive(page);
     await produceTo(topic, [0, 1]);
-    await expect.poll(() => rowCount(page), PATIENCE).toBe(8);
+    await expect.poll(() => rowCount(page)).toBe(8);
     const rows = await rowsOf(page);
     expect(offsetsOf(rows, 0)).toEqual(range(4));
     expect(offsetsOf(rows, 1)).toEqual(range(4));
@@ -243,9 +243,9 @@ describe('/try', () => {
     await isLive(page);
     await api().patch(`/v1/topics/${topic}`).send({ partitions: 3 }).expect(200);
     await produceTo(topic, [2, 1]);
-    await expect.poll(() => rowCount(page), PATIENCE).toBe(2);
+    await expect.poll(() => rowCount(page)).toBe(2);
     const partitions = page.getByLabel('Partition', { exact: true }).locator('option');
-    await expect.poll(() => partitions.allTextContents(), PATIENCE).toEqual(['any', '0', '1', '2']);
+    await expect.poll(() => partitions.allTextContents()).toEqual(['any', '0', '1', '2']);
   });
 
   test('two workers divide the partitions, and one continues alone for the other', async () => {
@@ -258,16 +258,16 @@ describe('/try', () => {
     const [a, b] = ['Worker A', 'Worker B'].map((name) => page.getByRole('region', { name }));
     assert(a !== undefined && b !== undefined);
     await a.getByRole('button', { name: 'Start' }).click();
-    await expect.poll(() => partitionsOf(a), PATIENCE).toEqual(['0', '1', '2', '3']);
+    await expect.poll(() => partitionsOf(a)).toEqual(['0', '1', '2', '3']);
     await b.getByRole('button', { name: 'Start' }).click();
-    await expect.poll(() => partitionsOf(b), PATIENCE).toHaveLength(2);
+    await expect.poll(() => partitionsOf(b)).toHaveLength(2);
     const divided = [...(await partitionsOf(a)), ...(await partitionsOf(b))];
     expect(divided.toSorted()).toEqual(['0', '1', '2', '3']);
     await produceTo(topic, [0, 1, 2, 3]);
     await a.getByText('2 records').waitFor();
     await b.getByText('2 records').waitFor();
     await a.getByRole('button', { name: 'Stop' }).click();
-    await expect.poll(() => partitionsOf(b), PATIENCE).toEqual(['0', '1', '2', '3']);
+    await expect.poll(() => partitionsOf(b)).toEqual(['0', '1', '2', '3']);
     await produceTo(topic, [0, 1, 2, 3]);
     await b.getByText('6 records').waitFor();
     const described = await api().get(`/v1/groups/${group}`).expect(200);
@@ -295,7 +295,7 @@ describe('/try', () => {
       viewport: { width: 360, height: 740 },
     });
     await isLive(page);
-    await expect.poll(() => rowCount(page), PATIENCE).toBe(2);
+    await expect.poll(() => rowCount(page)).toBe(2);
     await openEverything(page);
     await page.getByRole('button', { name: 'Pause' }).click();
     const pictures: string[] = [];
@@ -354,7 +354,7 @@ describe('/docs', () => {
       page.evaluate<string>('getComputedStyle(document.documentElement).backgroundColor');
     const dark = await background();
     await page.emulateMedia({ colorScheme: 'light' });
-    await expect.poll(background, PATIENCE).not.toBe(dark);
+    await expect.poll(background).not.toBe(dark);
   });
 
   test('shows every operation, and lets one be tried', async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../support/free-port.js';
 import { GatewayProcess } from '../support/gateway.js';
 import { Cli } from './cli-process.js';
 
@@ -14,7 +15,7 @@ let file: string;
 let lines: string;
 
 beforeAll(async () => {
-  gateway = await GatewayProcess.start();
+  gateway = await GatewayProcess.start({ SLUICE_PORT: String(await freePort()) });
   home = mkdtempSync(join(tmpdir(), 'sluice-cli-'));
   cli = new Cli(gateway.url, home);
   file = join(home, 'lines.txt');
@@ -63,9 +64,8 @@ test('a file goes on by itself after the gateway was killed', async () => {
   await cli.print(['topics', 'create', topic]);
   const produce = cli.start(['produce', topic, file]);
   await expect.poll(() => stored(topic)).toBeGreaterThan(LINES / 8);
-  const { port } = new URL(gateway.url);
   await gateway.kill();
-  await gateway.start({ SLUICE_PORT: port });
+  await gateway.start();
   expect((await produce.end()).code).toBe(0);
   expect((await cli.print(['consume', topic, '--until-end'])) === lines).toBe(true);
 });
