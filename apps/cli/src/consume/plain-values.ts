@@ -12,14 +12,14 @@ export interface PlainValues {
 
 const BEFORE_VALUE = ',"value":"';
 /**
- * The members behind a value. In a string each quote has a backslash before it, so that this text
- * ends the value, and is found behind no other member than that of the record.
+ * The text behind a value. Quotes within a string are escaped, so that this text can only follow
+ * the value of the record.
  */
 const BEHIND_VALUE = '","headers":[';
 
 /**
- * Reads lines up to the first one that is no record with a text as value; undefined if that is the
- * first of them. Lines end with a line feed.
+ * Reads lines until one of them is not a record whose value is text. Returns undefined if the first
+ * line is not. Lines end with a line feed.
  * @param separator follows each value
  */
 export function plainValuesOf(lines: Buffer, separator: string): PlainValues | undefined {

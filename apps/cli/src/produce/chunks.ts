@@ -8,7 +8,7 @@ export type Part = {
 } & (
   | { /** Each record as JSON text. */ readonly records: readonly string[] }
   | {
-      /** Lines that are values as they stand, and their number. */ readonly lines: Buffer;
+      /** Lines whose bytes are the values, and their number. */ readonly lines: Buffer;
       readonly count: number;
     }
 );
@@ -36,7 +36,7 @@ export interface Chunk {
 export interface ChunkOptions {
   readonly partitionCount: number;
   readonly recordsMax: number;
-  /** Bytes of lines, so that the batch of a partition is accepted. */
+  /** Limit on the bytes of the lines, so that the broker accepts the batch of a partition. */
   readonly bytesMax: number;
   /** A chunk ends with each read, so that a line which a person types is sent at once. */
   readonly endsWithRead: boolean;
@@ -71,7 +71,7 @@ export async function* chunksOf(
   if (!open.isEmpty) yield open.chunk();
 }
 
-/** Bytes that a record takes in a batch in addition to its key, value and headers, about. */
+/** Approximate bytes that a record takes in a batch in addition to its key, value and headers. */
 export const RECORD_OVERHEAD_BYTES = 16;
 
 /** A chunk to which lines are added. */

@@ -46,7 +46,7 @@ interface CheckedFile {
 }
 
 const RECORDS_MAX = 2500;
-/** Bounds of lines that are sent as they stand: a few of such chunks are in memory. */
+/** Limits of a chunk of lines that are sent unchanged: a few such chunks are in memory. */
 const PLAIN_RECORDS_MAX = 10_000;
 const PLAIN_BYTES_MAX = 960 * 1024;
 const START: ChunkStart = { index: 0, byte: 0, line: 1 };
@@ -95,7 +95,7 @@ class FileProducer {
   readonly #target: Target;
   readonly #options: ProduceOptions;
   readonly #lines: RecordLines;
-  /** True when each line is a value as it stands, so that the file is sent as it is. */
+  /** True when each line is a value, so that the bytes of the file are sent unchanged. */
   readonly #isPlain: boolean;
 
   constructor(run: CommandRun, target: Target, options: ProduceOptions) {
@@ -229,9 +229,9 @@ class FileProducer {
       await drained;
       return;
     }
-    const giveUp = new AbortController();
-    await Promise.race([drained.catch(() => undefined), delay(DRAIN_MS, giveUp.signal)]);
-    giveUp.abort();
+    const drainTime = new AbortController();
+    await Promise.race([drained.catch(() => undefined), delay(DRAIN_MS, drainTime.signal)]);
+    drainTime.abort();
   }
 
   #finish(progress: Progress, name: string): void {
@@ -297,7 +297,10 @@ class FileProducer {
     };
   }
 
-  /** Reads the state to resume; undefined to begin. @throws UsageError when it must be decided */
+  /**
+   * Reads the state of a file that was sent in part; undefined if it is sent from its beginning.
+   * @throws UsageError when the user must choose between --resume and --restart
+   */
   async #stateOf(
     path: string,
     now: Parameters<typeof assertResumable>[1],

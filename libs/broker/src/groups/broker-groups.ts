@@ -157,7 +157,7 @@ export class BrokerGroups implements Groups {
     return acknowledge({ group, memberId, acks }, calls, topics);
   }
 
-  /** The oldest name is forgotten first; a forgotten group costs one call more. */
+  /** The oldest name is forgotten first; a forgotten group costs one more call. */
   #rememberQueue(group: string): void {
     this.#queueGroups.add(group);
     const { queueGroupsMax = 10_000 } = this.#options;
@@ -282,7 +282,7 @@ function queueCounts(
 ): Pick<GroupPartitionDescription, 'available' | 'acquired' | 'delayed'> {
   if (queue === null) return { available: null, acquired: null, delayed: null };
   const { available, acquired, delayed, scanOffset } = queue;
-  // Records that were not looked at yet wait for a member, too.
+  // Records that the queue has not scanned yet wait for a member, too.
   const isKnown = highWatermark !== undefined;
   const behind = isKnown ? available + Math.max(0, highWatermark - scanOffset) : null;
   return { available: behind, acquired, delayed };

@@ -45,7 +45,7 @@ export class SocketSubscription implements Channel {
     this.#transport = transport;
     this.#port = port;
     this.#backoff = transport.endpoints.backoff().backoff;
-    // The port is complete only after the constructor that makes this.
+    // The port is complete only when the constructor that creates this subscription has ended.
     queueMicrotask(() => {
       if (!this.#closing.signal.aborted) transport.connection.attach(transport.name, this);
     });

@@ -95,7 +95,7 @@ export interface GroupCalls {
   resetQueue(call: QueueResetCall): Promise<void>;
   /** Offsets below which a queue group is done with the records of a topic. */
   queueFloors(call: QueueFloorsCall): Promise<QueueFloors>;
-  /** Puts dead letters of a part of a partition back. */
+  /** Puts back dead letters of one range of a partition. */
   redrive(call: RedriveCall): Promise<RedriveAnswer>;
   /** Cancels a record; null when the group has no position in its partition. */
   cancelRecord(call: QueueCancelCall): Promise<CancelResult | null>;

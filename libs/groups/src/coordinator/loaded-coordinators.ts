@@ -23,7 +23,7 @@ interface LoadedPartition {
 
 /**
  * The coordinators of the partitions that this broker leads, each loaded once per leader epoch:
- * when the leadership begins, or when a call needs it before.
+ * when the leadership begins, or when a call needs it earlier.
  *
  * Overlap: all calls may overlap; a partition is loaded once for all callers that wait for it.
  */
@@ -107,9 +107,9 @@ export class LoadedCoordinators {
   }
 
   /**
-   * Begins to load what this broker leads and has not loaded, and drops what it leads no more. A
-   * load that fails is repeated later. Members that are silent since their coordinator died thus
-   * lose their partitions in time.
+   * Begins to load the partitions that this broker leads and has not loaded, and drops those that
+   * it no longer leads. A load that fails is repeated later. Without a call, too, members that fell
+   * silent when their coordinator died lose their partitions in time.
    */
   loadLed(): void {
     const topic = this.#options.topics.topic(CONSUMER_OFFSETS_TOPIC);

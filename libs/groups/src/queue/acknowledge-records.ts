@@ -21,10 +21,10 @@ export interface RecordAck {
 
 /**
  * Result of one ack:
- * - `done` it is taken, now or when it was sent before
- * - `finished` the group is done with the record already: the effect is there
- * - `notAcquired` the record is not with this member: its lock is over, or another has it
- * - `staleDelivery` the member has the record again, and the ack is of an earlier delivery
+ * - `done`: the ack has taken effect, now or when it was sent before
+ * - `finished`: the group is done with the record already
+ * - `notAcquired`: the member does not have the record: its lock is over, or another member has it
+ * - `staleDelivery`: the member has the record again, and the ack names an earlier delivery
  */
 export type AckResult = 'done' | 'finished' | 'notAcquired' | 'staleDelivery';
 
@@ -50,7 +50,7 @@ class AckRound {
   readonly #acknowledged: Offset[] = [];
   readonly #extended: Offset[] = [];
   readonly #releases: Releases;
-  /** Records that an earlier ack of this round has ended the delivery of. */
+  /** Acks of this round that ended the delivery of their record. */
   readonly #ended = new Map<Offset, RecordAck['type']>();
 
   constructor(

@@ -50,8 +50,8 @@ interface Produce {
  * in any form, to the broker.
  *
  * The head is checked before the body is requested, and the whole body before the broker sees a
- * record. Only streams of lines differ: each line is independent. Lines of a producer are no
- * stream, but one record batch.
+ * record. Only streams of lines differ: each line is independent. Lines with a producer id are one
+ * record batch, not a stream.
  *
  * Overlap: all requests may overlap; the broker orders what they write.
  */
@@ -295,7 +295,7 @@ function send(exchange: Exchange, result: ProduceResult, text: string): void {
     return;
   }
   response.writeHead(200, jsonHeaders(text.length));
-  // Digits and names alone: its length in bytes is its length.
+  // The text has digits and names only, so that each character is one byte.
   response.end(text, 'latin1');
   exchange.countUnreceived(text.length);
 }
