@@ -168,7 +168,7 @@ test('the parts that only read and only write work as the whole client does', as
        await Promise.all([reader.close(), writer.close()]);`,
     );
     const { stdout } = await run(process.execPath, [join(folder, 'parts.js'), gateway.url], {
-      timeout: 30_000,
+      timeout: 120_000,
     });
     expect(stdout).toBe('tea\n1\n');
   } finally {
@@ -192,7 +192,7 @@ test('a program with the package reads from a gateway, and its process ends', as
        await sluice.close();`,
     );
     const { stdout } = await run(process.execPath, [join(folder, 'program.js'), gateway.url], {
-      timeout: 30_000,
+      timeout: 120_000,
     });
     expect(stdout).toBe('{"item":"tea"}\n');
   } finally {

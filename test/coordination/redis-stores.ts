@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { vi } from 'vitest';
 import { type CoordinationStore, RedisStore, type RedisStoreOptions } from '#coordination';
 import {
   type LogFields,
@@ -11,6 +10,7 @@ import {
   SystemRandom,
   SystemScheduler,
 } from '#runtime';
+import { until } from '../support/until.js';
 
 /** An update that is refused has this long, ms; see cluster-store.ts. */
 const UPDATE_TIMEOUT_MS = 1800;
@@ -96,7 +96,7 @@ export class RedisStores {
   }
 
   async until(condition: () => boolean): Promise<void> {
-    await vi.waitUntil(condition, { timeout: 20_000, interval: 5 });
+    await until('the condition of the test', condition);
   }
 
   /** Closes all stores and removes their directories. */

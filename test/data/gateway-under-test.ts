@@ -52,7 +52,7 @@ export class GatewayUnderTest {
 
   /** Resolves when the metric has the value. */
   async untilMetric(name: string, value: number): Promise<void> {
-    await expect.poll(() => this.metric(name), { timeout: 30_000, interval: 20 }).toBe(value);
+    await expect.poll(() => this.metric(name), { interval: 20 }).toBe(value);
   }
 
   /** Resolves when no request holds anything; the request that asks is in flight itself. */

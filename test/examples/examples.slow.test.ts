@@ -181,7 +181,7 @@ test('12-serializers-and-interceptors reads back what it wrote', async () => {
 /** Returns the lines that an example prints until it ends by itself. */
 async function linesOf(name: string, ...args: readonly string[]): Promise<string[]> {
   const program = [join(folder, 'examples', name), gateway.url, ...args];
-  const { stdout } = await execute(process.execPath, program, { timeout: 60_000 });
+  const { stdout } = await execute(process.execPath, program, { timeout: 120_000 });
   return stdout.trimEnd().split('\n');
 }
 

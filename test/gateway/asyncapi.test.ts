@@ -209,7 +209,7 @@ class SocketClient {
 
   /** Resolves with the first frame of that kind, now or later. */
   async received(isWanted: (frame: Frame<string>) => boolean): Promise<Frame<string>> {
-    await expect.poll(() => this.frames.some(isWanted), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => this.frames.some(isWanted)).toBe(true);
     const frame = this.frames.find(isWanted);
     if (frame === undefined) throw new Error('a frame went away');
     return frame;

@@ -1,7 +1,8 @@
 import supertest from 'supertest';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
 import { mountSmallDisk } from '../support/small-disk.js';
+import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 const RECORD = 'x'.repeat(100_000);
@@ -36,7 +37,10 @@ describe('a gateway whose disk is full', () => {
     await client.http
       .delete(`/v1/topics/orders/partitions/0/records?beforeOffset=${taken - 5}`)
       .expect(200);
-    await vi.waitFor(() => client.expectDisk({ isFull: false, reserveBytes: MIB }), 20_000);
+    await until('the disk has space again', async () => {
+      await client.expectDisk({ isFull: false, reserveBytes: MIB });
+      return true;
+    });
     await client.produce().expect(200);
   });
 });

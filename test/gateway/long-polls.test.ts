@@ -1,5 +1,5 @@
 import supertest from 'supertest';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
 
 const LONG_POLLS_MAX = 2;
@@ -29,8 +29,8 @@ async function waiting(): Promise<string | undefined> {
   return /^kafka_server_delayedoperationpurgatory_fetch_purgatorysize (\d+)$/m.exec(text)?.[1];
 }
 
-function untilWaiting(count: number): Promise<void> {
-  return vi.waitFor(async () => expect(await waiting()).toBe(String(count)), { timeout: 20_000 });
+async function untilWaiting(count: number): Promise<void> {
+  await expect.poll(waiting).toBe(String(count));
 }
 
 test('one long poll above the limit is 429 with Retry-After; the others continue, and a place becomes free again', async () => {

@@ -92,5 +92,5 @@ async function untilMetric(name: string, value: number): Promise<void> {
   const line = `${name} ${value}`;
   const shown = async (): Promise<string[]> =>
     (await supertest(gateway.url).get('/metrics')).text.split('\n');
-  await expect.poll(shown, { timeout: 30_000, interval: 20 }).toContain(line);
+  await expect.poll(shown, { interval: 20 }).toContain(line);
 }

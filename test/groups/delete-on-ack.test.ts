@@ -16,9 +16,7 @@ function open(): Promise<RestQueue> {
 
 /** Waits until the topic's log begins at an offset. */
 async function expectLogStart(queue: RestQueue, logStartOffset: number): Promise<void> {
-  await expect
-    .poll(() => topicOf(queue), { timeout: 20_000 })
-    .toMatchObject({ partitions: [{ logStartOffset }] });
+  await expect.poll(() => topicOf(queue)).toMatchObject({ partitions: [{ logStartOffset }] });
 }
 
 describe('a topic with sluice.delete.on.ack', () => {

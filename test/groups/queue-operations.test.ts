@@ -299,9 +299,7 @@ test('a member is told of positions whose records are gone', async () => {
 async function rejectAll(queue: RestQueue): Promise<void> {
   const records = await queue.poll('a');
   await queue.ack('a', records, { type: 'reject', reason: 'no' });
-  await expect
-    .poll(() => queue.describe(), { timeout: 20_000 })
-    .toMatchObject({ deadLetters: records.length });
+  await expect.poll(() => queue.describe()).toMatchObject({ deadLetters: records.length });
 }
 
 describe('dead letters', () => {
@@ -384,7 +382,7 @@ describe('dead letters', () => {
     expect(await queue.recordsOf(business)).toEqual([]);
     const configs = { 'errors.deadletterqueue.group.enable': true };
     await queue.call('PATCH', `/v1/topics/${business}`, { configs });
-    await expect.poll(() => queue.recordsOf(business), { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(() => queue.recordsOf(business)).toHaveLength(1);
   });
 
   test('of a record that is too large to be copied have headers only', async () => {

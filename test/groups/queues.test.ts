@@ -162,7 +162,7 @@ describe('a record of a queue', () => {
       if (response.status !== 200) return [];
       return ((await response.json()) as { records: QueuedRecord[] }).records;
     };
-    await expect.poll(deadLetters, { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(deadLetters).toHaveLength(1);
     expect(await deadLetters()).toMatchObject([
       {
         key: 'k',

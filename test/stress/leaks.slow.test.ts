@@ -2,11 +2,12 @@
  * Checks that sockets that misbehave and disconnect leave no cursor, connection or memory behind.
  */
 import { once } from 'node:events';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { GatewayProcess } from '../support/gateway.js';
 import { Inspector } from '../support/inspector.js';
 import { metricOf } from '../support/metric-of.js';
+import { until } from '../support/until.js';
 
 const ROUNDS = 4;
 const SOCKETS_PER_ROUND = 1000;
@@ -71,9 +72,7 @@ async function oneLife(index: number): Promise<void> {
 
 /** Heap without garbage, bytes, once no cursor is left. */
 async function heapWhenQuiet(): Promise<number> {
-  await vi.waitUntil(async () => (await metric('sluice_delivery_cursors')) === 0, {
-    timeout: 20_000,
-  });
+  await until('no cursor is left', async () => (await metric('sluice_delivery_cursors')) === 0);
   await inspector.collectGarbage();
   return metric('nodejs_heap_size_used_bytes');
 }

@@ -24,7 +24,7 @@ const MIB = 1024 * 1024;
 const BOUND_BYTES = 64 * MIB;
 const MESSAGE_BYTES_MAX = 32 * MIB;
 /** Resident memory beyond the bound: uncollected read buffers, and memory of the allocator. */
-const SLACK_BYTES = 96 * MIB;
+const SLACK_BYTES = 192 * MIB;
 /** Memory that a gateway may still use after a burst: caches that fill on first use. */
 const HELD_BYTES = 16 * MIB;
 const CALLERS = 100;
@@ -57,7 +57,7 @@ beforeAll(async () => {
   clusterUuid = /"cluster_uuid":\s*"([^"]+)"/.exec(meta)?.[1] ?? '';
   session = await openedSession();
   memory = await ResidentMemory.of(broker);
-}, 60_000);
+});
 
 afterEach(async () => {
   for (const caller of callers.splice(0)) caller.destroy();
@@ -75,21 +75,21 @@ describe('a burst of calls that each send 15 MB stays within the memory for call
   test('as calls that are cut off before their end', async () => {
     await burst({}, MESSAGE_BYTES_MAX);
     expect(await heldBytes()).toBeGreaterThan(0);
-  }, 120_000);
+  });
 
   test('as calls without a seal', async () => {
     await burst({}, 15 * MIB);
-  }, 120_000);
+  });
 
   test('as calls with another secret', async () => {
     await burst({ [PEER_HEADERS.authorization]: 'Sluice another' }, MESSAGE_BYTES_MAX);
     expect(await heldBytes()).toBe(0);
-  }, 120_000);
+  });
 
   test('as calls larger than the limit of one', async () => {
     await burst({}, MESSAGE_BYTES_MAX + 1);
     expect(await heldBytes()).toBe(0);
-  }, 120_000);
+  });
 });
 
 /**

@@ -54,7 +54,7 @@ beforeAll(async () => {
   }
   await fetch(`${gateway.url}/v1/topics/t/partitions/0/records?offset=earliest`);
   memory = await ResidentMemory.of(gateway);
-}, 60_000);
+});
 
 afterEach(async () => {
   for (const client of clients.splice(0)) client.destroy();
@@ -73,30 +73,30 @@ describe('clients that read nothing leave a gateway within its bounds on memory'
     const payload = Buffer.from(JSON.stringify({ event: 'subscribe', data }));
     const head = Buffer.from([0x81, 0x80 | payload.length, 0, 0, 0, 0]);
     await burst(Buffer.concat([Buffer.from(upgradeRequest()), head, payload]));
-  }, 120_000);
+  });
 
   test('as streams of events', async () => {
     await burst(get('/v1/topics/t/events?from=earliest'));
-  }, 120_000);
+  });
 
   test('as streams of lines', async () => {
     const path = '/v1/topics/t/partitions/0/records?offset=earliest&follow=true';
     await burst(get(path, 'Accept: application/x-ndjson\r\n'));
-  }, 120_000);
+  });
 
   test('as large pages', async () => {
     const path = '/v1/topics/t/partitions/0/records?offset=earliest&maxBytes=16000000&limit=2000';
     await burst(get(path).repeat(4));
-  }, 120_000);
+  });
 
   test('as pages of one large record', async () => {
     await burst(get('/v1/topics/large/partitions/0/records?offset=earliest').repeat(4));
-  }, 120_000);
+  });
 
   test('as the bytes of one large value', async () => {
     const path = '/v1/topics/large/partitions/0/records?offset=earliest&format=raw&limit=1';
     await burst(get(path).repeat(4));
-  }, 120_000);
+  });
 });
 
 /** Sends the request on all connections, reads nothing, and waits until all of them are served. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { type PeerMessage, PeerUnreachableError } from '#replication';
 import { SystemScheduler, silentLogger } from '#runtime';
 import { RecordingLogger } from '#runtime/testing';
@@ -205,10 +205,10 @@ describe('a caller that violates the protocol', () => {
     socket.write(rawRequest(PRODUCE, headers, Buffer.concat(body.chunks)));
     await begun.happened;
     socket.destroy();
-    await vi.waitUntil(() => listener.status().callsInFlight === 0);
+    await expect.poll(() => listener.status().callsInFlight).toBe(0);
     expect(listener.status().heldBytes).toBe(body.sizeBytes);
     end.happen();
-    await vi.waitUntil(() => listener.status().heldBytes === 0);
+    await expect.poll(() => listener.status().heldBytes).toBe(0);
   });
 
   test('a stranger with a large body gets an error and is cut off; nothing is kept', async () => {
