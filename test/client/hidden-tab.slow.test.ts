@@ -11,7 +11,8 @@ import { BrowserUnderTest, type WatchedPage } from '../browser/browser-under-tes
 import { GatewayProcess } from '../support/gateway.js';
 import { until } from '../support/until.js';
 
-const SESSION_MS = 2000;
+/** A browser on a busy machine may not run for a second or two. */
+const SESSION_MS = 5000;
 
 let folder: string;
 let gateway: GatewayProcess;
@@ -51,7 +52,7 @@ test('the timers of a hidden tab cost it no session and delay no record', async 
   // The page sends each number when it was given the one before.
   await reach(page, 5);
   const startMs = Date.now();
-  await until('three times a session', () => Date.now() - startMs > 3 * SESSION_MS);
+  await until('twice a session', () => Date.now() - startMs > 2 * SESSION_MS);
   await page.page.evaluate('globalThis.sendOne()');
   await reach(page, 6);
   expect(await page.page.evaluate('globalThis.seen.lost')).toBe(0);
@@ -71,6 +72,7 @@ test('a page that is frozen for longer than its session goes on where it was', a
   const startMs = Date.now();
   await until('twice a session', () => Date.now() - startMs > 2 * SESSION_MS);
   await devtools.send('Page.setWebLifecycleState', { state: 'active' });
+  await reach(page, 7);
   await page.page.evaluate('globalThis.sendOne()');
   await reach(page, 8);
   await page.close();

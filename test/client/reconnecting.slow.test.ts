@@ -35,10 +35,11 @@ async function openThroughRelay(
   return { client, relay };
 }
 
-/** Kills the gateway and starts it again, some times. */
-async function killRepeatedly(times: number): Promise<void> {
+/** Kills the gateway and starts it again, some times, each after some more work is done. */
+async function killRepeatedly(times: number, workDone: () => number): Promise<void> {
   for (let time = 0; time < times; time += 1) {
-    await setTimeout(300);
+    const before = workDone();
+    await until('some work between two kills', () => workDone() >= before + 10);
     await gateway.kill();
     await gateway.start();
   }
@@ -62,7 +63,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
       }
     })();
     const producer = client.producer({ lingerMs: 1 });
-    const kills = killRepeatedly(4);
+    const kills = killRepeatedly(4, () => seen.length);
     const killing = { isOver: false };
     void kills.finally(() => {
       killing.isOver = true;
@@ -103,9 +104,12 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
       direct.admin.produce({ topic: 'orders', partition: 0, records: [{ value }] });
     await append(0);
     await until('the first record', () => seen.length === 1);
+    const lost = new Promise((resolve) => {
+      client.on('status', resolve);
+    });
     relay.refuse();
     await append(1);
-    await setTimeout(500);
+    expect(await lost).toBe('reconnecting');
     relay.heal();
     await append(2);
     await until('the records after the cut', () => seen.length >= 3);
@@ -171,7 +175,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
       { concurrency: 4, signal: stop.signal },
     );
     const ended = expect(run).rejects.toThrow('done');
-    await killRepeatedly(2);
+    await killRepeatedly(2, () => done.size);
     await until('all letters', () => done.size === values.length);
     stop.abort(new Error('done'));
     await ended;

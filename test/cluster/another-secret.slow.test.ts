@@ -2,6 +2,7 @@ import supertest from 'supertest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Environment, GatewayProcess } from '../support/gateway.js';
 import { RedisServer } from '../support/redis-server.js';
+import { until } from '../support/until.js';
 
 let redis: RedisServer;
 let member: GatewayProcess;
@@ -11,7 +12,7 @@ function environment(brokerId: number, secret: string): Environment {
     SLUICE_BROKER_ID: String(brokerId),
     SLUICE_REDIS_URL: `redis://127.0.0.1:${redis.port}`,
     SLUICE_CLUSTER_SECRET: secret,
-    SLUICE_LEASE_MS: '1000',
+    SLUICE_LEASE_MS: '3000',
   };
 }
 
@@ -47,7 +48,7 @@ test('a broker with a new secret joins if it accepts the one before', async () =
     ...environment(3, 'the-next-secret-of-the-cluster'),
     SLUICE_CLUSTER_SECRET_PREVIOUS: 'the-secret-of-the-cluster',
   });
-  expect(await members()).toEqual([1, 3]);
+  await until('both brokers know each other', async () => (await members()).join() === '1,3');
   const topic = { name: 'orders', partitions: 4, replicationFactor: 2 };
   await supertest(member.url).post('/v1/topics').send(topic).expect(201);
   // Half of the partitions are led by the other broker, so that both call each other.

@@ -182,7 +182,7 @@ describe('three brokers', () => {
       for (const { url } of cluster.brokers) {
         const client = await SocketClient.open(url);
         clients.push(client);
-        await client.subscribe({ subscription: 's', topic, group, sessionTimeoutMs: 2000 });
+        await client.subscribe({ subscription: 's', topic, group, sessionTimeoutMs: 6000 });
       }
       const path = `/v1/groups/${group}`;
       const memberIds = async () => {

@@ -4,6 +4,7 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { ClusterProcesses } from '../support/cluster-processes.js';
+import { until } from '../support/until.js';
 import { runUnderLoad, TOPIC } from './run-under-load.js';
 
 const TIMEOUT = { timeout: 600_000 };
@@ -111,7 +112,10 @@ test(
       if (first === undefined || second === undefined) throw new Error('there are not two brokers');
       history.fault('kill -9 of two of three brokers');
       await Promise.all([first.kill(), second.kill()]);
-      await cluster.untilAllSeeAlive([3]);
+      await until('broker 3 to lead alone', async () => {
+        const { partitions } = await cluster.topic(TOPIC);
+        return partitions.every(({ leader, isr }) => leader === 3 && isr.join() === '3');
+      });
       const records = { records: [{ value: 'too-few', partition: 0 }] };
       // Not of the load: its value must not be in the log, and the checker would find it.
       const answer = await cluster.any.send(

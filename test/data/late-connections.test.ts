@@ -5,9 +5,10 @@ import { useGateway } from './gateway-under-test.js';
 import { RawConnection, requestHead } from './raw-connection.js';
 
 const gateway = useGateway({
-  SLUICE_FIRST_BYTE_TIMEOUT_MS: '300',
-  SLUICE_HEAD_TIMEOUT_MS: '400',
-  SLUICE_KEEP_ALIVE_TIMEOUT_MS: '300',
+  // A client that does not run for a while must still be served.
+  SLUICE_FIRST_BYTE_TIMEOUT_MS: '1200',
+  SLUICE_HEAD_TIMEOUT_MS: '1200',
+  SLUICE_KEEP_ALIVE_TIMEOUT_MS: '1200',
 });
 
 describe('a connection', () => {

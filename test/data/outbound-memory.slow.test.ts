@@ -20,7 +20,8 @@ const TOPIC_BYTES = 16 * MIB;
 
 const gateway = useGateway({
   SLUICE_OUTBOUND_MEMORY_BYTES: String(BOUND_BYTES),
-  SLUICE_OUTBOUND_STALLED_MS: '1000',
+  // They must hold what they have long enough to be seen, on a busy machine.
+  SLUICE_OUTBOUND_STALLED_MS: '5000',
   SLUICE_SOCKET_BUFFER_BYTES: String(MIB),
   SLUICE_FRAME_BYTES_MAX: String(FRAME_BYTES),
 });
@@ -86,7 +87,7 @@ describe('clients that read nothing hold bounded memory, and others still read',
       return (await gateway.metric('sluice_outbound_refused_total')) > before;
     });
     await readsAll();
-  }, 60_000);
+  });
 
   test('as answers, many of them on one connection', async () => {
     const path = `/v1/topics/${topic}/partitions/0/records?offset=earliest&maxBytes=1000000`;

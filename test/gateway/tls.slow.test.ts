@@ -143,7 +143,8 @@ describe('a gateway with TLS', () => {
     await until('the fault', () => gateway.log.some(({ msg }) => msg === message));
     expect(await servedName()).toBe('second');
     expect(await metric('sluice_tls_reloads_total')).toBe('1');
-    expect(await metric('sluice_tls_reload_failures_total')).toBe('1');
+    // It may also have met a new key before its new certificate.
+    expect(Number(await metric('sluice_tls_reload_failures_total'))).toBeGreaterThanOrEqual(1);
     expect(
       Number(await metric('sluice_tls_certificate_expires_timestamp_seconds')),
     ).toBeGreaterThan(Date.now() / 1000);

@@ -68,8 +68,7 @@ describe('a group under faults', () => {
       cutOff.isUp = true;
       await cluster.untilAllSeeAlive([1, 2, 3]);
 
-      const zombie = restWorker.member?.memberId;
-      restWorker.freeze();
+      const zombie = await restWorker.freeze();
       socketWorker.freeze();
       await producer.produce(120);
       await until('the session of the frozen member is over', async () => {

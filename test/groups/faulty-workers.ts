@@ -1,6 +1,7 @@
 /** Workers of one group on the brokers of a cluster, over REST and WebSocket, under faults. */
 import { setTimeout } from 'node:timers/promises';
 import type { ClusterProcesses } from '../support/cluster-processes.js';
+import { until } from '../support/until.js';
 import { SocketClient } from '../ws/socket-client.js';
 import { RestMember, type RestPoll } from './rest-member.js';
 
@@ -59,15 +60,19 @@ export class RestWorker extends Worker {
   fenced = 0;
   #member: RestMember | undefined;
   #isFrozen = false;
+  /** True while it is frozen and no request of it is under way. */
+  #isStill = false;
 
-  /** The member of this worker; undefined while it is none. */
-  get member(): RestMember | undefined {
-    return this.#member;
-  }
-
-  /** Stops all requests of the worker, as SIGSTOP does. */
-  freeze(): void {
+  /**
+   * Stops all requests of the worker, as SIGSTOP does, once it is a member. Resolves when its last
+   * request is over.
+   * @returns the id of its member
+   */
+  async freeze(): Promise<string> {
     this.#isFrozen = true;
+    return until('the worker is frozen as a member', () => {
+      return this.#isStill ? this.#member?.memberId : undefined;
+    });
   }
 
   /** Lets the worker go on as if nothing had happened: first it commits with its old generation. */
@@ -77,16 +82,22 @@ export class RestWorker extends Worker {
       member.url = this.nextUrl();
       const [place] = member.assignment;
       const offsets = place === undefined ? [] : [{ ...place, offset: 0 }];
-      const { status } = await member.commit(offsets);
+      // A coordinator may just be changing.
+      const status = await until('the commit of a zombie is answered', async () => {
+        const answer = await member.commit(offsets);
+        return answer.status < 500 && answer.status;
+      });
       if (status === 404 || status === 409) this.fenced += 1;
       else this.faults.push(`the commit of a zombie was answered ${status}`);
     }
+    this.#isStill = false;
     this.#isFrozen = false;
   }
 
   protected async run(): Promise<void> {
     while (!this.isStopped) {
-      if (this.#isFrozen) {
+      if (this.#isFrozen && this.#member !== undefined) {
+        this.#isStill = true;
         await setTimeout(PAUSE_MS);
         continue;
       }

@@ -161,7 +161,7 @@ describe('two members over REST', () => {
   it('one has the records of a silent one once its session is over', async () => {
     await fresh(1);
     await target.produce(topic, [{ value: 1 }, { value: 2 }]);
-    const silent = await join({ ...EARLIEST, sessionTimeoutMs: 500 });
+    const silent = await join({ ...EARLIEST, sessionTimeoutMs: 2000 });
     expect(values(await silent.poll())).toEqual([1, 2]);
     const other = await join(EARLIEST);
     expect(values(await other.poll('waitMs=30000'))).toEqual([1, 2]);

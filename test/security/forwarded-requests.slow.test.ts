@@ -81,7 +81,7 @@ it('a leader refuses a key that it knows as revoked, although another accepts it
   cluster.isolateFromRedis(1);
   for (const other of [2, 3]) cluster.cutCalls(other, 1);
   const revoked = await cluster.broker(2).call(`/v1/api-keys/${key.id}`, { method: 'DELETE' });
-  expect(revoked).toMatchObject({ status: 200, body: { missing: [1] } });
+  expect(revoked).toMatchObject({ status: 200, body: { missing: expect.arrayContaining([1]) } });
   const refused = { status: 401, body: { code: 'SASL_AUTHENTICATION_FAILED' } };
   expect(await produce()).toMatchObject(refused);
   expect(await read()).toMatchObject(refused);

@@ -6,6 +6,8 @@ import { type Allowed, AUTH_ON, asRoot, bearer, keyWith, ROOT_KEY, type TestKey 
 
 const READ: Allowed = { resourceType: 'topic', resourceName: 'orders', operation: 'Read' };
 const READ_GROUP: Allowed = { resourceType: 'group', resourceName: 'workers', operation: 'Read' };
+/** Time until a credential expires: a busy machine needs some of it to use the credential, ms. */
+const SOON_MS = 4000;
 const PARTITION = '/v1/topics/orders/partitions/0/records';
 
 let gateway: GatewayProcess;
@@ -59,7 +61,7 @@ describe('a WebSocket', () => {
   });
 
   test('is closed with 4401 when its key expires', async () => {
-    const { key: text } = await keyWith(gateway, [READ], { expiresAt: Date.now() + 1500 });
+    const { key: text } = await keyWith(gateway, [READ], { expiresAt: Date.now() + SOON_MS });
     const client = await connect({ headers: bearer(text) });
     expect(await client.closed).toMatchObject({ code: 4401 });
   });
@@ -82,7 +84,10 @@ describe('a WebSocket', () => {
   });
 
   test('is closed with 4401 without a credential in time, frames are refused', async () => {
-    const own = await GatewayProcess.start({ ...AUTH_ON, SLUICE_SOCKET_AUTH_TIMEOUT_MS: '300' });
+    const own = await GatewayProcess.start({
+      ...AUTH_ON,
+      SLUICE_SOCKET_AUTH_TIMEOUT_MS: String(SOON_MS),
+    });
     const client = await SocketClient.open(own.url);
     const refused = await client.request('ping', {});
     expect(refused).toMatchObject({
@@ -194,7 +199,7 @@ describe('a member over HTTP', () => {
   test.each(['stream', 'queue'])('of a %s leaves at once when its key expires', async (mode) => {
     const group = `${mode}-until-expiry`;
     const rules = [READ, { ...READ_GROUP, resourceName: group }];
-    key = await keyWith(gateway, rules, { expiresAt: Date.now() + 1500 });
+    key = await keyWith(gateway, rules, { expiresAt: Date.now() + SOON_MS });
     const joined = await send(key, 'POST', `/v1/groups/${group}/members`, memberOf(mode));
     expect(joined.status).toBe(201);
     await until('the group has no member', async () => {

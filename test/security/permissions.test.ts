@@ -26,7 +26,7 @@ beforeAll(async () => {
     await asRoot(gateway, 'PUT', `/v1/groups/${group}/offsets`, { offsets });
   }
   powerless = await keyWith(gateway, []);
-  expired = await keyWith(gateway, [], { expiresAt: Date.now() + 500 });
+  expired = await keyWith(gateway, [], { expiresAt: Date.now() + 2000 });
   await until(
     'the key has expired',
     async () => (await call('whoami', bearer(expired.key))).status === 401,

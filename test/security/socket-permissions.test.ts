@@ -21,7 +21,7 @@ beforeAll(async () => {
     await asRoot(gateway, 'POST', `/v1/topics/${name}/records`, { value: 0 });
   }
   powerless = await keyWith(gateway, []);
-  expired = await keyWith(gateway, [], { expiresAt: Date.now() + 300 });
+  expired = await keyWith(gateway, [], { expiresAt: Date.now() + 2000 });
   await until('the key has expired', async () => {
     const { status } = await fetch(`${gateway.url}/v1/whoami`, { headers: bearer(expired.key) });
     return status === 401;

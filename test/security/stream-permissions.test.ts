@@ -43,7 +43,7 @@ let readers = 0;
 beforeAll(async () => {
   gateway = await GatewayProcess.start(AUTH_ON);
   await asRoot(gateway, 'POST', '/v1/topics', { name: TOPIC, partitions: 1 });
-  expired = await keyWith(gateway, [READ, READ_GROUP], { expiresAt: Date.now() + 300 });
+  expired = await keyWith(gateway, [READ, READ_GROUP], { expiresAt: Date.now() + 2000 });
   await until('the key has expired', async () => {
     const { status } = await get('/v1/whoami', bearer(expired.key));
     return status === 401;

@@ -9,6 +9,8 @@ import { GroupClient } from './group-client.js';
 import { SocketClient } from './socket-client.js';
 
 const SESSION_MS = 1500;
+/** Session of clients that must stay: the process of the test may not run for a second or two. */
+const LONG_SESSION_MS = 5000;
 const PARTITIONS = 2;
 
 const gateway = useGateway({ SLUICE_GROUP_SESSION_TIMEOUT_MIN_MS: '500' });
@@ -86,15 +88,15 @@ describe('a client that reads nothing', () => {
 
   test('a slow client that reads a little at a time stays', async () => {
     const target = await shared();
-    const slow = await join(target, { sessionTimeoutMs: SESSION_MS });
+    const slow = await join(target, { sessionTimeoutMs: LONG_SESSION_MS });
     slow.client.socket.pause();
     for (let call = 0; call < 8; call += 1) await produce(target, 100, 10_000);
     const rejoins = await gateway.metric('sluice_websocket_stalled_total');
-    for (const end = Date.now() + 3 * SESSION_MS; Date.now() < end; ) {
+    for (const end = Date.now() + 2 * LONG_SESSION_MS; Date.now() < end; ) {
       slow.client.socket.resume();
       await setTimeout(1);
       slow.client.socket.pause();
-      await setTimeout(SESSION_MS / 6);
+      await setTimeout(LONG_SESSION_MS / 20);
     }
     expect(slow.client.socket.readyState).toBe(slow.client.socket.OPEN);
     expect(await memberCount(target)).toBe(1);
@@ -127,13 +129,14 @@ describe('a client that reads and does nothing else', () => {
 
   test('one that owes nothing, or commits now and then, stays', async () => {
     const target = await shared();
-    const done = await join(target, { autoCommit: true, credit: 2, maxPollIntervalMs: 600 });
-    const slow = await join(target, { credit: 1, maxPollIntervalMs: 600 });
+    const maxPollIntervalMs = LONG_SESSION_MS;
+    const done = await join(target, { autoCommit: true, credit: 2, maxPollIntervalMs });
+    const slow = await join(target, { credit: 1, maxPollIntervalMs });
     await until('each has a partition', () => done.partitions.size + slow.partitions.size === 2);
     await produce(target, 2);
     await until('each has its record', () => done.records.length + slow.records.length === 2);
     done.client.send('credit', { subscription: 's', records: 1 });
-    for (let call = 0; call < 8; call += 1) {
+    for (const end = Date.now() + 1.5 * maxPollIntervalMs; Date.now() < end; ) {
       const offsets = slow.records.map(({ topic, partition }) => ({ topic, partition, offset: 1 }));
       await slow.client.request('commit', { subscription: 's', offsets });
       await setTimeout(200);

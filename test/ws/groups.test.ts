@@ -174,7 +174,7 @@ describe('members of a group over WebSocket', () => {
       polled.push(records.length);
       return polled.reduce((total, count) => total + count, 0);
     };
-    await expect.poll(poll, { timeout: 20_000 }).toBeGreaterThanOrEqual(20);
+    await expect.poll(poll).toBeGreaterThanOrEqual(20);
     expect(member.partitions.size).toBe(2);
     await supertest(gateway.url).delete(`${members}/${memberId}`).expect(204);
     await untilShared([member]);
@@ -233,7 +233,7 @@ describe('an instanceId', () => {
 
   test('the partitions of a member that does not come back move after its session', async () => {
     const group = await shared();
-    const first = await join(group, { ...options, sessionTimeoutMs: 300 });
+    const first = await join(group, { ...options, sessionTimeoutMs: 2000 });
     const second = await join(group);
     await untilShared([first, second]);
     first.client.terminate();

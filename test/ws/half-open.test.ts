@@ -13,7 +13,8 @@ const gateway = useGateway({
   SLUICE_HEAD_TIMEOUT_MS: '400',
   SLUICE_BODY_IDLE_TIMEOUT_MS: '400',
   SLUICE_SOCKET_CLOSE_TIMEOUT_MS: '300',
-  SLUICE_SOCKET_PING_INTERVAL_MS: '400',
+  // Two intervals without a pong end a connection, so they leave time for a busy machine.
+  SLUICE_SOCKET_PING_INTERVAL_MS: '1000',
 });
 
 const sockets: RawSocket[] = [];
