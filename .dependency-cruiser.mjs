@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+
 /** The arrows of docs/ARCHITECTURE.md as rules: who may import whom. */
 const libs = {
   protocol: [],
@@ -61,35 +63,53 @@ const arrows = Object.entries(libs).map(([lib, allowed]) => ({
   to: { path: '^(libs|apps|test|bench)/', pathNot: `^libs/(${[lib, ...allowed].join('|')})/` },
 }));
 
-/** The folders of libs/log, lowest first: each may import those before it, and nothing else of the lib. */
-const LOG_FOLDERS = [
-  'background',
-  'checkpoint',
-  'compression',
-  'record-batch',
-  'segment',
-  'producer-state',
-  'leader-epoch',
-  'log',
-  'replica',
-  'recovery',
-  'cleaning',
-];
+/**
+ * The folders of each lib, lowest first: each may import those before it. Files beside the folders
+ * are what they share, or compose them.
+ */
+const LIB_FOLDERS = {
+  api: ['problem', 'schema', 'rest', 'socket', 'documents'],
+  broker: ['cluster', 'groups'],
+  client: ['connection', 'admin', 'producer', 'subscription', 'consumer', 'queue'],
+  coordination: ['lease', 'embedded', 'registry', 'decisions', 'security', 'redis'],
+  // Only `coordinator` has I/O and time.
+  groups: ['queue', 'delayed', 'log', 'assignor', 'offsets', 'state', 'coordinator'],
+  'http-front': ['answer', 'request', 'body', 'connection', 'admission'],
+  log: [
+    'background',
+    'checkpoint',
+    'compression',
+    'record-batch',
+    'segment',
+    'producer-state',
+    'leader-epoch',
+    'log',
+    'replica',
+    'recovery',
+    'cleaning',
+    'data-dir',
+  ],
+  'record-routes': ['events', 'fetch', 'poll', 'produce'],
+  security: [
+    'certificate',
+    'acl',
+    'metadata',
+    'access',
+    'credential',
+    'quota',
+    'audit',
+    'administration',
+  ],
+};
 
-/** The folders of libs/groups, lowest first: only `coordinator` has I/O and time. */
-const GROUPS_FOLDERS = ['queue', 'log', 'assignor', 'offsets', 'state', 'coordinator'];
-
-/** The folders of libs/security, lowest first. */
-const SECURITY_FOLDERS = [
-  'certificate',
-  'acl',
-  'metadata',
-  'access',
-  'credential',
-  'quota',
-  'audit',
-  'administration',
-];
+for (const lib of readdirSync('libs')) {
+  const folders = readdirSync(`libs/${lib}/src`, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'testing')
+    .map(({ name }) => name);
+  const listed = LIB_FOLDERS[lib] ?? [];
+  const missing = folders.length < 2 ? [] : folders.filter((name) => !listed.includes(name));
+  if (missing.length > 0) throw new Error(`LIB_FOLDERS lacks ${missing.join(', ')} of libs/${lib}`);
+}
 
 function folderArrows(lib, folders) {
   return folders.map((folder, index) => ({
@@ -129,9 +149,7 @@ export default {
   forbidden: [
     ...arrows,
     ...gatewayFolders,
-    ...folderArrows('log', LOG_FOLDERS),
-    ...folderArrows('groups', GROUPS_FOLDERS),
-    ...folderArrows('security', SECURITY_FOLDERS),
+    ...Object.entries(LIB_FOLDERS).flatMap(([lib, folders]) => folderArrows(lib, folders)),
     {
       name: 'libs-by-their-index',
       comment: 'A lib is used through its index; inside a lib import the file itself.',

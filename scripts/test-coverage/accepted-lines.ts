@@ -135,7 +135,7 @@ export const ACCEPTED_LINES: readonly AcceptedLine[] = [
     reason: `${OPEN}a listener must be silent for the five seconds of the limit`,
   },
   {
-    file: `${BROKER}/cluster/open-cluster-broker.ts`,
+    file: `${BROKER}/open-cluster-broker.ts`,
     code: '} catch (error) { await ports.network.close();',
     reason: REFUSED_START,
   },

@@ -1,12 +1,12 @@
 import type { ClusterState } from '#coordination';
 import type { SeededRandom } from '#runtime/testing';
 import type { MetadataCommit } from '../../libs/coordination/src/cluster-state.js';
-import {
-  type CommitReply,
-  type RegisteredCluster,
-  type Registry,
-  RegistryAwayError,
+import type {
+  CommitReply,
+  RegisteredCluster,
+  Registry,
 } from '../../libs/coordination/src/registry/registry.js';
+import { RegistryAwayError } from '../../libs/coordination/src/registry-errors.js';
 import { FakeRegistryCalls } from '../../libs/coordination/src/testing/fake-registry-calls.js';
 import type { FakeRegistryData } from '../../libs/coordination/src/testing/fake-registry-data.js';
 import type { SimulatedLinks } from './simulated-links.js';

@@ -3,6 +3,7 @@
  * errors. `#api/documents` has the documents that describe it.
  */
 
+export { ENTRY_POINTS } from './entry-points.js';
 export { isOnResource, isPublic, type Permission, type ResourcePermission } from './permission.js';
 export {
   isWriteMethod,
@@ -14,7 +15,6 @@ export {
   statusOf,
 } from './problem/problem.js';
 export type { OffsetToCommitDto } from './rest/commit-offsets.dto.js';
-export { ENTRY_POINTS } from './rest/entry-points.js';
 export {
   EVENT_PARTITIONS_MAX,
   FETCH_BYTES_DEFAULT,

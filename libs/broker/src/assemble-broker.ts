@@ -8,7 +8,7 @@ import type { LogManager } from '#log';
 import type { ReplicaManager } from '#replication';
 import { atOnce, inSlices, type SlicedWork } from '#runtime';
 import { AcknowledgedRecords } from './acknowledged-records.js';
-import type { GroupParts } from './cluster/assemble-groups.js';
+import type { GroupParts } from './assemble-groups.js';
 import { hasProcessEnded, onProcessEnded } from './cluster/ended-processes.js';
 import type { PartitionAccess } from './cluster/partition-access.js';
 import { ClusterTopics } from './cluster-topics.js';

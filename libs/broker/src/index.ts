@@ -25,13 +25,6 @@ export type {
   TopicDescription,
   TopicLimits,
 } from './broker.js';
-export {
-  type ClusterBrokerPorts,
-  type ClusterBrokerSettings,
-  type ClusterNetwork,
-  openClusterBroker,
-  type SecurityPeers,
-} from './cluster/open-cluster-broker.js';
 export type { GroupLags } from './groups/group-lags.js';
 export type {
   GroupMembers,
@@ -84,6 +77,13 @@ export type {
   OpenBroker,
   PartitionStatus,
 } from './local-broker-options.js';
+export {
+  type ClusterBrokerPorts,
+  type ClusterBrokerSettings,
+  type ClusterNetwork,
+  openClusterBroker,
+  type SecurityPeers,
+} from './open-cluster-broker.js';
 export { openLocalBroker } from './open-local-broker.js';
 export type { Requester } from './requester.js';
 export { deliverAtFault, timestampFault, timestampRange } from './timestamp-range.js';

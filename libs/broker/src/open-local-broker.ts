@@ -4,13 +4,13 @@
  */
 import { assertOwnDataDir, EmbeddedStore } from '#coordination';
 import { NO_PEERS } from '#replication';
+import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from './local-broker-options.js';
 import {
   type ClusterBrokerPorts,
   type ClusterBrokerSettings,
   type ClusterNetwork,
   openClusterBroker,
-} from './cluster/open-cluster-broker.js';
-import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from './local-broker-options.js';
+} from './open-cluster-broker.js';
 
 /** Settings of a broker without peers: none of them needs to be given. */
 const CLUSTER_DEFAULTS: Omit<ClusterBrokerSettings, keyof LocalBrokerSettings> = {

@@ -155,3 +155,9 @@ function applyChange(draft: Draft, change: MetadataChange): void {
     }
   }
 }
+
+/** A commit is identified by its version and change id together. */
+export interface CommitName {
+  readonly version: number;
+  readonly changeId: string;
+}

@@ -4,7 +4,7 @@ import type {
   RebuildRound,
   RebuildRounds,
 } from '../../../libs/coordination/src/registry/rebuild-rounds.js';
-import { RegistryAwayError } from '../../../libs/coordination/src/registry/registry.js';
+import { RegistryAwayError } from '../../../libs/coordination/src/registry-errors.js';
 import type {
   SecurityCommitReply,
   SecurityRead,

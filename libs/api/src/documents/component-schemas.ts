@@ -1,6 +1,6 @@
 import { assert } from '#runtime';
+import { ENTRY_POINT_SCHEMAS } from '../entry-points.js';
 import { CONFIG_SCHEMAS } from '../rest/config-schemas.js';
-import { ENTRY_POINT_SCHEMAS } from '../rest/entry-points.js';
 import { RECORD_SCHEMAS } from '../rest/record-schemas.js';
 import { schemaOfClassNamed } from '../schema/dto-schemas.js';
 import { referencesIn, type Schema } from '../schema/json-schema.js';

@@ -7,8 +7,8 @@ import { type FileSystem, NodeFileSystem, SystemRandom } from '#runtime';
 import { decideInSequence } from '../decisions/partition-changes.js';
 import { registerBroker } from '../decisions/registration.js';
 import { confirmPartitions, createTopic, deleteTopic } from '../decisions/topics.js';
+import { JOURNAL_FILE_NAME } from '../journal-file-name.js';
 import type { MetadataChange, TopicMetadata } from '../metadata.js';
-import { JOURNAL_FILE_NAME } from '../registry/metadata-journal.js';
 import { EmbeddedStore } from './embedded-store.js';
 
 const random = new SystemRandom();

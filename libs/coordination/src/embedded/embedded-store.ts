@@ -24,10 +24,10 @@ import type { CoordinationStore, Decision, MetadataListener } from '../coordinat
 
 import { type DataDirIdentity, openIdentity, readIdentity } from '../data-dir-identity.js';
 import { DurableJsonFile } from '../durable-json-file.js';
+import { JOURNAL_FILE_NAME } from '../journal-file-name.js';
 import type { BrokerLease, LeaseRenewer, LeaseRenewerOptions } from '../lease/lease-renewer.js';
 import { LoopLeaseRenewer } from '../lease/loop-lease-renewer.js';
 import { hasLeaseEnded, leaseEndedError } from '../lease-end.js';
-import { JOURNAL_FILE_NAME } from '../registry/metadata-journal.js';
 import { stateOf } from '../state-document.js';
 import { type CoordinationDocument, coordinationDocument } from './coordination-document.js';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { FakeClock, FakeScheduler } from '#runtime/testing';
-import { RegistryAwayError, RegistryRefusedError } from '../registry/registry.js';
+import { RegistryAwayError, RegistryRefusedError } from '../registry-errors.js';
 import { GuardedRenewals } from './guarded-renewals.js';
 import { LeaseBoard } from './lease-board.js';
 import type { LeaseThreadOutcome } from './lease-thread.js';

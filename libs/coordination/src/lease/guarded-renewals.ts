@@ -10,9 +10,9 @@
  */
 
 import type { Clock, Scheduler } from '#runtime';
-import { type LeaseReply, RegistryRefusedError } from '../registry/registry.js';
+import { RegistryRefusedError } from '../registry-errors.js';
 import type { LeaseBoard } from './lease-board.js';
-import type { BrokerLease } from './lease-renewer.js';
+import type { BrokerLease, LeaseReply } from './lease-renewer.js';
 import type { LeaseThreadOutcome } from './lease-thread.js';
 
 export interface GuardedRenewalsOptions {

@@ -1,9 +1,18 @@
 import type { Clock, Logger, Scheduler } from '#runtime';
+import type { CommitName } from '../cluster-state.js';
 
 /** The lease of one process of a broker. */
 export interface BrokerLease {
   readonly brokerId: number;
   readonly brokerEpoch: number;
+}
+
+/** The answer of the registry to a renewal. */
+export interface LeaseReply {
+  /** False when the process was declared dead, or a later process has the broker id. */
+  readonly isRenewed: boolean;
+  /** The newest commit; undefined when there is none, or the registry is not confirmed. */
+  readonly newest: CommitName | undefined;
 }
 
 /** Renews the lease of this process regularly until it is stopped. */

@@ -1,6 +1,6 @@
 import type { Clock } from '#runtime';
-import type { LeaseReply } from '../registry/registry.js';
 import type { LeaseBoard } from './lease-board.js';
+import type { LeaseReply } from './lease-renewer.js';
 
 /** A thread beside the event loop that renews the lease on its board. */
 export interface LeaseThread {

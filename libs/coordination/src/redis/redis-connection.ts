@@ -10,7 +10,7 @@
  */
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { type Logger, type Random, RetryBackoff, type Scheduler } from '#runtime';
-import { RegistryAwayError, RegistryRefusedError } from '../registry/registry.js';
+import { RegistryAwayError, RegistryRefusedError } from '../registry-errors.js';
 import type { RedisEndpoint } from './redis-url.js';
 import { SCRIPTS, type ScriptName } from './scripts.js';
 

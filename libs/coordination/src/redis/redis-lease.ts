@@ -1,5 +1,4 @@
-import type { BrokerLease } from '../lease/lease-renewer.js';
-import type { LeaseReply } from '../registry/registry.js';
+import type { BrokerLease, LeaseReply } from '../lease/lease-renewer.js';
 import type { RedisConnection } from './redis-connection.js';
 import type { RedisKeys } from './redis-keys.js';
 import { parseVersion } from './registry-codec.js';

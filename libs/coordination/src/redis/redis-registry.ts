@@ -4,14 +4,18 @@
  *
  * Overlap: all calls may overlap; Redis runs each script or command as one atomic step.
  */
-import { type ClusterState, EMPTY_CLUSTER, type MetadataCommit } from '../cluster-state.js';
-import type { BrokerLease } from '../lease/lease-renewer.js';
+
+import {
+  type ClusterState,
+  type CommitName,
+  EMPTY_CLUSTER,
+  type MetadataCommit,
+} from '../cluster-state.js';
+import type { BrokerLease, LeaseReply } from '../lease/lease-renewer.js';
 import type { RebuildRound, RebuildRounds } from '../registry/rebuild-rounds.js';
 import type {
   ClusterDocument,
-  CommitName,
   CommitReply,
-  LeaseReply,
   RebuildView,
   RegisteredCluster,
   Registry,

@@ -1,5 +1,5 @@
 import type { Logger } from '#runtime';
-import { RegistryRefusedError } from '../registry/registry.js';
+import { RegistryRefusedError } from '../registry-errors.js';
 import type { RedisConnection } from './redis-connection.js';
 
 /**

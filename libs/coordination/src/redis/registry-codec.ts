@@ -3,7 +3,7 @@
  * read.
  */
 import { AssertionError, assertNever } from '#runtime';
-import type { ClusterState, MetadataCommit } from '../cluster-state.js';
+import type { ClusterState, CommitName, MetadataCommit } from '../cluster-state.js';
 import type {
   ControllerMetadata,
   DeletedTopic,
@@ -11,7 +11,6 @@ import type {
   PartitionMetadata,
   TopicMetadata,
 } from '../metadata.js';
-import { type CommitName, IncompleteRegistryError } from '../registry/registry.js';
 import {
   type BrokerDocument,
   brokerDocument,
@@ -23,6 +22,7 @@ import {
   topicFields,
   topicMetadata,
 } from '../registry-documents.js';
+import { IncompleteRegistryError } from '../registry-errors.js';
 import type { RedisKeys } from './redis-keys.js';
 
 /** A write to one key, as `apply_writes.lua` executes it. */

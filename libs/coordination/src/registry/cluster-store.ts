@@ -10,7 +10,12 @@
  */
 import { ProtocolError } from '#protocol';
 import { assert, RetryBackoff, SerialQueue } from '#runtime';
-import { applyCommit, type ClusterState, type MetadataCommit } from '../cluster-state.js';
+import {
+  applyCommit,
+  type ClusterState,
+  type CommitName,
+  type MetadataCommit,
+} from '../cluster-state.js';
 import type { CoordinationStore, Decision, MetadataListener } from '../coordination-store.js';
 import {
   assertOwnDataDir,
@@ -18,11 +23,17 @@ import {
   openIdentity,
   readIdentity,
 } from '../data-dir-identity.js';
-import type { BrokerLease, LeaseRenewer, LeaseRenewerOptions } from '../lease/lease-renewer.js';
+import type {
+  BrokerLease,
+  LeaseRenewer,
+  LeaseRenewerOptions,
+  LeaseReply,
+} from '../lease/lease-renewer.js';
 import type { LeaseThread, LeaseThreadOutcome } from '../lease/lease-thread.js';
 import { LoopLeaseRenewer } from '../lease/loop-lease-renewer.js';
 import { ThreadLeaseRenewer } from '../lease/thread-lease-renewer.js';
 import { leaseEndedError } from '../lease-end.js';
+import { RegistryAwayError, RegistryRefusedError } from '../registry-errors.js';
 import type { ClusterStoreOptions } from './cluster-store-options.js';
 import { CommitFollower } from './commit-follower.js';
 import { findCluster } from './founding.js';
@@ -30,13 +41,7 @@ import { KnownState } from './known-state.js';
 import { MetadataJournal } from './metadata-journal.js';
 import { countJournaled } from './rebuild.js';
 import { Rebuilder } from './rebuilder.js';
-import {
-  type CommitName,
-  type CommitReply,
-  type LeaseReply,
-  RegistryAwayError,
-  RegistryRefusedError,
-} from './registry.js';
+import type { CommitReply } from './registry.js';
 import { type StoreFault, storeFaultOf } from './store-fault.js';
 
 /**

@@ -18,17 +18,15 @@ import {
   type Scheduler,
   type Timer,
 } from '#runtime';
-import type { ClusterState, MetadataCommit } from '../cluster-state.js';
+import type { ClusterState, CommitName, MetadataCommit } from '../cluster-state.js';
+import { IncompleteRegistryError, RegistryAwayError } from '../registry-errors.js';
 import type { KnownState } from './known-state.js';
 import type { MetadataJournal } from './metadata-journal.js';
 import { rebuildNumberOf } from './rebuild.js';
 import type { Rebuilder } from './rebuilder.js';
 import {
-  type CommitName,
-  IncompleteRegistryError,
   type RegisteredCluster,
   type Registry,
-  RegistryAwayError,
   type RegistrySnapshot,
   versionFault,
 } from './registry.js';

@@ -7,8 +7,9 @@ import {
   EMPTY_CLUSTER,
   type MetadataCommit,
 } from '../cluster-state.js';
+import { JOURNAL_FILE_NAME } from '../journal-file-name.js';
 import { brokerOf, clusterOf, partitionOf, topicOf } from '../testing/cluster-fixture.js';
-import { JOURNAL_FILE_NAME, MetadataJournal, RebuildPromisedError } from './metadata-journal.js';
+import { MetadataJournal, RebuildPromisedError } from './metadata-journal.js';
 
 const PATH = `/data/${JOURNAL_FILE_NAME}`;
 const STATE = clusterOf([brokerOf(0)], [topicOf('events', [partitionOf()])]);

@@ -33,11 +33,11 @@ import {
   type MetadataCommit,
 } from '../cluster-state.js';
 
+import { JOURNAL_FILE_NAME } from '../journal-file-name.js';
 import { type StateDocument, stateDocument, stateOf } from '../state-document.js';
 import { rebuildNumberOf } from './rebuild.js';
 import type { RebuildRound } from './rebuild-rounds.js';
 
-export const JOURNAL_FILE_NAME = 'metadata.journal';
 const FORMAT_VERSION = 1;
 /** Number of commit lines after which the file is replaced. */
 const LINES_MAX = 2000;

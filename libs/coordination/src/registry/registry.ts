@@ -8,8 +8,8 @@
  * rebuilt it. So every restart, and every change of master, is noticed before anything is decided
  * on a state that may lack commits.
  */
-import type { ClusterState, MetadataCommit } from '../cluster-state.js';
-import type { BrokerLease } from '../lease/lease-renewer.js';
+import type { ClusterState, CommitName, MetadataCommit } from '../cluster-state.js';
+import type { BrokerLease, LeaseReply } from '../lease/lease-renewer.js';
 import type { RebuildRound, RebuildRounds } from './rebuild-rounds.js';
 
 /**
@@ -89,13 +89,6 @@ export type CommitReply =
       readonly missed: readonly MetadataCommit[];
     };
 
-export interface LeaseReply {
-  /** False when the process was declared dead, or a later process has the broker id. */
-  readonly isRenewed: boolean;
-  /** The newest commit; undefined when there is none, or the registry is not confirmed. */
-  readonly newest: CommitName | undefined;
-}
-
 /** The state that one broker publishes to a rebuild. */
 export interface RebuildView {
   readonly brokerId: number;
@@ -170,33 +163,4 @@ export interface Registry {
   ): Promise<boolean>;
 
   close(): void;
-}
-
-/** A commit is identified by its version and change id together. */
-export interface CommitName {
-  readonly version: number;
-  readonly changeId: string;
-}
-
-/** The registry gave no answer. */
-export class RegistryAwayError extends Error {
-  override readonly name = 'RegistryAwayError';
-
-  /** @param wasSent true when the call may have been executed */
-  constructor(
-    readonly wasSent: boolean,
-    cause: unknown,
-  ) {
-    super(wasSent ? 'Redis gave no answer' : 'Redis is away', { cause });
-  }
-}
-
-/** The registry answered with an error and executed nothing. */
-export class RegistryRefusedError extends Error {
-  override readonly name = 'RegistryRefusedError';
-}
-
-/** The registry lacks values that belong together: some were removed or never written. */
-export class IncompleteRegistryError extends Error {
-  override readonly name = 'IncompleteRegistryError';
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { RegistryAwayError, RegistryRefusedError } from './registry.js';
+import { RegistryAwayError, RegistryRefusedError } from '../registry-errors.js';
 import { storeFaultOf } from './store-fault.js';
 
 it.each([

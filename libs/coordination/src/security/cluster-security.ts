@@ -18,7 +18,7 @@ import {
   type SecurityView,
 } from '#security';
 import { countJournaled } from '../registry/rebuild.js';
-import { RegistryAwayError, RegistryRefusedError } from '../registry/registry.js';
+import { RegistryAwayError, RegistryRefusedError } from '../registry-errors.js';
 import {
   type RevocationAnswer,
   RevocationExchange,

@@ -21,7 +21,7 @@ import {
   type SecuritySignatures,
 } from '#security';
 import { rebuildNumberOf } from '../registry/rebuild.js';
-import { RegistryAwayError } from '../registry/registry.js';
+import { RegistryAwayError } from '../registry-errors.js';
 import type { RevocationExchange } from './revocation-exchange.js';
 import type { SecurityRebuilder } from './security-rebuilder.js';
 import type { SecurityRead, SecurityRegistry, StoredCommit } from './security-registry.js';

@@ -9,10 +9,10 @@ import {
 import type { FakeEventLoop } from '#runtime/testing';
 import type { ClusterState } from '../cluster-state.js';
 import type { CoordinationStore } from '../coordination-store.js';
-import type { BrokerLease } from '../lease/lease-renewer.js';
+import type { BrokerLease, LeaseReply } from '../lease/lease-renewer.js';
 import { ClusterStore } from '../registry/cluster-store.js';
 import type { ClusterStoreOptions } from '../registry/cluster-store-options.js';
-import { type LeaseReply, RegistryAwayError } from '../registry/registry.js';
+import { RegistryAwayError } from '../registry-errors.js';
 import { FakeLeaseThread } from './fake-lease-thread.js';
 import { FakeRegistry } from './fake-registry.js';
 import { FakeRegistryData } from './fake-registry-data.js';

@@ -1,10 +1,8 @@
-import type { ClusterState } from '../cluster-state.js';
-import type { BrokerLease } from '../lease/lease-renewer.js';
+import type { ClusterState, CommitName } from '../cluster-state.js';
+import type { BrokerLease, LeaseReply } from '../lease/lease-renewer.js';
 import type { RebuildRound, RebuildRounds } from '../registry/rebuild-rounds.js';
 import type {
   ClusterDocument,
-  CommitName,
-  LeaseReply,
   RebuildView,
   RegisteredCluster,
   RegistrySnapshot,

@@ -4,13 +4,12 @@ import {
   EMPTY_CLUSTER,
   type MetadataCommit,
 } from '../cluster-state.js';
-import type { BrokerLease } from '../lease/lease-renewer.js';
+import type { BrokerLease, LeaseReply } from '../lease/lease-renewer.js';
 import { hasLeaseEnded } from '../lease-end.js';
 import type { RebuildRound } from '../registry/rebuild-rounds.js';
 import type {
   ClusterDocument,
   CommitReply,
-  LeaseReply,
   RebuildView,
   RegisteredCluster,
   RegistrySnapshot,

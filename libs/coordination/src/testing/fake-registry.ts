@@ -1,13 +1,13 @@
 import type { Scheduler } from '#runtime';
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
 import type { RebuildRound } from '../registry/rebuild-rounds.js';
-import {
-  type ClusterDocument,
-  type CommitReply,
-  type RegisteredCluster,
-  type Registry,
-  RegistryAwayError,
+import type {
+  ClusterDocument,
+  CommitReply,
+  RegisteredCluster,
+  Registry,
 } from '../registry/registry.js';
+import { RegistryAwayError } from '../registry-errors.js';
 import { FakeRegistryCalls } from './fake-registry-calls.js';
 import type { FakeRegistryData } from './fake-registry-data.js';
 

@@ -11,11 +11,11 @@ import {
   presentedCredential,
 } from '#security';
 import type { Connection } from '../connection/connection-table.js';
+import { RememberedCredential } from '../connection/remembered-credential.js';
 import type { AcceptedCertificate } from '../connection/tls-options.js';
 import type { FoundOperation } from '../operation-router.js';
 import { assertPermitted } from './assert-permitted.js';
 import { assertNoQueryCredential } from './query-credential.js';
-import { RememberedCredential } from './remembered-credential.js';
 
 /** A request whose head has arrived. */
 export interface ArrivedRequest {

@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import { ProtocolError } from '#protocol';
 import type { ByteAccount, Clock, Scheduler, Timer } from '#runtime';
 import { PrincipalMemory } from '#security';
-import type { RememberedCredential } from '../admission/remembered-credential.js';
 import type { BodyTimeout } from '../body/body-timeout.js';
 import type { FrontEvents } from '../front-events.js';
 import type { FrontListener } from '../front-listener.js';
 import { Pipelines } from './pipelines.js';
+import type { RememberedCredential } from './remembered-credential.js';
 import type { ClientCertificate } from './tls-options.js';
 
 /** Checks of bodies per idle timeout; an idle body is found at most a quarter late. */

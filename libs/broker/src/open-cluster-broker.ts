@@ -27,25 +27,25 @@ import {
 } from '#replication';
 import type { DiskReserve } from '#runtime';
 import type { BrokerSecurity, TicketPeers } from '#security';
-import { type AssembledBroker, assembleBroker, type BrokerParts } from '../assemble-broker.js';
-import { DelayedRecords } from '../delayed-records.js';
-import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from '../local-broker-options.js';
-import { PartitionWriter } from '../partition-writer.js';
+import { type AssembledBroker, assembleBroker, type BrokerParts } from './assemble-broker.js';
 import { assembleGroups, type GroupPartsSettings } from './assemble-groups.js';
-import { type ClusterStatusParts, clusterStatusOf } from './cluster-status.js';
-import { permittedPeerHandlers } from './forwarded-requests.js';
-import { groupHandlers } from './group-handlers.js';
-import { LeaderCalls } from './leader-calls.js';
-import { LeaderStatuses } from './leader-statuses.js';
-import { appendAtLeader } from './leader-transport.js';
-import { LeadershipCheck } from './leadership-check.js';
-import { LocalLeader } from './local-leader.js';
-import { metadataHandlers, metadataPeers } from './metadata-calls.js';
-import { PartitionAccess } from './partition-access.js';
-import { leaderHandlers } from './peer-handlers.js';
-import { ProduceSender } from './produce-sender.js';
-import { revocationHandlers, revocationPeers } from './revocation-calls.js';
-import { ticketHandlers, ticketPeers } from './ticket-calls.js';
+import { type ClusterStatusParts, clusterStatusOf } from './cluster/cluster-status.js';
+import { permittedPeerHandlers } from './cluster/forwarded-requests.js';
+import { groupHandlers } from './cluster/group-handlers.js';
+import { LeaderCalls } from './cluster/leader-calls.js';
+import { LeaderStatuses } from './cluster/leader-statuses.js';
+import { appendAtLeader } from './cluster/leader-transport.js';
+import { LeadershipCheck } from './cluster/leadership-check.js';
+import { LocalLeader } from './cluster/local-leader.js';
+import { metadataHandlers, metadataPeers } from './cluster/metadata-calls.js';
+import { PartitionAccess } from './cluster/partition-access.js';
+import { leaderHandlers } from './cluster/peer-handlers.js';
+import { ProduceSender } from './cluster/produce-sender.js';
+import { revocationHandlers, revocationPeers } from './cluster/revocation-calls.js';
+import { ticketHandlers, ticketPeers } from './cluster/ticket-calls.js';
+import { DelayedRecords } from './delayed-records.js';
+import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from './local-broker-options.js';
+import { PartitionWriter } from './partition-writer.js';
 
 /** Settings of a broker's part in the cluster. Times in ms, sizes in bytes. */
 export interface ClusterBrokerSettings extends LocalBrokerSettings {

@@ -1,7 +1,7 @@
-import { ref, type Schema } from '../schema/json-schema.js';
-import { SOCKET_PATH } from '../socket/socket-address.js';
-import { partOf } from './operation-parts.js';
-import { ALL_OPERATIONS } from './operations.js';
+import { partOf } from './rest/operation-parts.js';
+import { ALL_OPERATIONS } from './rest/operations.js';
+import { ref, type Schema } from './schema/json-schema.js';
+import { SOCKET_PATH } from './socket/socket-address.js';
 
 /** One link of the list of entry points at `/`. */
 interface EntryPoint {
