@@ -121,6 +121,22 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await next.close();
   });
 
+  test('a loop commits the batches that it is done with, not the one that it leaves', async () => {
+    const client = open(transport);
+    const topic = name('loop');
+    await topicWith(client, topic, { records: 50 });
+    const group = name('loopers');
+    const options = { group, topics: [topic], autoOffsetReset: 'earliest' } as const;
+    const consumer = client.consumer({ ...options, maxPollRecords: 10 });
+    const batches = await firstOf(consumer, 4);
+    expect(batches.flatMap(({ records }) => records.map(({ offset }) => offset))).toEqual(
+      Array.from({ length: 40 }, (_, offset) => offset),
+    );
+    await consumer.close();
+    const { offsets } = await client.admin.committedOffsets({ group });
+    expect(offsets).toMatchObject([{ offset: 30 }]);
+  });
+
   test('run handles records in order, and commits what it has handled', async () => {
     const client = open(transport);
     const topic = name('run');

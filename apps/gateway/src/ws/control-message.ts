@@ -60,10 +60,3 @@ export type ControlHandlers = {
     message: ControlMessage,
   ) => AnswerOf<Event> | Promise<AnswerOf<Event>>;
 };
-
-const OVERLAPPING: ReadonlySet<ClientEvent> = new Set(['ack', 'nack', 'extend', 'reject']);
-
-/** True for messages after which the next one begins at once: those of many are taken together. */
-export function isOverlapping(event: ClientEvent): boolean {
-  return OVERLAPPING.has(event);
-}

@@ -5,8 +5,8 @@
  * Bounded: it is read only while there is memory for answers, few messages are unanswered and none
  * waits to begin; records are delivered only while there is memory.
  *
- * Overlap: publishes and acks overlap each other and everything else, control messages only these.
- * The end may come at any time; work in progress then finishes without an answer.
+ * Overlap: publishes overlap everything; `ControlTurns` orders the rest. The end may come at any
+ * time; work in progress then finishes without an answer.
  */
 
 import type { Socket } from 'node:net';
@@ -37,7 +37,8 @@ import {
   textFrames,
   type WatchedConnection,
 } from '#web-socket';
-import { type ControlSession, isOverlapping, type SocketAnswer } from './control-message.js';
+import type { ControlSession, SocketAnswer } from './control-message.js';
+import { ControlTurns } from './control-turns.js';
 import type { GatewaySocket, OpenedSocket } from './gateway-socket.js';
 import { MessageTexts } from './message-texts.js';
 import { Publication } from './publishing.js';
@@ -73,6 +74,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   readonly #outbox: Outbox;
   readonly #replies: ReplyQueue;
   readonly #texts: MessageTexts;
+  readonly #turns = new ControlTurns();
   readonly #inbox: Inbox;
   readonly #gate: MessageGate;
   readonly #liveness: Liveness;
@@ -245,11 +247,8 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       return undefined;
     }
     const { publish } = message;
-    if (publish === undefined) {
-      const handled = this.#control(event, message, reply);
-      return isOverlapping(event) ? undefined : handled;
-    }
-    return this.#publish(publish, message.id, reply);
+    if (publish !== undefined) return this.#publish(publish, message.id, reply);
+    return this.#turns.take(event, () => this.#control(event, message, reply));
   }
 
   /** Reads a large message in slices; later messages wait. Never rejects. */
@@ -262,8 +261,8 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       return;
     }
     const { publish } = message;
-    if (publish === undefined) await this.#control(event, message, reply);
-    else await this.#publish(publish, message.id, reply);
+    if (publish !== undefined) await this.#publish(publish, message.id, reply);
+    else await this.#turns.take(event, () => this.#control(event, message, reply));
   }
 
   handled(): void {

@@ -13,7 +13,7 @@ import { childOf, observed, sleep, withSignal } from '../waiting.js';
 import { Assignment } from './assignment.js';
 import type { Batch } from './batch.js';
 import type { GroupLink, LinkEvents } from './group-link.js';
-import { LoopCommits } from './loop-commits.js';
+import { type DoneOffsets, LoopCommits } from './loop-commits.js';
 import type { ConsumerOptions } from './options.js';
 import type { OwnedPartition } from './owned-partition.js';
 import type { RecordRunner, RunHandler, RunOptions } from './record-runner.js';
@@ -42,11 +42,16 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
   readonly #load: LoadModule;
   readonly #onEnd: () => void;
   readonly #closing = new AbortController();
-  readonly #loopCommits = new LoopCommits((positions) => this.#commitOwned(positions));
+  readonly #loopCommits = new LoopCommits({
+    commit: (offsets) => this.#commitDone(offsets),
+    failed: () => this.#assignment.buffer.arrived.notify(),
+  });
   #runner: RecordRunner<K, V> | undefined;
   #isReading = false;
   /** The batch that the loop works on. */
-  #current: { readonly owned: OwnedPartition; readonly offset: number } | undefined;
+  #current:
+    | { readonly owned: OwnedPartition; readonly offset: number; readonly highWatermark: number }
+    | undefined;
 
   /**
    * @internal `Sluice.consumer` makes it.
@@ -93,6 +98,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
       () => {
         this.#isReading = false;
         this.#putBack();
+        void this.#loopCommits.flush();
       },
     );
   }
@@ -152,6 +158,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
     this.#assignment.buffer.arrived.notify();
     await this.#runner?.idle();
     await this.#assignment.surrender();
+    await this.#loopCommits.flush();
     await this.#link.close();
     this.#onEnd();
   }
@@ -185,11 +192,11 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
   async #nextBatch(): Promise<Batch<K, V> | undefined> {
     const last = this.#current;
     if (last !== undefined && !last.owned.isLost && (this.#options.autoCommit ?? true)) {
-      this.#loopCommits.add(last.owned.positionAt(last.offset));
+      const { owned, offset, highWatermark } = last;
+      const isBehind = offset < highWatermark || this.#readable(() => true) !== undefined;
+      this.#loopCommits.add(owned, offset, isBehind);
     }
     this.#putBack();
-    // While records wait, the loop goes on.
-    if (this.#readable(() => true) === undefined) await this.#loopCommits.idle();
     const taken = await this.#take(this.#closing.signal);
     return taken === undefined ? undefined : this.#batchOf(taken);
   }
@@ -197,7 +204,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
   #batchOf({ owned, records, highWatermark }: TakenRun<K, V>): Batch<K, V> {
     const { topic, partition } = owned;
     const offset = (records.at(-1)?.offset ?? 0) + 1;
-    this.#current = { owned, offset };
+    this.#current = { owned, offset, highWatermark };
     return {
       topic,
       partition,
@@ -229,6 +236,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
     for (;;) {
       if (signal.aborted || this.#closing.signal.aborted) return undefined;
       buffer.assertNotFailed();
+      this.#loopCommits.assertNotFailed();
       const run = this.#readable(isWanted);
       if (run !== undefined) {
         const taken = await this.#read(run);
@@ -264,19 +272,19 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
 
   /** Commits after what the loop commits by itself, which has earlier offsets. */
   async #commitAfterLoop(positions: readonly Position[]): Promise<void> {
-    await this.#loopCommits.settled();
+    await this.#loopCommits.flush();
     await this.#commit(positions);
   }
 
   /** Commits for the loop; partitions that have moved are no failure of it. */
-  async #commitOwned(positions: readonly Position[]): Promise<void> {
-    const owned = positions.filter((position) => this.#assignment.get(position) !== undefined);
-    if (owned.length === 0) return;
+  async #commitDone(offsets: DoneOffsets): Promise<void> {
+    const isHere = (owned: OwnedPartition): boolean => this.#assignment.get(owned) === owned;
+    const done = [...offsets].filter(([owned]) => isHere(owned));
+    if (done.length === 0) return;
     try {
-      await this.#commit(owned);
+      await this.#commit(done.map(([owned, offset]) => owned.positionAt(offset)));
     } catch (error) {
-      const isHere = owned.every((position) => this.#assignment.get(position) !== undefined);
-      if (isHere) throw error;
+      if (done.every(([owned]) => isHere(owned))) throw error;
     }
   }
 
@@ -305,7 +313,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
 
   /** Commits what the loop or `run` is done with of partitions that are about to move. */
   async #commitFinished(partitions: readonly OwnedPartition[]): Promise<void> {
-    await this.#loopCommits.settled();
+    await this.#loopCommits.flush();
     await this.#runner?.commitNow(partitions);
   }
 

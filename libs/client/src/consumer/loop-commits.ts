@@ -1,59 +1,94 @@
-import type { Position } from '../received-record.js';
-import { observed } from '../waiting.js';
+import type { OwnedPartition } from './owned-partition.js';
+
+/** Next offsets of partitions. */
+export type DoneOffsets = ReadonlyMap<OwnedPartition, number>;
+
+export interface LoopCommitsOptions {
+  /** Rejects when the loop is to end with the error. */
+  commit(offsets: DoneOffsets): Promise<void>;
+  /** A commit has failed: `assertNotFailed` throws its error. */
+  failed(): void;
+}
+
+/** Shortest time between two commits of a loop that is behind, ms. */
+const INTERVAL_MS = 50;
 
 /**
  * Commits the batches that a loop is done with while the loop works on the next ones. One request
- * is under way at a time; the next one has the newest position of each partition.
+ * is under way at a time; the next one has the newest offset of each partition.
  *
  * Overlap: all calls may overlap.
  */
 export class LoopCommits {
-  readonly #commit: (positions: readonly Position[]) => Promise<void>;
-  #waiting = new Map<string, Position>();
+  readonly #options: LoopCommitsOptions;
+  #waiting = new Map<OwnedPartition, number>();
+  /** True when the commit of what waits is not to be put off. */
+  #isDue = false;
   #running: Promise<void> | undefined;
+  /** Time of the last request, ms. */
+  #begunMs = Number.NEGATIVE_INFINITY;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
-  /** @param commit rejects when the loop is to end with the error */
-  constructor(commit: (positions: readonly Position[]) => Promise<void>) {
-    this.#commit = commit;
+  constructor(options: LoopCommitsOptions) {
+    this.#options = options;
   }
 
-  /** Commits a position soon. @throws the error of an earlier commit */
-  add(position: Position): void {
-    this.#assertNotFailed();
-    this.#waiting.set(`${position.topic}:${position.partition}`, position);
-    this.#running ??= observed(this.#run());
+  /**
+   * Commits an offset soon.
+   * @param isBehind true: the loop gets further batches at once, which a commit may include
+   */
+  add(owned: OwnedPartition, offset: number, isBehind: boolean): void {
+    this.#waiting.set(owned, offset);
+    if (!isBehind) this.#isDue = true;
+    this.#maybeBegin();
   }
 
-  /** Resolves when all that was added is committed. @throws the error of a commit */
-  async idle(): Promise<void> {
-    await this.settled();
-    this.#assertNotFailed();
-  }
-
-  /** Resolves when no request is under way. */
-  async settled(): Promise<void> {
+  /** Commits what waits; resolves when no request is under way. Never rejects. */
+  async flush(): Promise<void> {
+    this.#isDue = this.#waiting.size > 0;
+    this.#maybeBegin();
     while (this.#running !== undefined) await this.#running;
   }
 
-  async #run(): Promise<void> {
-    try {
-      while (this.#waiting.size > 0) {
-        const positions = [...this.#waiting.values()];
-        this.#waiting = new Map();
-        await this.#commit(positions);
-      }
-    } catch (error) {
-      this.#failure = { error };
-    } finally {
-      this.#running = undefined;
-    }
-  }
-
-  /** A failure is told once: the next loop begins anew. */
-  #assertNotFailed(): void {
+  /** @throws the error of a commit, once: the next loop begins anew */
+  assertNotFailed(): void {
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure !== undefined) throw failure.error;
+  }
+
+  #maybeBegin(): void {
+    if (this.#running !== undefined || this.#waiting.size === 0) return;
+    const nowMs = performance.now();
+    const waitMs = this.#isDue ? 0 : this.#begunMs + INTERVAL_MS - nowMs;
+    if (waitMs > 0) {
+      this.#timer ??= setTimeout(() => this.#timeOver(), waitMs);
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#isDue = false;
+    this.#begunMs = nowMs;
+    const offsets = this.#waiting;
+    this.#waiting = new Map();
+    this.#running = this.#run(offsets);
+  }
+
+  #timeOver(): void {
+    this.#timer = undefined;
+    this.#maybeBegin();
+  }
+
+  /** Never rejects. */
+  async #run(offsets: DoneOffsets): Promise<void> {
+    try {
+      await this.#options.commit(offsets);
+    } catch (error) {
+      this.#failure = { error };
+      this.#options.failed();
+    }
+    this.#running = undefined;
+    this.#maybeBegin();
   }
 }

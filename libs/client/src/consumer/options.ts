@@ -30,8 +30,8 @@ interface MembershipOptions<K, V> extends Deserializers<K, V> {
 /** Options of a consumer. */
 export interface ConsumerOptions<K = unknown, V = unknown> extends MembershipOptions<K, V> {
   /**
-   * Kafka's `enable.auto.commit`: a batch is committed when the loop asks for the next one.
-   * Default: true.
+   * Kafka's `enable.auto.commit`: a batch is committed when the loop asks for the next one, or
+   * within 50 ms where others follow at once. Default: true.
    */
   readonly autoCommit?: boolean | undefined;
   /** Kafka's `auto.commit.interval.ms`: time between the commits of `run`. Default: 1000 ms. */
