@@ -1,7 +1,5 @@
 import { ProtocolError } from '#protocol';
 
-const RETRY_AFTER_MS = 1000;
-
 /** The errors of callers that get no memory for their records. */
 export const BUFFER_ERRORS = {
   exhausted(totalBytes: number): ProtocolError {
@@ -9,7 +7,6 @@ export const BUFFER_ERRORS = {
       'BUFFER_EXHAUSTED',
       `The buffer for records that wait to be written is full (${totalBytes} bytes). ` +
         'Nothing was written: send the request again later.',
-      { retryAfterMs: RETRY_AFTER_MS },
     );
   },
   neverFits(bytes: number, totalBytes: number): ProtocolError {

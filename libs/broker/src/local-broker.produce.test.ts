@@ -333,7 +333,6 @@ describe('produce with full buffers', () => {
     for (const options of [{ acks: '0' }, { mayBlock: false }] as const) {
       const error = await failureOf(test.broker.produce(produceOf('events', [half], options)));
       expect(error).toMatchObject({ code: 'BUFFER_EXHAUSTED', outcome: 'failed' });
-      expect(error.retryAfterMs).toBeGreaterThan(0);
     }
     await first;
     expect(test.opened.status().bufferExhaustedTotal).toBe(2);

@@ -8,6 +8,5 @@ export function notEnoughReplicasError(partition: Partition): ProtocolError {
   return new ProtocolError(
     'NOT_ENOUGH_REPLICAS',
     `${isr.length} of the ${required} replicas that must be in sync are.`,
-    { retryAfterMs: 1000 },
   );
 }

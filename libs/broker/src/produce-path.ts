@@ -154,9 +154,7 @@ function accepted(parts: readonly PartitionRecords[]): Promise<ProduceResult> {
 }
 
 function stopping(): ProtocolError {
-  return new ProtocolError('BROKER_NOT_AVAILABLE', 'The broker is stopping.', {
-    retryAfterMs: 1000,
-  });
+  return new ProtocolError('BROKER_NOT_AVAILABLE', 'The broker is stopping.');
 }
 
 function internalTopic(name: string): ProtocolError {

@@ -157,7 +157,6 @@ export class TopicAdmin {
       throw new ProtocolError(
         'LEADER_NOT_AVAILABLE',
         `The preferred leader, broker ${elected.replicas[0]}, is not alive or not in sync.`,
-        { retryAfterMs: 1000 },
       );
     }
     await registry.settled();

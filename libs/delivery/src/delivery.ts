@@ -52,7 +52,6 @@ export interface DeliveryStatus {
   readonly catchUpReadsSharedTotal: number;
 }
 
-const RETRY_AFTER_MS = 1000;
 /** Heap bytes of a cursor, measured on Node 20: see docs/operating/memory.md. */
 const CURSOR_BYTES = 200;
 
@@ -242,7 +241,6 @@ export class Delivery {
   #refuse(sentence: string, bound: string): never {
     this.#refusedTotal += 1;
     throw new ProtocolError('THROTTLING_QUOTA_EXCEEDED', `${sentence} (${bound}).`, {
-      retryAfterMs: RETRY_AFTER_MS,
       bound,
     });
   }

@@ -50,7 +50,6 @@ interface Holding {
   silentLooks: number;
 }
 
-const RETRY_AFTER_MS = 1000;
 const SETTING = 'SLUICE_OUTBOUND_MEMORY_BYTES';
 /** Checks per stall time: a stalled client is found at most a quarter of it late. */
 const LOOKS_PER_STALL = 4;
@@ -136,7 +135,7 @@ export class OutboundMemory {
       'THROTTLING_QUOTA_EXCEEDED',
       `Clients have yet to take ${this.#heldBytes} bytes that they were sent, of the ` +
         `${outboundMemoryBytes} that there may be (${SETTING}): an answer of ${bytes} bytes has no room.`,
-      { retryAfterMs: RETRY_AFTER_MS, bound: SETTING },
+      { bound: SETTING },
     );
   }
 

@@ -60,7 +60,6 @@ const CHECKS_PER_HEAD_TIMEOUT = 4;
  * Connections over the limit that are accepted only to receive an error; further ones are dropped.
  */
 const CONNECTIONS_OVER_LIMIT = 128;
-const RETRY_AFTER_MS = 1000;
 /** Share of the stop timeout in which clients read their answers; the logs get the rest. */
 const STOP_SHARE = 0.5;
 
@@ -437,7 +436,7 @@ export class HttpFront {
       return new ProtocolError(
         'BROKER_NOT_AVAILABLE',
         `All ${connectionsMax} connections are in use (SLUICE_CONNECTIONS_MAX).`,
-        { outcome: 'failed', retryAfterMs: RETRY_AFTER_MS },
+        { outcome: 'failed' },
       );
     }
     const refusal = connection.listener.refusal(request.headers);

@@ -1,9 +1,6 @@
 import { ProtocolError } from '#protocol';
 import { MemoryBudget } from '#runtime';
 
-/** Retry delay after the memory for bodies was used up, in which other requests are answered. */
-const RETRY_AFTER_MS = 1000;
-
 /**
  * Returns the budget of the bytes of clients that the process holds: bodies, WebSocket messages,
  * lines, and the memory to decompress them.
@@ -16,7 +13,6 @@ export function requestMemory(bytesMax: number): MemoryBudget {
         'BUFFER_EXHAUSTED',
         `The bodies being read use all ${bytesMax} bytes of their memory ` +
           '(SLUICE_REQUEST_MEMORY_BYTES).',
-        { retryAfterMs: RETRY_AFTER_MS },
       ),
   );
 }

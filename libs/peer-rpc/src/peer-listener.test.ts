@@ -276,7 +276,6 @@ describe('bounds', () => {
       code: 'BROKER_NOT_AVAILABLE',
       outcome: 'failed',
       retriable: true,
-      retryAfterMs: 1000,
     });
     released.happen();
     await Promise.all(holding);

@@ -43,7 +43,6 @@ import type { PeerTls } from './peer-tls.js';
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 /** Connections beyond the number of calls, because idle ones are kept. */
 const IDLE_CONNECTIONS_MAX = 1024;
-const RETRY_AFTER_MS = 1000;
 
 /** A caller that may call methods. */
 type AdmittedCaller = Admitted & { readonly kind: 'channel' | 'session' };
@@ -326,7 +325,7 @@ export class PeerListener {
     }
     if (this.#calls.size >= callsMax) {
       const detail = `Broker ${this.#options.brokerId} already has ${callsMax} calls of other brokers in flight.`;
-      const options = { outcome: 'failed', retryAfterMs: RETRY_AFTER_MS } as const;
+      const options = { outcome: 'failed' } as const;
       return { status: 503, error: new ProtocolError('BROKER_NOT_AVAILABLE', detail, options) };
     }
     if (!this.#memory.hasRoomFor(sizeBytes)) {
@@ -408,7 +407,7 @@ export class PeerListener {
   #outOfMemory(): ProtocolError {
     const { memoryBytesMax } = this.#options;
     const detail = `The messages of other brokers use all ${memoryBytesMax} bytes of their memory (SLUICE_CLUSTER_MEMORY_BYTES).`;
-    return new ProtocolError('BUFFER_EXHAUSTED', detail, { retryAfterMs: RETRY_AFTER_MS });
+    return new ProtocolError('BUFFER_EXHAUSTED', detail);
   }
 
   #unknownMethod(method: string): ProtocolError {

@@ -25,8 +25,8 @@ export interface ProtocolErrorOptions {
   readonly faultCount?: number;
   /** Members added to the problem document: camelCase names, JSON values. */
   readonly members?: Readonly<Record<string, string | number | boolean | null>>;
-  /** Time after which the client should retry, ms, for 429 and 503. */
-  readonly retryAfterMs?: number;
+  /** Time after which the client should retry, ms, for 429 and 503; 1 s where none is given. */
+  readonly retryAfterMs?: number | undefined;
   /** Name of the setting whose bound the request exceeds. */
   readonly bound?: string;
 }

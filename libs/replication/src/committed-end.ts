@@ -25,6 +25,5 @@ export async function waitForCommittedEnd(
   throw new ProtocolError(
     'LEADER_NOT_AVAILABLE',
     'The leader does not know yet which records are committed.',
-    { retryAfterMs: 1000 },
   );
 }

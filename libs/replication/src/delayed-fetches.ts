@@ -18,7 +18,6 @@ import {
 import type { Partition } from './partition.js';
 
 const WOKEN_PER_SLICE = 256;
-const RETRY_AFTER_MS = 1000;
 
 export class DelayedFetches {
   readonly #scheduler: Scheduler;
@@ -56,7 +55,6 @@ export class DelayedFetches {
         new ProtocolError(
           'THROTTLING_QUOTA_EXCEEDED',
           `${this.#countMax} fetches wait already, which is the limit of this broker.`,
-          { retryAfterMs: RETRY_AFTER_MS },
         ),
       );
     }

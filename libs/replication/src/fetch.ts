@@ -136,7 +136,7 @@ function unlessOthersHave({ isLeader, metadata }: Partition, error: unknown): un
   return new ProtocolError(
     'LEADER_NOT_AVAILABLE',
     'The records are damaged in the replica of this broker: it is repaired from another one in sync.',
-    { cause: error, retryAfterMs: 1000 },
+    { cause: error },
   );
 }
 

@@ -65,4 +65,8 @@ describe('retryAfterSeconds', () => {
     expect(retryAfterSeconds(error, 429)).toBe(2);
     expect(retryAfterSeconds(error, 507)).toBeUndefined();
   });
+
+  it('is one second where the error names no time', () => {
+    expect(retryAfterSeconds(new ProtocolError('BUFFER_EXHAUSTED', 'Full.'), 503)).toBe(1);
+  });
 });

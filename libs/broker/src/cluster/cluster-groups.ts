@@ -107,7 +107,7 @@ export class ClusterGroups implements GroupOffsets {
       throw new ProtocolError(
         'COORDINATOR_NOT_AVAILABLE',
         'The partition that keeps the offsets of this group has no leader at present.',
-        { cause: error, outcome: error.outcome, retryAfterMs: error.retryAfterMs ?? 1000 },
+        { cause: error, outcome: error.outcome, retryAfterMs: error.retryAfterMs },
       );
     }
   }

@@ -163,11 +163,13 @@ function asCoordinatorError(error: unknown): unknown {
 }
 
 function notAvailable(cause: unknown): ProtocolError {
-  const { outcome, retryAfterMs = 1000 } =
-    cause instanceof ProtocolError ? cause : { outcome: 'failed' as const };
+  const { outcome, retryAfterMs } =
+    cause instanceof ProtocolError
+      ? cause
+      : { outcome: 'failed' as const, retryAfterMs: undefined };
   return new ProtocolError(
     'COORDINATOR_NOT_AVAILABLE',
     'The partition that keeps the state of this group has no leader at present.',
-    { cause, outcome, retryAfterMs: retryAfterMs ?? 1000 },
+    { cause, outcome, retryAfterMs },
   );
 }

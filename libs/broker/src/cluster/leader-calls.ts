@@ -19,8 +19,6 @@ import { type Clock, type Random, RetryBackoff, type Scheduler, type Timer } fro
  * that is cut off would keep its callers waiting until their deadline.
  */
 const MOVED_GRACE_MS = 500;
-/** Delay that callers are asked to wait before they try again, in ms. */
-const RETRY_AFTER_MS = 1000;
 
 /**
  * A request for a leader. Both functions reject with NotLeaderError when nothing was done, and with
@@ -201,7 +199,5 @@ function noAnswer({ topic, partition }: TopicPartition, mayHaveHadEffect: boolea
   const name = `partition ${partition} of topic "${topic}"`;
   return mayHaveHadEffect
     ? new ProtocolError('REQUEST_TIMED_OUT', `The leader of ${name} did not answer in time.`)
-    : new ProtocolError('LEADER_NOT_AVAILABLE', `There is no leader of ${name} at present.`, {
-        retryAfterMs: RETRY_AFTER_MS,
-      });
+    : new ProtocolError('LEADER_NOT_AVAILABLE', `There is no leader of ${name} at present.`);
 }

@@ -13,7 +13,6 @@ import { NotLeaderError, type PartitionTable } from '#replication';
 
 /** Longest wait for the store's answer, in ms. */
 const ANSWER_MS = 1000;
-const RETRY_AFTER_MS = 1000;
 
 interface LeadershipCheckOptions {
   readonly store: Pick<CoordinationStore, 'state' | 'isShared' | 'renewLease'>;
@@ -61,7 +60,7 @@ export class LeadershipCheck {
       throw new ProtocolError(
         'LEADER_NOT_AVAILABLE',
         'The store does not confirm now which broker leads the partition.',
-        { cause: error, retryAfterMs: RETRY_AFTER_MS },
+        { cause: error },
       );
     }
   }

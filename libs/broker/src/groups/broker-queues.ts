@@ -231,7 +231,6 @@ function noLeader(
     'LEADER_NOT_AVAILABLE',
     `Nothing was ${action}: partition ${partition} of topic "${topic}" has no leader at present ` +
       'that knows which records are committed.',
-    { retryAfterMs: 1000 },
   );
 }
 

@@ -115,6 +115,5 @@ function noLeader({ topic, partition }: TopicPartition): ProtocolError {
     'LEADER_NOT_AVAILABLE',
     `Nothing was reset: partition ${partition} of topic "${topic}" has no leader at present that ` +
       'knows which records are committed.',
-    { retryAfterMs: 1000 },
   );
 }

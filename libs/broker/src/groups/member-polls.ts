@@ -218,7 +218,6 @@ export class MemberPolls {
       'THROTTLING_QUOTA_EXCEEDED',
       `${longPollsMax} polls of members wait already, which is the limit of this broker ` +
         '(SLUICE_LONG_POLLS_MAX).',
-      { retryAfterMs: 1000 },
     );
   }
 }

@@ -104,7 +104,6 @@ export class QueuePolls {
         'THROTTLING_QUOTA_EXCEEDED',
         `${longPollsMax} polls of queue members wait already, which is the limit of this broker ` +
           '(SLUICE_LONG_POLLS_MAX).',
-        { retryAfterMs: 1000 },
       );
     }
     this.#waiting.add(wait.ended);

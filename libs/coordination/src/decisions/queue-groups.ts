@@ -66,6 +66,5 @@ function assertTerm({ topics }: ClusterState, { partition, leaderEpoch }: Coordi
   throw new ProtocolError(
     'COORDINATOR_NOT_AVAILABLE',
     'Another broker coordinates the group since.',
-    { retryAfterMs: 1000 },
   );
 }

@@ -191,7 +191,7 @@ export class ClusterStore implements CoordinationStore {
     throw new ProtocolError(
       'BROKER_NOT_AVAILABLE',
       'The change was committed, but too few brokers have it on disk yet: a loss of Redis may revert it.',
-      { outcome: 'unknown', cause, retryAfterMs: 1000 },
+      { outcome: 'unknown', cause },
     );
   }
 
@@ -430,6 +430,6 @@ function notAvailable(outcome: 'failed' | 'unknown', cause: unknown): ProtocolEr
   return new ProtocolError(
     'BROKER_NOT_AVAILABLE',
     `The cluster's metadata cannot be changed at present. ${fault.sentence}`,
-    { outcome, cause, retryAfterMs: 1000 },
+    { outcome, cause },
   );
 }

@@ -54,7 +54,7 @@ export function countJournaled(version: number, known: number, onDisk: readonly 
     throw new ProtocolError(
       'BROKER_NOT_AVAILABLE',
       'Redis lost data and was rebuilt from the brokers meanwhile: the change may be lost. Look whether it is there, or repeat it.',
-      { outcome: 'unknown', retryAfterMs: 1000 },
+      { outcome: 'unknown' },
     );
   }
   return onDisk.filter((each) => each >= version).length;

@@ -253,7 +253,7 @@ export class ClusterSecurity implements SecurityMetadata {
     throw new ProtocolError(
       'BROKER_NOT_AVAILABLE',
       'The change was committed, but too few brokers have it on disk yet: a loss of Redis may revert it.',
-      { outcome: 'unknown', cause, retryAfterMs: 1000 },
+      { outcome: 'unknown', cause },
     );
   }
 
@@ -291,6 +291,6 @@ function notAvailable(outcome: 'failed' | 'unknown', cause: unknown): ProtocolEr
   return new ProtocolError(
     'BROKER_NOT_AVAILABLE',
     'Keys, access control rules and quotas cannot be changed at present: Redis or a majority of the brokers is out of reach.',
-    { outcome, cause, retryAfterMs: 1000 },
+    { outcome, cause },
   );
 }

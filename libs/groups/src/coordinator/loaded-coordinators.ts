@@ -194,6 +194,5 @@ function notAvailable(): ProtocolError {
   return new ProtocolError(
     'COORDINATOR_NOT_AVAILABLE',
     'The partition that stores the state of this group is not available now.',
-    { retryAfterMs: 1000 },
   );
 }

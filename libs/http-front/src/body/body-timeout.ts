@@ -18,7 +18,6 @@ export function bodyIdleError(bodyIdleTimeoutMs: number): ProtocolError {
 export function stoppingError(): ProtocolError {
   return new ProtocolError('BROKER_NOT_AVAILABLE', 'This broker is stopping.', {
     outcome: 'failed',
-    retryAfterMs: 1000,
   });
 }
 

@@ -18,7 +18,6 @@ const SWEEPS_PER_TIMEOUT = 4;
  * may be on its way.
  */
 const DROPPED_IDLE_MS_MIN = 100;
-const RETRY_AFTER_MS = 1000;
 
 /** Bounds of connections and of the data on them. */
 export interface ConnectionLimits {
@@ -444,7 +443,6 @@ function tooManyUnidentified(max: number): ProtocolError {
       'first request (SLUICE_UNIDENTIFIED_CONNECTIONS_PERCENT).',
     {
       outcome: 'failed',
-      retryAfterMs: RETRY_AFTER_MS,
       bound: 'SLUICE_UNIDENTIFIED_CONNECTIONS_PERCENT',
     },
   );

@@ -3,8 +3,6 @@ import { emptyBatch } from './empty-batch.js';
 import { RecordBatch } from './record-batch.js';
 import type { TransactionEnd, TransactionMarkers } from './transaction-markers.js';
 
-const RETRY_AFTER_MS = 1000;
-
 /** Inputs that decide which batches a client may see. */
 export interface CommittedView {
   readonly markers: TransactionMarkers;
@@ -64,6 +62,5 @@ function undecided({ baseOffset }: RecordBatch): ProtocolError {
   return new ProtocolError(
     'LEADER_NOT_AVAILABLE',
     `Whether the transaction at offset ${baseOffset} was committed is not known to this replica yet.`,
-    { retryAfterMs: RETRY_AFTER_MS },
   );
 }

@@ -161,6 +161,6 @@ function tooManyTokens(): ProtocolError {
   return new ProtocolError(
     'BROKER_NOT_AVAILABLE',
     `${WAITING_MAX} tokens wait to be verified already.`,
-    { outcome: 'failed', retryAfterMs: 1000 },
+    { outcome: 'failed' },
   );
 }

@@ -7,7 +7,6 @@ import { type PrincipalShares, SHARED_BOUNDS } from './principal-shares.js';
 const USED_UP = expect.objectContaining({
   code: 'THROTTLING_QUOTA_EXCEEDED',
   bound: 'SLUICE_PRINCIPAL_SHARE_PERCENT',
-  retryAfterMs: 1000,
 });
 
 /** The amount that a principal can take until it is refused. */

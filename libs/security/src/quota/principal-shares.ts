@@ -14,7 +14,6 @@ export type SharedBound = (typeof SHARED_BOUNDS)[number];
 /** The principal of everything that comes before a credential. */
 export const UNIDENTIFIED = '';
 
-const RETRY_AFTER_MS = 1000;
 const SETTING = 'SLUICE_PRINCIPAL_SHARE_PERCENT';
 
 /** A bound for all callers together. */
@@ -117,6 +116,6 @@ function usedUp({ shareMax, variable }: BoundShares): ProtocolError {
   return new ProtocolError(
     'THROTTLING_QUOTA_EXCEEDED',
     `This principal uses all of its share at this broker, ${shareMax} (${variable}, ${SETTING}).`,
-    { outcome: 'failed', retryAfterMs: RETRY_AFTER_MS, bound: SETTING },
+    { outcome: 'failed', bound: SETTING },
   );
 }

@@ -193,6 +193,6 @@ function tooManyConnections(max: number): ProtocolError {
   return new ProtocolError(
     'THROTTLING_QUOTA_EXCEEDED',
     `This principal has all of its connections at this broker open: ${max} (quota connections).`,
-    { outcome: 'failed', retryAfterMs: 1000 },
+    { outcome: 'failed' },
   );
 }
