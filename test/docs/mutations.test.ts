@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { BUILT, bundledText } from '../mutations/bundled-text.js';
 import { CLUSTER_FENCES, type Fence } from '../mutations/cluster-fences.js';
 import { DELIVERY_SUITE } from '../mutations/delivery-suite.js';
 import { GROUP_FENCES } from '../mutations/group-fences.js';
 import { LOG_SUITE } from '../mutations/log-suite.js';
 import { QUEUE_SUITE } from '../mutations/queue-suite.js';
+import { DEFENCES } from '../mutations/security-suite.js';
 
 const FENCES = [...CLUSTER_FENCES, ...GROUP_FENCES];
 
@@ -46,5 +48,14 @@ describe.each([
 ])('the mutations of %s', (_, { folder, mutations }) => {
   it.each(mutations)('the code of "$name" exists and can be changed', ({ file, from }) => {
     expect(readFileSync(`${folder}/${file}`, 'utf8').split(from)).toHaveLength(2);
+  });
+});
+
+describe('the mutations of security', () => {
+  it.each(DEFENCES)('the code of "$name" exists and can be changed', (defence) => {
+    for (const { file, from } of [defence, ...(defence.also ?? [])]) {
+      const [folder, text] = defence.isBuilt ? [BUILT, bundledText(from)] : ['libs', from];
+      expect(readFileSync(`${folder}/${file}`, 'utf8').split(text)).toHaveLength(2);
+    }
   });
 });

@@ -1,15 +1,14 @@
 /** Mutations of the built gateway, for tests that start it in a process of its own. */
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BUILT, bundledText } from './bundled-text.js';
 import { type Edit, failuresOf, type Mutation } from './mutations.js';
 
-const BUILT = 'dist/apps/gateway';
 /** Enough for the slowest test, on a machine with other work. */
 const TEST_TIMEOUT_MS = 20_000;
 
 /**
- * Runs tests against a copy of the built gateway with a change. The bundler writes texts with
- * double quotes: those of the edit are changed to them.
+ * Runs tests against a copy of the built gateway with a change.
  * @returns the names of the tests that failed
  */
 export async function failuresWithBuilt(
@@ -35,7 +34,7 @@ async function change(path: string, { from, to }: Edit, name: string): Promise<v
   // Code that was compiled before the change.
   await rm(`${path}.cache`, { force: true });
   const code = await readFile(path, 'utf8');
-  const parts = code.split(from.replaceAll("'", '"').replaceAll('undefined', 'void 0'));
+  const parts = code.split(bundledText(from));
   if (parts.length !== 2) throw new Error(`${name}: its place is not there once`);
   await writeFile(path, parts.join(to));
 }
