@@ -1,20 +1,16 @@
 import { Endpoints, type StatusListener } from './connection/endpoints.js';
 import { loadModule } from './connection/load-module.js';
-import { connectionOptions, type SluiceOptions } from './connection/options.js';
-import { SocketConnection } from './connection/socket-connection.js';
-import type { SubscriptionTransport } from './connection/socket-subscription.js';
+import {
+  connectionOptions,
+  type SluiceOptions,
+  type WebSocketClass,
+} from './connection/options.js';
 import { optionError } from './sluice-error.js';
+import type { SocketTransports } from './socket-transports.js';
 
 /** A part of a client that is closed with it. */
 interface Closable {
   close(): Promise<void>;
-}
-
-/** The connections of a client. */
-export interface Connections {
-  readonly endpoints: Endpoints;
-  /** Undefined: everything goes over HTTP. */
-  readonly connection: SocketConnection | undefined;
 }
 
 /**
@@ -22,19 +18,15 @@ export interface Connections {
  *
  * Overlap: all calls may overlap.
  */
-export class ClientParts implements Connections {
+export class ClientParts {
   readonly endpoints: Endpoints;
-  readonly connection: SocketConnection | undefined;
+  #socket: Promise<SocketTransports> | undefined;
   readonly #open = new Set<Closable>();
-  #lastName = 0;
 
   /** @throws SluiceError INVALID_CONFIG that names the wrong option */
   constructor(options: SluiceOptions) {
     const checked = connectionOptions(options);
     this.endpoints = new Endpoints(checked);
-    const { WebSocket } = checked;
-    this.connection =
-      WebSocket === undefined ? undefined : new SocketConnection(this.endpoints, WebSocket);
   }
 
   /** Adds a listener of the status; returns the function that removes it. */
@@ -43,12 +35,15 @@ export class ClientParts implements Connections {
     return this.endpoints.onStatus(listener);
   }
 
-  /** The WebSocket under a new name; undefined: everything goes over HTTP. */
-  socketTransport(): SubscriptionTransport | undefined {
-    const { connection, endpoints } = this;
-    if (connection === undefined) return undefined;
-    this.#lastName += 1;
-    return { connection, endpoints, name: `s${this.#lastName}` };
+  /**
+   * Loads the WebSocket and the transports over it. Resolves with undefined when everything goes
+   * over HTTP.
+   */
+  async socket(): Promise<SocketTransports | undefined> {
+    const { WebSocket } = this.endpoints.options;
+    if (WebSocket === undefined) return undefined;
+    this.#socket ??= this.#loadSocket(WebSocket);
+    return this.#socket;
   }
 
   /** Loads a module of the client as `loadModule` does. */
@@ -81,5 +76,16 @@ export class ClientParts implements Connections {
   async close(): Promise<void> {
     await Promise.allSettled([...this.#open].map((part) => part.close()));
     this.endpoints.close();
+  }
+
+  async #loadSocket(WebSocket: WebSocketClass): Promise<SocketTransports> {
+    try {
+      const { SocketTransports } = await this.load(() => import('./socket-transports.js'));
+      this.assertOpen();
+      return new SocketTransports(this.endpoints, WebSocket);
+    } catch (error) {
+      this.#socket = undefined;
+      throw error;
+    }
   }
 }

@@ -13,8 +13,11 @@ export function openProducer<K, V>(
     const interceptors = [...(options.interceptors ?? []), { close: onEnd }];
     return new Producer(
       async (pipeline) => {
-        const { openPipeline } = await parts.load(() => import('./producer/open-pipeline.js'));
-        return openPipeline(parts, pipeline);
+        const [{ openPipeline }, socket] = await Promise.all([
+          parts.load(() => import('./producer/open-pipeline.js')),
+          parts.socket(),
+        ]);
+        return openPipeline(parts.endpoints, socket?.connection, pipeline);
       },
       PLATFORM_RUNTIME,
       { ...options, interceptors },

@@ -10,6 +10,7 @@ import { openConsumer, openSubscription } from './open-reader.js';
 import { type OpenWorker, Queue } from './queue/queue.js';
 import type { SubscribeOptions } from './subscription/options.js';
 import type { Subscription } from './subscription/subscription.js';
+import { withSignal } from './waiting.js';
 
 /**
  * A client of a gateway or a cluster of them.
@@ -58,9 +59,11 @@ export class Sluice {
     const parts = this.#parts;
     parts.assertOpen();
     assertQueueOptions(options);
-    const connections = { endpoints: parts.endpoints, socket: parts.socketTransport() };
     const open: OpenWorker<K, V> = async (closed) => {
-      const { openQueueWorker } = await parts.load(() => import('./queue/open-queue-worker.js'));
+      const module = parts.load(() => import('./queue/open-queue-worker.js'));
+      const loaded = Promise.all([module, parts.socket()]);
+      const [{ openQueueWorker }, socket] = await withSignal(loaded, closed);
+      const connections = { endpoints: parts.endpoints, socket: socket?.named() };
       return openQueueWorker(connections, options, closed);
     };
     return parts.add((onEnd) => new Queue(open, onEnd));

@@ -1,4 +1,4 @@
-import type { Connections } from '../client-parts.js';
+import type { Endpoints } from '../connection/endpoints.js';
 import { httpTransport, segment } from '../connection/http-caller.js';
 import { loadModule } from '../connection/load-module.js';
 import { loadedLater } from '../connection/loaded-later.js';
@@ -12,10 +12,11 @@ interface GroupConfigsJson {
   readonly configs: Readonly<Record<string, unknown>>;
 }
 
-const LINK_METHODS = ['settle', 'room', 'close'] as const;
+const LINK_METHODS = ['settle', 'room'] as const;
 
 /** The connections of a client. */
-export interface QueueConnections extends Pick<Connections, 'endpoints'> {
+export interface QueueConnections {
+  readonly endpoints: Endpoints;
   /** Undefined: everything goes over HTTP. */
   readonly socket: SubscriptionTransport | undefined;
 }
@@ -36,9 +37,11 @@ export function openQueueWorker<K, V>(
     const { clientId } = endpoints.options;
     const worker = { ...http, group, join: { ...join, clientId }, format, room };
     const loading = loadModule(endpoints, () => import('../http-transports.js')).then(
-      ({ HttpWorker }) => new HttpWorker(worker, events),
+      ({ HttpWorker }) =>
+        (): QueueLink =>
+          new HttpWorker(worker, events),
     );
-    return loadedLater<QueueLink>(loading, LINK_METHODS, (error) => events.failed(error));
+    return loadedLater(loading, LINK_METHODS, (error) => events.failed(error));
   };
   const overSocket: OpenQueueLink | undefined =
     socket &&
