@@ -7,7 +7,7 @@ import {
   writeCompressed,
   writeParts,
 } from '#http-front';
-import type { TopicPartition } from '#protocol';
+import { ProtocolError, type TopicPartition } from '#protocol';
 import {
   areRenderedAtOnce,
   type RenderCache,
@@ -73,19 +73,23 @@ export class PollRoute {
   }
 
   /**
-   * Refuses a member that may no longer read one of its topics. It leaves the group, so that others
-   * get its partitions and the records that it holds.
-   * @throws ProtocolError TOPIC_AUTHORIZATION_FAILED
+   * Removes a member that may no longer read one of its topics, so that others get its partitions
+   * and the records that it holds. The answer is that of a poll after the coordinator has removed
+   * the member: the next join says which permission is missing.
+   * @throws ProtocolError UNKNOWN_MEMBER_ID
    */
   async #assertMayRead(
     { access }: Exchange,
     { group, memberId }: MemberTarget,
     assignment: readonly TopicPartition[],
   ): Promise<void> {
-    const hidden = assignment.find(({ topic }) => !access.may('Read', topicNamed(topic)));
-    if (hidden === undefined) return;
+    const mayReadAll = assignment.every(({ topic }) => access.may('Read', topicNamed(topic)));
+    if (mayReadAll) return;
     await this.#options.broker.as('broker').groups.leave(group, memberId);
-    access.assertMay('Read', topicNamed(hidden.topic));
+    throw new ProtocolError(
+      'UNKNOWN_MEMBER_ID',
+      `Member "${memberId}" has left group "${group}": it may no longer read all of its topics.`,
+    );
   }
 
   async #answerQueue(exchange: Exchange, polled: QueueRecords, query: PollQuery): Promise<void> {
