@@ -33,6 +33,8 @@ export interface ReceivedHead {
   readonly search: string;
   /** The `Expect` header: undefined without one, `unknown` if the front does not serve it. */
   readonly expectation: 'continue' | 'unknown' | undefined;
+  /** Time at which it was handled or, after a wait for its caller, dispatched; monotonic, ms. */
+  startedMs: number;
 }
 
 /** The route that a request takes, and its caller. */
@@ -85,7 +87,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     this.access = access;
     this.#found = found;
     this.#route = route;
-    this.#startedMs = context.clock.monotonicMs();
+    this.#startedMs = head.startedMs;
     this.#expectsContinue = head.expectation === 'continue';
   }
 

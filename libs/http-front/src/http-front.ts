@@ -249,7 +249,17 @@ export class HttpFront {
     connections.headArrived(connection);
     const { path, search } = splitUrl(request.url ?? '/');
     const { listener } = connection;
-    const received = { connection, listener, request, response, next, expectation, path, search };
+    const received: ReceivedRequest = {
+      connection,
+      listener,
+      request,
+      response,
+      next,
+      expectation,
+      path,
+      search,
+      startedMs: Number.NaN,
+    };
     if (connections.pipelines.mayBegin(connection)) this.#handle(received);
     else {
       connections.pipelines.hold(connection, () => {
@@ -260,6 +270,9 @@ export class HttpFront {
 
   #handle(received: ReceivedRequest): void {
     const { connection, request, response, expectation, path, search } = received;
+    // The only reading of the clock for a request, until its end.
+    const nowMs = this.context.clock.monotonicMs();
+    received.startedMs = nowMs;
     const fault = headFault(request);
     if (fault !== undefined) {
       response.shouldKeepAlive = false;
@@ -280,7 +293,7 @@ export class HttpFront {
     if (request.headers.origin !== undefined && answerCors(listener, request, response)) return;
     const found = listener.operations.find(request.method, path);
     try {
-      const access = this.#admission.admit({ request, connection, search, found });
+      const access = this.#admission.admit({ request, connection, search, found, nowMs });
       if (access instanceof Promise) this.#dispatchLater(received, found, access);
       else this.#dispatchInTime(received, found, access);
     } catch (error) {
@@ -327,7 +340,9 @@ export class HttpFront {
   #later(delayMs: number, received: ReceivedRequest, task: () => void): void {
     const waiting = this.#beginUnadmitted(received);
     this.context.scheduler.after(delayMs, () => {
-      if (!waiting.isGone) task();
+      if (waiting.isGone) return;
+      received.startedMs = this.context.clock.monotonicMs();
+      task();
     });
   }
 
@@ -350,6 +365,7 @@ export class HttpFront {
     const waiting = this.#beginUnadmitted(received);
     const dispatch = async (): Promise<void> => {
       const access = await admitted;
+      received.startedMs = this.context.clock.monotonicMs();
       if (!waiting.isGone) this.#dispatchInTime(received, found, access);
     };
     dispatch().catch((error: unknown) => {

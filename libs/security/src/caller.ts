@@ -43,8 +43,9 @@ export interface Access {
   /**
    * The reason why the credential is no longer valid; undefined while it is. A caller whose
    * permissions changed is still valid.
+   * @param nowMs the monotonic time, if it is known: reading the clock costs as much as the rest
    */
-  invalidity(): Invalidity | undefined;
+  invalidity(nowMs?: number): Invalidity | undefined;
 }
 
 /**

@@ -17,6 +17,9 @@ import type { FoundOperation } from '../operation-router.js';
 import { assertPermitted } from './assert-permitted.js';
 import { assertNoQueryCredential } from './query-credential.js';
 
+/** The spelling of most clients, which is recognised without a copy. */
+const AUTHORIZATION = 'Authorization';
+
 /** A request whose head has arrived. */
 export interface ArrivedRequest {
   readonly request: IncomingMessage;
@@ -25,6 +28,8 @@ export interface ArrivedRequest {
   readonly search: string;
   /** Undefined for a path or method that nothing serves. */
   readonly found: FoundOperation | undefined;
+  /** The monotonic time, ms. */
+  readonly nowMs: number;
 }
 
 /**
@@ -90,7 +95,7 @@ export class Admission {
     request,
     connection,
     search,
-  }: Omit<ArrivedRequest, 'found'>): Access | undefined | Promise<Access> {
+  }: Omit<ArrivedRequest, 'found' | 'nowMs'>): Access | undefined | Promise<Access> {
     if (this.#security === undefined) return OPEN_ACCESS;
     assertNoQueryCredential(search);
     const ticket = ticketOf(search);
@@ -104,9 +109,14 @@ export class Admission {
 
   /**
    * Identifies the caller of a request.
+   * @param nowMs the monotonic time, if it is known
    * @throws ProtocolError SASL_AUTHENTICATION_FAILED
    */
-  identify(request: IncomingMessage, connection: Connection): Access | Promise<Access> {
+  identify(
+    request: IncomingMessage,
+    connection: Connection,
+    nowMs?: number,
+  ): Access | Promise<Access> {
     if (this.#security === undefined) return OPEN_ACCESS;
     const { authenticator } = this.#security;
     const header = request.headers.authorization ?? '';
@@ -115,7 +125,7 @@ export class Admission {
     }
     const { remembered } = connection;
     if (remembered?.isOf(header) === true && authorizations(request) === 1) {
-      authenticator.assertValid(remembered.access);
+      authenticator.assertValid(remembered.access, nowMs);
       return remembered.access;
     }
     const presented = presentedCredential(request.rawHeaders);
@@ -128,11 +138,17 @@ export class Admission {
   }
 
   /** Identifies the caller by the header, or by the ticket of an operation that accepts one. */
-  #identifyBy({ request, connection, search, found }: ArrivedRequest): Access | Promise<Access> {
+  #identifyBy({
+    request,
+    connection,
+    search,
+    found,
+    nowMs,
+  }: ArrivedRequest): Access | Promise<Access> {
     const ticket = ticketOf(search);
     const query = found?.operation.query;
     const isAccepted = ticket !== undefined && query !== undefined && 'ticket' in query;
-    if (!isAccepted) return this.identify(request, connection);
+    if (!isAccepted) return this.identify(request, connection, nowMs);
     return this.#redeem(request, connection, ticket);
   }
 
@@ -208,7 +224,8 @@ function authorizations({ rawHeaders }: IncomingMessage): number {
   let count = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
-    if (name.length === 13 && name.toLowerCase() === 'authorization') count += 1;
+    if (name.length !== AUTHORIZATION.length) continue;
+    if (name === AUTHORIZATION || name.toLowerCase() === 'authorization') count += 1;
   }
   return count;
 }

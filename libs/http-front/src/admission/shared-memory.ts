@@ -3,6 +3,7 @@ import { type Access, PrincipalMemory, type PrincipalShares, UNIDENTIFIED } from
 
 /**
  * Returns the memory of each request: a part of that of all requests, in the share of its caller.
+ * Requests of one caller that follow each other have the same.
  * @param shares undefined while authentication is off
  */
 export function memoryOfRequests(
@@ -10,7 +11,12 @@ export function memoryOfRequests(
   shares: PrincipalShares | undefined,
 ): (access: Access) => SharedAccount {
   if (shares === undefined) return () => memory;
-  return ({ caller }) => new PrincipalMemory(memory, shares, caller.principal);
+  let last: { readonly principal: string; readonly memory: SharedAccount } | undefined;
+  return ({ caller: { principal } }) => {
+    if (last?.principal === principal) return last.memory;
+    last = { principal, memory: new PrincipalMemory(memory, shares, principal) };
+    return last.memory;
+  };
 }
 
 /** Returns the memory of each new connection, whose caller is not known yet. */

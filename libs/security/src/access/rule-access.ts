@@ -21,7 +21,7 @@ interface AccessParts {
   /** The keys of the issuer of tokens; undefined if no tokens are accepted. */
   readonly issuerKeys?: IssuerKeys | undefined;
   /** True while this broker cannot know what was revoked; undefined if that does not matter. */
-  readonly isStale?: (() => boolean) | undefined;
+  readonly isStale?: ((nowMs?: number) => boolean) | undefined;
 }
 
 /**
@@ -35,7 +35,7 @@ export class RuleAccess implements RevocableAccess {
   readonly #view: SecurityView;
   readonly #clock: Clock;
   readonly #issuerKeys: IssuerKeys | undefined;
-  readonly #isStale: (() => boolean) | undefined;
+  readonly #isStale: ((nowMs?: number) => boolean) | undefined;
   readonly #principals: readonly string[];
   /** Verdicts at `#version`. */
   readonly #verdicts = new Verdicts();
@@ -96,12 +96,12 @@ export class RuleAccess implements RevocableAccess {
     this.#isRevoked = true;
   }
 
-  invalidity(): Invalidity | undefined {
+  invalidity(nowMs?: number): Invalidity | undefined {
     const { expiresAtMs } = this.caller;
     if (expiresAtMs !== null && this.#clock.nowMs() >= expiresAtMs) return 'expired';
     this.#followView();
     if (this.#isRevoked || this.#isKeyWithdrawn()) return 'revoked';
-    return this.#isStale?.() === true ? 'unconfirmed' : undefined;
+    return this.#isStale?.(nowMs) === true ? 'unconfirmed' : undefined;
   }
 
   /** True if the issuer has withdrawn the key of the caller's token. */

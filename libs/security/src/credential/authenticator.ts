@@ -95,10 +95,11 @@ export class Authenticator {
 
   /**
    * Checks that the credential of an earlier request is still valid.
+   * @param nowMs the monotonic time, if it is known
    * @throws ProtocolError like `authenticate`
    */
-  assertValid(access: Access): void {
-    const invalidity = access.invalidity();
+  assertValid(access: Access, nowMs?: number): void {
+    const invalidity = access.invalidity(nowMs);
     if (invalidity !== undefined) throw invalidError(invalidity);
   }
 
@@ -159,8 +160,7 @@ export class Authenticator {
   }
 
   /** True while a revocation may be unknown, because the last contact is too long ago. */
-  readonly #isStale = (): boolean => {
-    const nowMs = this.#clock.monotonicMs();
+  readonly #isStale = (nowMs = this.#clock.monotonicMs()): boolean => {
     if (nowMs <= this.#freshUntilMs) return false;
     // Without a further contact it is too long ago at that time, and not before.
     this.#freshUntilMs = nowMs + this.#options.authStaleMs - this.#metadata.staleMs;

@@ -89,6 +89,8 @@ export class SecurityState implements SecurityView {
   }
 
   quotaOf(principal: string): Quota | undefined {
+    // This is asked for every request and every frame, and most clusters have no quotas.
+    if (this.#quotas.size === 0) return undefined;
     return this.#quotas.get(principal) ?? this.#quotas.get(DEFAULT_QUOTA);
   }
 

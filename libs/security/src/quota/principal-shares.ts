@@ -37,11 +37,15 @@ export interface ShareStatus {
   readonly refusedTotal: number;
 }
 
+interface HeldAmount {
+  amount: number;
+}
+
 interface BoundShares {
   readonly variable: string;
   readonly shareMax: number;
   /** Amounts by principal; one that holds nothing is absent. */
-  readonly held: Map<string, number>;
+  readonly held: Map<string, HeldAmount>;
   refusedTotal: number;
 }
 
@@ -71,7 +75,7 @@ export class PrincipalShares {
 
   /** The amount that a principal holds. */
   held(bound: SharedBound, principal: string): number {
-    return this.#bounds[bound].held.get(principal) ?? 0;
+    return this.#bounds[bound].held.get(principal)?.amount ?? 0;
   }
 
   /**
@@ -80,25 +84,26 @@ export class PrincipalShares {
    */
   take(bound: SharedBound, principal: string, amount: number): void {
     const shares = this.#bounds[bound];
-    const held = (shares.held.get(principal) ?? 0) + amount;
-    if (held > shares.shareMax) {
+    const held = shares.held.get(principal);
+    if ((held?.amount ?? 0) + amount > shares.shareMax) {
       shares.refusedTotal += 1;
       throw usedUp(shares);
     }
-    if (held > 0) shares.held.set(principal, held);
+    add(shares, principal, held, amount);
   }
 
   /** Takes an amount that is in use already and is given back soon; it never refuses. */
   takeAnyway(bound: SharedBound, principal: string, amount: number): void {
-    const { held } = this.#bounds[bound];
-    if (amount > 0) held.set(principal, (held.get(principal) ?? 0) + amount);
+    const shares = this.#bounds[bound];
+    add(shares, principal, shares.held.get(principal), amount);
   }
 
   give(bound: SharedBound, principal: string, amount: number): void {
-    const { held } = this.#bounds[bound];
-    const left = (held.get(principal) ?? 0) - amount;
-    if (left > 0) held.set(principal, left);
-    else held.delete(principal);
+    const shares = this.#bounds[bound];
+    const held = shares.held.get(principal);
+    if (held === undefined) return;
+    held.amount -= amount;
+    if (held.amount <= 0) shares.held.delete(principal);
   }
 
   status(): ReadonlyMap<SharedBound, ShareStatus> {
@@ -106,9 +111,19 @@ export class PrincipalShares {
   }
 }
 
+function add(
+  { held }: BoundShares,
+  principal: string,
+  known: HeldAmount | undefined,
+  amount: number,
+): void {
+  if (known !== undefined) known.amount += amount;
+  else if (amount > 0) held.set(principal, { amount });
+}
+
 function statusOf({ shareMax, held, refusedTotal }: BoundShares): ShareStatus {
   let largest = 0;
-  for (const amount of held.values()) largest = Math.max(largest, amount);
+  for (const { amount } of held.values()) largest = Math.max(largest, amount);
   return { shareMax, principals: held.size, largest, refusedTotal };
 }
 
