@@ -24,6 +24,7 @@ import { ServerCpu } from './server-cpu.mjs';
  *   possible
  * @property {number} recordsPerFrame
  * @property {string} [authorization] header of all requests
+ * @property {string} [producerToken] token of the producers if the server issues none
  * @property {number} [warmupMs]
  * @property {number} [durationMs]
  * @property {number} [serverPid] process whose CPU time is measured
@@ -166,7 +167,7 @@ async function newProducer() {
     method: 'POST',
     headers: authorization === undefined ? {} : { Authorization: authorization },
   });
-  const { producerId, producerToken } =
+  const { producerId, producerToken = options.producerToken } =
     /** @type {{producerId: number, producerToken?: string}} */ (await response.json());
   const token = producerToken === undefined ? '' : `Producer-Token: ${producerToken}\r\n`;
   return `Producer-Id: ${producerId}\r\nProducer-Epoch: 0\r\n${token}`;
