@@ -1,7 +1,18 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+} from 'vitest';
 import type { ClusterSecurity } from '#coordination';
+import type { Acl } from '#security';
 import { exampleAcl } from '../../libs/security/src/testing/examples.js';
 import { RedisServer } from '../support/redis-server.js';
+import { TcpRelay } from '../support/tcp-relay.js';
 import { until } from '../support/until.js';
 import { addKey, revokeKey, SecurityBrokers } from './security-brokers.js';
 
@@ -15,6 +26,21 @@ beforeAll(async () => {
 afterAll(() => redis.close());
 
 afterEach(() => brokers.close());
+
+const OTHER_ACL: Acl = { ...exampleAcl(), principal: 'key:other' };
+
+function hasOther({ view }: ClusterSecurity): boolean {
+  return [...view.acls({ principal: 'key:other' })].length > 0;
+}
+
+/** Opens broker 2 again, on a relay to Redis that can be cut. */
+async function brokerBehindRelay(): Promise<{ relay: TcpRelay; cutOff: ClusterSecurity }> {
+  const relay = await TcpRelay.start(redis.port);
+  onTestFinished(() => relay.close());
+  await brokers.stop(2);
+  const cutOff = await brokers.open(2, { url: `redis://127.0.0.1:${relay.port}` });
+  return { relay, cutOff };
+}
 
 describe('the security metadata of a cluster', () => {
   let first: ClusterSecurity;
@@ -77,6 +103,39 @@ describe('the security metadata of a cluster', () => {
     await until('one stored revocation', async () =>
       (await redis.cli('HLEN', brokers.key('revocations'))).includes('1'),
     );
+  });
+
+  it('a broker that alone lost Redis gets the rules of the others from them', async () => {
+    const { relay, cutOff } = await brokerBehindRelay();
+    await first.update(() => [{ kind: 'acls-added', acls: [exampleAcl()] }]);
+    await brokers.everyone(({ view }) => view.aclCount === 1);
+    relay.cut();
+    await until('Redis to be out of reach', () => !cutOff.isAvailable);
+    await first.update(() => [{ kind: 'acls-removed', acls: [exampleAcl()] }]);
+    await second.update(() => [{ kind: 'acls-added', acls: [OTHER_ACL] }]);
+    await until('the other rules', () => hasOther(cutOff));
+    expect([...cutOff.view.acls({})]).toEqual([OTHER_ACL]);
+    expect(cutOff.isAvailable).toBe(false);
+    relay.heal();
+    await brokers.everyone(hasOther);
+    await addKey(cutOff, 'a');
+    await brokers.everyone(({ view }) => view.key('a') !== undefined);
+  });
+
+  it('contact does not count for a broker that knows of rules which it cannot get', async () => {
+    const { relay, cutOff } = await brokerBehindRelay();
+    await brokers.everyone(() => true);
+    relay.cut();
+    brokers.cutOff(2);
+    await until('Redis to be out of reach', () => !cutOff.isAvailable);
+    await first.update(() => [{ kind: 'acls-added', acls: [exampleAcl()] }]);
+    // Brokers that were restarted remember no commits.
+    for (const id of [0, 1]) await brokers.stop(id);
+    for (const id of [0, 1]) await brokers.open(id);
+    brokers.connect(2);
+    await until('the broker to be behind', () => cutOff.staleMs > 3000);
+    relay.heal();
+    await brokers.everyone(({ view, staleMs }) => view.aclCount === 1 && staleMs < 3000);
   });
 
   it('rebuilds with a majority, and waits without one', async () => {

@@ -70,12 +70,8 @@ export class SecurityBrokers {
       members: () => new Map(this.#ids.map((id) => [id, { dataDirUuid: `disk-${id}` }])),
       peers: {
         ids: () => this.#ids.filter((id) => id !== brokerId),
-        exchange: async (id, message) => {
-          const other = this.#open.get(id);
-          const isReached = !this.#cutOff.has(id) && !this.#cutOff.has(brokerId);
-          if (other === undefined || !isReached) throw new Error('out of reach');
-          return other.handleRevocations(message);
-        },
+        exchange: async (id, message) => this.#reached(brokerId, id).handleRevocations(message),
+        commitsAfter: async (id, position) => this.#reached(brokerId, id).handleCommits(position),
       },
       limits: SMALL_LIMITS,
       fileSystem: new NodeFileSystem(),
@@ -97,6 +93,14 @@ export class SecurityBrokers {
   async stop(brokerId: number): Promise<void> {
     await this.#open.get(brokerId)?.close();
     this.#open.delete(brokerId);
+  }
+
+  /** @throws unless the one broker reaches the other */
+  #reached(from: number, to: number): ClusterSecurity {
+    const other = this.#open.get(to);
+    const isReached = !this.#cutOff.has(to) && !this.#cutOff.has(from);
+    if (other === undefined || !isReached) throw new Error('out of reach');
+    return other;
   }
 
   cutOff(brokerId: number): void {

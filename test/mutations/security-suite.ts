@@ -20,6 +20,7 @@ const TOKENS = [`${CREDENTIAL}/token-verifier.test.ts`];
 const VERIFIER = 'security/src/credential/token-verifier.ts';
 const REDIS = ['test/coordination/cluster-security.test.ts'];
 const SIMULATION = ['test/simulation/security/security-simulation.test.ts'];
+const WITHOUT_REDIS = ['test/coordination/cluster-security.slow.test.ts'];
 const FORWARDED = ['libs/broker/src/cluster/forwarded-requests.test.ts'];
 const OWNERS = ['libs/groups/src/coordinator/member-owners.test.ts'];
 
@@ -238,6 +239,22 @@ const OF_METADATA: readonly Defence[] = [
     from: 'const message = { revocations, digest, from: 0 };',
     to: "const message = { revocations: [], digest: 'of none', from: 0 };",
     tests: SIMULATION,
+  },
+  {
+    name: 'a broker without Redis does not ask the others for rules',
+    file: 'coordination/src/security/cluster-security.ts',
+    from: 'if (isAway) await this.#commits.takeFromPeers();',
+    to: 'if (isAway) await Promise.resolve();',
+    tests: [...WITHOUT_REDIS, ...SIMULATION],
+    seenBy: ['gets the rules of the others from them'],
+  },
+  {
+    name: 'contact counts although newer rules are known and missing',
+    file: 'coordination/src/security/cluster-security.ts',
+    from: 'Math.min(contactMs, this.#commits.upToDateMs)',
+    to: 'contactMs',
+    tests: WITHOUT_REDIS,
+    seenBy: ['contact does not count'],
   },
   {
     name: 'a rebuild takes any disk, not the newest one',

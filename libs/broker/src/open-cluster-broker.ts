@@ -8,6 +8,7 @@
  */
 import {
   type ClusterSecurity,
+  type CommitPeers,
   type CoordinationStore,
   FEATURE_LEVEL,
   ProducerIds,
@@ -30,6 +31,7 @@ import type { BrokerSecurity, TicketPeers } from '#security';
 import { type AssembledBroker, assembleBroker, type BrokerParts } from './assemble-broker.js';
 import { assembleGroups, type GroupPartsSettings } from './assemble-groups.js';
 import { type ClusterStatusParts, clusterStatusOf } from './cluster/cluster-status.js';
+import { commitHandlers, commitPeers } from './cluster/commit-calls.js';
 import { permittedPeerHandlers } from './cluster/forwarded-requests.js';
 import { groupHandlers } from './cluster/group-handlers.js';
 import { LeaderCalls } from './cluster/leader-calls.js';
@@ -69,7 +71,7 @@ export interface ClusterBrokerSettings extends LocalBrokerSettings {
 }
 
 /** The other brokers, as the security of this one calls them. */
-export type SecurityPeers = RevocationPeers & TicketPeers;
+export type SecurityPeers = RevocationPeers & CommitPeers & TicketPeers;
 
 /** The outside world of a broker of a cluster. */
 export interface ClusterBrokerPorts extends LocalBrokerPorts {
@@ -211,7 +213,11 @@ function topicCallsOf(
 }
 
 function securityPeers(peers: Peers, store: CoordinationStore, brokerId: number): SecurityPeers {
-  return { ...revocationPeers(peers, store, brokerId), ...ticketPeers(peers) };
+  return {
+    ...revocationPeers(peers, store, brokerId),
+    ...commitPeers(peers),
+    ...ticketPeers(peers),
+  };
 }
 
 function replicaManagerOf(
@@ -271,6 +277,7 @@ function handlersOf(
     ...groupHandlers({ ...parts, coordinators }),
     ...metadataHandlers({ ...parts, registry }),
     ...revocationHandlers(security?.metadata),
+    ...commitHandlers(security?.metadata),
     ...ticketHandlers(security?.tickets),
   };
   return permittedPeerHandlers(handlers, callers);

@@ -81,6 +81,7 @@ export { RedisStore, type RedisStoreOptions } from './redis/open-redis-store.js'
 export { parseRedisUrl, RedisUrlError } from './redis/redis-url.js';
 export type { StoreFault } from './registry/store-fault.js';
 export type { ClusterSecurity } from './security/cluster-security.js';
+export type { CommitAnswer, CommitPeers } from './security/commit-exchange.js';
 export type {
   RevocationAnswer,
   RevocationMessage,

@@ -17,6 +17,7 @@ const LANE_OF = {
   'list-delayed': 'requests',
   'delete-records': 'requests',
   'exchange-revocations': 'requests',
+  'security-commits': 'requests',
   'redeem-ticket': 'requests',
   'give-up-lost-records': 'requests',
   'partition-status': 'requests',

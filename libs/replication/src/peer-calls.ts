@@ -122,6 +122,11 @@ const committed = object({
 const nothing = object({});
 const digest = text(1, 100);
 const revocations = list(object({ subject: text(1, 1000), keptUntilMs: nullable(timestampMs) }));
+const securityPosition = { version: count, changeId: id };
+/** Commits as they are stored; their signatures are checked by the broker that takes them. */
+const securityCommits = list(
+  object({ ...securityPosition, previousChangeId: id, changes: clientText, signature: id }),
+);
 
 export const PEER_CALLS: Readonly<Record<PeerMethod, PeerCall>> = {
   'replica-fetch': {
@@ -222,6 +227,10 @@ export const PEER_CALLS: Readonly<Record<PeerMethod, PeerCall>> = {
   'exchange-revocations': {
     body: object({ revocations, digest, from: count }),
     answer: object({ revocations, digest }),
+  },
+  'security-commits': {
+    body: object(securityPosition),
+    answer: object({ position: object(securityPosition), commits: securityCommits }),
   },
   'redeem-ticket': {
     body: object({ ticket: text(1, 100) }),

@@ -53,6 +53,7 @@ export type PeerMethod =
   | 'commit-offsets'
   | 'committed-offsets'
   | 'exchange-revocations'
+  | 'security-commits'
   | 'redeem-ticket'
   | GroupPeerMethod;
 

@@ -71,7 +71,13 @@ export class SecurityBroker {
       peers: {
         ids: () => ids.filter((id) => id !== this.id),
         exchange: (to, message, timeoutMs) =>
-          this.#world.exchange({ from: this.id, to, process, timeoutMs }, message),
+          this.#world.call({ from: this.id, to, process, timeoutMs }, message, (other, received) =>
+            other.handleRevocations(received),
+          ),
+        commitsAfter: (to, position, timeoutMs) =>
+          this.#world.call({ from: this.id, to, process, timeoutMs }, position, (other, received) =>
+            Promise.resolve(other.handleCommits(received)),
+          ),
       },
       clusterUuid: 'simulated',
       clusterSecrets: [SECRET],

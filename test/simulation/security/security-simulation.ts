@@ -14,6 +14,9 @@ const AGREEMENT_MS_MAX = 60_000;
 /** Time in which every connected broker obeys a revocation, ms. */
 const OBEYED_MS_MAX = 1000;
 
+/** Time in which a commit reaches a broker that is cut off from Redis, ms. */
+const SPREAD_MS_MAX = 5000;
+
 export interface SecurityRun {
   readonly seed: number;
   readonly violations: readonly string[];
@@ -29,7 +32,8 @@ export interface SecurityRun {
  * - A key that is revoked is not accepted again when it is added again.
  *
  * These hold once the faults are healed: every confirmed revocation is obeyed by every broker, and
- * every confirmed key that nobody tried to revoke is valid, unless somebody rewrote Redis.
+ * every confirmed key that nobody tried to revoke is valid, unless somebody rewrote Redis. Then a
+ * commit reaches a broker that is cut off from Redis alone.
  */
 export async function simulateSecurity(seed: number): Promise<SecurityRun> {
   const world = new SecurityWorld(seed);
@@ -83,6 +87,7 @@ class Run {
     await this.#faults.heal();
     if (world.violations.length === 0) await this.#agreement();
     if (world.violations.length === 0) await this.#obedience();
+    if (world.violations.length === 0) await this.#spreading();
     this.#isOver = true;
     // A process that died answers nothing any more.
     await Promise.race([Promise.all(running), world.sleep(10_000)]);
@@ -184,6 +189,18 @@ class Run {
       world.brokers.every(({ security }) => security !== undefined && !accepts(security, key));
     if (await world.until(areObeying, OBEYED_MS_MAX)) return;
     world.violated(`${key} was not revoked everywhere within a second`);
+  }
+
+  /** A commit reaches a broker that alone is cut off from Redis, by the other brokers. */
+  async #spreading(): Promise<void> {
+    const world = this.#world;
+    world.links.cut(2, 'redis');
+    await world.until(() => world.broker(2).security?.isAvailable === false, OBEYED_MS_MAX * 2);
+    const key = 'of-a-broker-with-redis';
+    void world.broker(0).security?.update(() => [{ kind: 'key', key: exampleKey(key) }]);
+    const isKnown = (): boolean => world.broker(2).security?.view.key(key) !== undefined;
+    if (await world.until(isKnown, SPREAD_MS_MAX)) return;
+    world.violated('a commit did not reach a broker without Redis');
   }
 
   #areAvailable(): boolean {

@@ -1,9 +1,6 @@
+import type { ClusterSecurity } from '#coordination';
 import { AssertionError } from '#runtime';
 import { FakeClock, FakeScheduler, SeededRandom } from '#runtime/testing';
-import type {
-  RevocationAnswer,
-  RevocationMessage,
-} from '../../../libs/coordination/src/security/revocation-exchange.js';
 import { SimulatedLinks } from '../simulated-links.js';
 import type { ProcessWorld, SimulatedProcess } from '../simulated-process.js';
 import { Trace } from '../trace.js';
@@ -62,10 +59,11 @@ export class SecurityWorld implements ProcessWorld {
   }
 
   /** Sends a message to another broker, and resolves with its answer. */
-  exchange(
+  call<Message, Answer>(
     { from, to, process, timeoutMs }: Call,
-    message: RevocationMessage,
-  ): Promise<RevocationAnswer> {
+    message: Message,
+    handle: (security: ClusterSecurity, message: Message) => Promise<Answer>,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const timer = process.ports.scheduler.after(timeoutMs, () =>
         reject(new Error(`broker ${to} gave no answer`)),
@@ -80,7 +78,8 @@ export class SecurityWorld implements ProcessWorld {
       this.links.send(from, to, () => {
         const receiver = this.broker(to);
         receiver.process?.deliver(() => {
-          receiver.security?.handleRevocations(structuredClone(message)).then(
+          if (receiver.security === undefined) return;
+          handle(receiver.security, structuredClone(message)).then(
             (answer) => answered(() => resolve(structuredClone(answer))),
             (error: unknown) => answered(() => reject(error)),
           );

@@ -27,6 +27,7 @@ const READ_BOTH = [READ_GROUP, 'Read topic:orders'];
 const NEEDS: Readonly<Record<PeerMethod, typeof BROKER | 'each append' | readonly string[]>> = {
   'replica-fetch': BROKER,
   'exchange-revocations': BROKER,
+  'security-commits': BROKER,
   'redeem-ticket': BROKER,
   'partition-status': BROKER,
   'apply-metadata': BROKER,

@@ -53,6 +53,7 @@ function topicOfChoice(choice: NamedResources['request']['topics'][number]): str
 export const PEER_NEEDS: Readonly<Record<PeerMethod, PeerNeeds>> = {
   'replica-fetch': 'broker',
   'exchange-revocations': 'broker',
+  'security-commits': 'broker',
   'redeem-ticket': 'broker',
   'partition-status': 'broker',
   'apply-metadata': 'broker',

@@ -19,6 +19,7 @@ import {
 } from '#security';
 import { countJournaled } from '../registry/rebuild.js';
 import { RegistryAwayError, RegistryRefusedError } from '../registry-errors.js';
+import { type CommitAnswer, CommitExchange, type CommitPeers } from './commit-exchange.js';
 import {
   type RevocationAnswer,
   RevocationExchange,
@@ -36,14 +37,14 @@ const UPDATE_TIMEOUT_MS = 1800;
 const CALL_TIMEOUT_MS = 1000;
 /** Pause between two reads of the registry: another broker's change is known after it, ms. */
 const FOLLOW_MS = 250;
-/** Pause between two comparisons with brokers whose revocations may differ, ms. */
+/** Pause between two comparisons with brokers that may have other revocations or commits, ms. */
 const COMPARE_MS = 1000;
 /** Pause between checks of the members' journaled versions, ms. */
 const JOURNALED_CHECK_MS = 20;
 
 export interface ClusterSecurityOptions extends SecurityDiskOptions {
   readonly registry: SecurityRegistry;
-  readonly peers: RevocationPeers;
+  readonly peers: RevocationPeers & CommitPeers;
   readonly clusterUuid: string;
   /** The secret that signs, then those that are accepted as well. */
   readonly clusterSecrets: readonly [string, ...string[]];
@@ -64,7 +65,8 @@ export interface ClusterSecurityOptions extends SecurityDiskOptions {
  * Keys, rules and quotas are a line of signed commits in the registry (security-registry.ts), which
  * every broker follows and keeps on its disk. Revocations are a set beside it that every broker
  * gets directly from every other (revocation-exchange.ts), so that they work without the registry.
- * While the registry is away, reads continue and updates fail within two seconds.
+ * While the registry is away, reads continue and updates fail within two seconds; a broker that
+ * alone lost it gets the commits from the others (commit-exchange.ts).
  *
  * Overlap: all calls may overlap. A serial queue decides and commits updates one after the other.
  */
@@ -74,6 +76,7 @@ export class ClusterSecurity implements SecurityMetadata {
   readonly #signatures: SecuritySignatures;
   readonly #revocations: RevocationExchange;
   readonly #follower: SecurityFollower;
+  readonly #commits: CommitExchange;
   readonly #updates = new SerialQueue();
   readonly #timers = new Map<string, Timer>();
   #isClosed = false;
@@ -92,6 +95,7 @@ export class ClusterSecurity implements SecurityMetadata {
       rebuilder,
       revocations: this.#revocations,
     });
+    this.#commits = new CommitExchange({ ...parts, follower: this.#follower });
   }
 
   /**
@@ -118,7 +122,11 @@ export class ClusterSecurity implements SecurityMetadata {
     const others = this.#options.peers.ids().length;
     const othersNeeded = Math.floor((others + 1) / 2);
     const contactMs = this.#revocations.contactMs(othersNeeded);
-    const lastMs = Math.max(this.#follower.lastContactMs, contactMs);
+    // Contact to brokers counts as long as this one has the rules that they have.
+    const lastMs = Math.max(
+      this.#follower.lastContactMs,
+      Math.min(contactMs, this.#commits.upToDateMs),
+    );
     return Math.max(0, this.#options.clock.monotonicMs() - lastMs);
   }
 
@@ -150,6 +158,11 @@ export class ClusterSecurity implements SecurityMetadata {
   /** Answers a broker that compares its revocations with those of this one. */
   handleRevocations(message: RevocationMessage): Promise<RevocationAnswer> {
     return this.#revocations.handle(message);
+  }
+
+  /** Answers a broker that asks for the commits after a position. */
+  handleCommits(position: SecurityPosition): CommitAnswer {
+    return this.#commits.handle(position);
   }
 
   status(): SecurityStatus {
@@ -270,8 +283,12 @@ export class ClusterSecurity implements SecurityMetadata {
   }
 
   /** Compares with all brokers while the registry is away: then only they show the contact. */
-  #compare(): Promise<void> {
-    return this.#revocations.compareWithPeers(!this.#follower.isAvailable);
+  async #compare(): Promise<void> {
+    const isAway = !this.#follower.isAvailable;
+    const revocations = this.#revocations.compareWithPeers(isAway);
+    if (isAway) await this.#commits.takeFromPeers();
+    else this.#commits.registryFollowed();
+    await revocations;
   }
 
   #repeat(name: string, pauseMs: number, task: () => Promise<void>): void {

@@ -22,6 +22,7 @@ import {
 } from '#security';
 import { rebuildNumberOf } from '../registry/rebuild.js';
 import { RegistryAwayError } from '../registry-errors.js';
+import { RecentCommits } from './recent-commits.js';
 import type { RevocationExchange } from './revocation-exchange.js';
 import type { SecurityRebuilder } from './security-rebuilder.js';
 import type { SecurityRead, SecurityRegistry, StoredCommit } from './security-registry.js';
@@ -56,6 +57,8 @@ export interface SecurityFollowerOptions {
 }
 
 export class SecurityFollower {
+  /** The commits that were taken last, from the registry or from other brokers. */
+  readonly recent = new RecentCommits();
   readonly #options: SecurityFollowerOptions;
   #cycle: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -104,6 +107,30 @@ export class SecurityFollower {
       return this.follow();
     });
     return this.#next;
+  }
+
+  /**
+   * Takes commits that another broker has read from the registry, as far as they follow the known
+   * state; while a read is in progress it waits. Never rejects.
+   */
+  async take(commits: readonly StoredCommit[]): Promise<void> {
+    while (this.#cycle !== undefined) await this.#cycle;
+    this.#cycle = this.#takeFromBroker(commits).finally(() => (this.#cycle = undefined));
+    await this.#cycle;
+  }
+
+  async #takeFromBroker(commits: readonly StoredCommit[]): Promise<void> {
+    const { disk, logger } = this.#options;
+    // A line that this broker has agreed to replace is not continued.
+    const promised = disk.promise?.number ?? 0;
+    const isPromised = commits.some(({ version }) => rebuildNumberOf(version) < promised);
+    if (!disk.isMade || isPromised) return;
+    try {
+      await this.#takeFollowing(commits);
+    } catch (error) {
+      if (error instanceof ForgedMetadataError) this.#forgeries += 1;
+      logger.warn({ err: error }, 'commits of another broker could not be taken');
+    }
   }
 
   /** One cycle; never rejects. */
@@ -174,11 +201,7 @@ export class SecurityFollower {
       this.#snapshotBytes = snapshot.sizeBytes;
       this.#bytesSinceSnapshot = 0;
     }
-    for (const commit of commits) {
-      if (!follows(commit, disk.position)) break;
-      this.#bytesSinceSnapshot += commit.changes.length;
-      await disk.commit(this.#verified(commit));
-    }
+    await this.#takeFollowing(commits);
     if (position === undefined || disk.position.version === position.version) return undefined;
     if (commits.length > 0 && disk.position.version >= (commits.at(-1)?.version ?? 0)) {
       return 'again';
@@ -193,6 +216,17 @@ export class SecurityFollower {
       await disk.replace(state, snapshot.position);
     }
     return 'again';
+  }
+
+  /** @throws ForgedMetadataError */
+  async #takeFollowing(commits: readonly StoredCommit[]): Promise<void> {
+    const { disk } = this.#options;
+    for (const commit of commits) {
+      if (!follows(commit, disk.position)) break;
+      this.#bytesSinceSnapshot += commit.changes.length;
+      await disk.commit(this.#verified(commit));
+      this.recent.add(commit);
+    }
   }
 
   /** Stores a snapshot when many commits have been made since the last one. */
