@@ -32,6 +32,8 @@ interface RedrivePorts {
   readonly produce: (topic: Topic, request: ProduceRequest) => Promise<ProduceResult>;
 }
 
+type ReadBatches = Pick<FetchResult, 'batches' | 'logStartOffset'>;
+
 /** A dead letter: the record without the headers that name its origin, and these. */
 interface ReadLetter {
   readonly offset: Offset;
@@ -57,7 +59,7 @@ export class RedrivenRecords implements RedriveTopics {
     const { batches, logStartOffset } = await this.#read(place, from);
     const letters: FoundDeadLetter[] = [];
     let to = from;
-    for (const letter of lettersIn(batches, from)) {
+    for (const letter of lettersIn(batches, Math.max(from, logStartOffset))) {
       to = letter.offset + 1;
       if (letter.origin.get('group') !== group) continue;
       letters.push(this.#found(letter));
@@ -74,8 +76,8 @@ export class RedrivenRecords implements RedriveTopics {
     for (let at = 0; at + 1 < ranges.length; at += 2) {
       const [first, last] = [ranges[at] as Offset, ranges[at + 1] as Offset];
       for (let offset = first; offset <= last; ) {
-        const { batches } = await this.#read(place, offset);
-        const next = addLetters(copies, batches, { first: offset, last }, group);
+        const read = await this.#read(place, offset);
+        const next = addLetters(copies, read, { first: offset, last }, group);
         if (next === offset) return false;
         offset = next;
       }
@@ -101,10 +103,7 @@ export class RedrivenRecords implements RedriveTopics {
   }
 
   /** Batches from an offset on, or from the start of the log where that is higher. */
-  async #read(
-    { topic, partition }: TopicPartition,
-    offset: Offset,
-  ): Promise<Pick<FetchResult, 'batches' | 'logStartOffset'>> {
+  async #read({ topic, partition }: TopicPartition, offset: Offset): Promise<ReadBatches> {
     const request = { topic, partition, offset, maxBytes: READ_BYTES, minBytes: 1, waitMs: 0 };
     try {
       return await this.#ports.fetch(request);
@@ -122,12 +121,13 @@ export class RedrivenRecords implements RedriveTopics {
 /** Adds the dead letters of a range. @returns the offset up to which none was missing */
 function addLetters(
   copies: RecordCopies,
-  batches: readonly RecordBatch[],
+  { batches, logStartOffset }: ReadBatches,
   { first, last }: { readonly first: Offset; readonly last: Offset },
   group: string,
 ): Offset {
   let next = first;
-  for (const { offset, record } of lettersIn(batches, first)) {
+  // A batch that was deleted in part still has all of its records.
+  for (const { offset, record } of lettersIn(batches, Math.max(first, logStartOffset))) {
     if (offset > last) break;
     if (offset > next) return first;
     copies.add(record, [[REDRIVE_GROUP_HEADER, group]]);
