@@ -88,8 +88,10 @@ export class CoordinatorCalls {
     const request = requester === undefined ? asked : { caller: requester, ...asked };
     assertGroupName(request.group);
     assertAllSupportGroups(this.#options.store.state);
-    const callHere = coordinators[method] as (request: GroupRequest<M>) => Promise<GroupAnswer<M>>;
-    const here = (): Promise<GroupAnswer<M>> => callHere.call(coordinators, request);
+    const here = (): Promise<GroupAnswer<M>> => {
+      const callHere = coordinators[method] as (asked: GroupRequest<M>) => Promise<GroupAnswer<M>>;
+      return callHere.call(coordinators, request);
+    };
     // Without the topic there are no groups: every coordinator answers the same.
     if (topics.topic(CONSUMER_OFFSETS_TOPIC) === undefined) return here();
     const target = this.#partitionOf(request.group);
