@@ -310,6 +310,21 @@ describe('a registry of another process', () => {
     expect(twice.brokers).toEqual(before.brokers);
   });
 
+  it('gets a topic back that it has lost alone', async () => {
+    stores.coordination.cutOff(2);
+    await create(at(0), 'later');
+    stores.coordination.loseTopic('events');
+    // Broker 2 reads everything, and lacks what it has on its disk.
+    stores.coordination.reach(2);
+    await stores.until(() => !at(2).isAvailable);
+    await stores.scheduler.advance(500);
+    // The others hear of the rebuild with their next renewal.
+    for (const id of [0, 1]) await renew(id);
+    const state = await agreed();
+    expect(topicsOf(state)).toEqual(['events', 'later']);
+    expect(rebuildNumberOf(state.version)).toBe(1);
+  });
+
   it('waits a little for a late leader, which then continues to lead', async () => {
     stores.coordination.cutOff(0);
     stores.coordination.restart();

@@ -106,11 +106,11 @@ export class FakeCoordination {
     if (leaseThread === undefined) return {};
     const { clock, scheduler } = this.#options;
     const { loop, loopSilenceMaxMs, isCutOff = () => false } = leaseThread;
-    const send = (lease: BrokerLease, renewal: string): Promise<LeaseReply> => {
+    const send = async (lease: BrokerLease, renewal: string): Promise<LeaseReply> => {
       if (this.#isAway || this.#isPaused || this.#cutOff.has(brokerId) || isCutOff()) {
-        return Promise.reject(new RegistryAwayError(false, undefined));
+        throw new RegistryAwayError(false, undefined);
       }
-      return Promise.resolve(this.#data.answerRenewal(lease, renewal));
+      return this.#data.answerRenewal(lease, renewal);
     };
     const deliver = (task: () => void): void => loop.run(task);
     return {
@@ -200,6 +200,16 @@ export class FakeCoordination {
   /** Removes everything and keeps the connections (FLUSHALL). */
   empty(): void {
     this.#data.empty();
+  }
+
+  /** Removes a topic and keeps everything else, as when somebody deletes its keys. */
+  loseTopic(name: string): void {
+    this.#data.loseTopic(name);
+  }
+
+  /** Answers every write with this error; undefined: writes are accepted again. */
+  refuseWrites(error: string | undefined): void {
+    this.#data.refusal = error;
   }
 
   /** Lets an operator exclude a broker from rebuilds. */

@@ -14,6 +14,7 @@ import type {
   RegisteredCluster,
   RegistrySnapshot,
 } from '../registry/registry.js';
+import { RegistryRefusedError } from '../registry-errors.js';
 
 /** Most commits in one answer. */
 const COMMITS_PER_READ = 200;
@@ -23,6 +24,8 @@ export class FakeRegistryData {
   readonly leases = new Map<number, string>();
   readonly journaled = new Map<number, number>();
   readonly givenUp = new Set<number>();
+  /** Error reply to every write, as of a Redis without memory; undefined: writes are accepted. */
+  refusal: string | undefined;
   #cluster: RegisteredCluster | undefined;
   #confirmedBy: string | undefined;
   /**
@@ -75,6 +78,15 @@ export class FakeRegistryData {
     this.journaled.clear();
   }
 
+  /** Loses the name of a topic and all that belongs to it, without a commit. */
+  loseTopic(name: string): void {
+    const last = this.#line.pop();
+    if (last === undefined) return;
+    const topics = new Map(last.state.topics);
+    topics.delete(name);
+    this.#line.push({ ...last, state: { ...last.state, topics } });
+  }
+
   found(document: ClusterDocument, state: ClusterState): RegisteredCluster | undefined {
     if (this.#cluster !== undefined) return this.#cluster;
     if (this.#round !== undefined) return undefined;
@@ -82,6 +94,7 @@ export class FakeRegistryData {
   }
 
   commit(cluster: RegisteredCluster, before: ClusterState, commit: MetadataCommit): CommitReply {
+    this.#assertAccepted();
     if (this.#cluster?.text !== cluster.text) return { kind: 'other-cluster' };
     if (!this.isConfirmed) return { kind: 'unconfirmed' };
     const { version, changeId } = this.state;
@@ -113,6 +126,7 @@ export class FakeRegistryData {
   }
 
   answerRenewal(lease: BrokerLease, renewal: string): LeaseReply {
+    this.#assertAccepted();
     const isRenewed = this.#renewLease(lease, renewal);
     return { isRenewed, newest: this.isConfirmed ? this.state : undefined };
   }
@@ -140,6 +154,10 @@ export class FakeRegistryData {
     if (this.#round?.id !== round.id) return false;
     this.#install(document, state);
     return true;
+  }
+
+  #assertAccepted(): void {
+    if (this.refusal !== undefined) throw new RegistryRefusedError(this.refusal);
   }
 
   #renewLease({ brokerId, brokerEpoch }: BrokerLease, renewal: string): boolean {
