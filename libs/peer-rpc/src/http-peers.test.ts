@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ProtocolError } from '#protocol';
 import { NotLeaderError, type PeerMessage, PeerUnreachableError } from '#replication';
-import { RecordingLogger } from '#runtime/testing';
+import { silentLogger } from '#runtime';
+import { FakeClock, FakeScheduler, RecordingLogger } from '#runtime/testing';
 import {
   CALLEE_ID,
   Happening,
@@ -221,6 +222,21 @@ describe('a call without an answer', () => {
     expect(error).toMatchObject({ wasSent: true, cause: { message: 'no answer within 50 ms' } });
     await gone.happened;
     await expect.poll(() => listener.status().callsInFlight).toBe(0);
+  });
+
+  test('a broker that opens no session: not sent, long before the call times out', async () => {
+    const silent = createServer((socket) => socket.on('error', () => undefined));
+    const reached = once(silent, 'connection');
+    const scheduler = new FakeScheduler(new FakeClock());
+    const peers = openPeers(await listening(silent), {}, silentLogger, scheduler);
+    const error = unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
+    const [socket] = (await reached) as [Socket];
+    await once(socket, 'data');
+    await scheduler.advance(5000);
+    expect(await error).toMatchObject({
+      wasSent: false,
+      cause: { message: 'no answer to a hello within 5000 ms' },
+    });
   });
 
   test('the caller aborts: the other broker sees it', async () => {

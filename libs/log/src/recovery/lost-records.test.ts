@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LogManagerOptions } from '../data-dir/log-manager-options.js';
 import type { Log } from '../log.js';
+import { emptyBatch } from '../record-batch/empty-batch.js';
 import { stampBatch } from '../record-batch/record-batch.js';
 import { segmentFileName } from '../segment/segment-names.js';
 import {
@@ -209,6 +210,39 @@ describe('lost records at the end of a log', () => {
       message: expect.stringContaining('the log must be restored'),
     });
     expect(again.isWritable).toBe(false);
+  });
+
+  it('are not given up between two segments when one batch cannot have their offsets', async () => {
+    const broker = new FakeBroker();
+    const log = await openLog(broker);
+    await appendValues(log, 'a');
+    await log.roll();
+    await log.leadership.stopLeading();
+    await log.leadership.tryAccept(ELECTION);
+    const leader = { election: ELECTION, compactedEndOffset: 0, elections: [] };
+    const bounds = [1, 2 ** 31, 2 ** 32];
+    // Two batches with as many offsets as a batch can have, each in a segment of its own.
+    for (const [at, baseOffset] of bounds.slice(0, -1).entries()) {
+      const lastOffset = (bounds[at + 1] ?? 0) - 1;
+      await log.copies.append([emptyBatch({ baseOffset, lastOffset }, 1)], leader);
+      await log.roll();
+    }
+    const last = valuesBatch(['b']);
+    stampBatch(last, 2 ** 32, 1);
+    await log.copies.append([last], leader);
+    await broker.scheduler.advance(1000);
+    broker.crash();
+    for (const base of bounds.slice(0, -1)) {
+      await broker.disk.removeFile(broker.path(segmentFileName(base, 'log')));
+    }
+    const again = await openLog(broker);
+    const lost = { startOffset: 1, endOffset: 2 ** 32 };
+    expect(again.damage.lostBetween).toEqual([lost]);
+    await expect(again.damage.acceptLoss(lost)).rejects.toMatchObject({
+      code: 'POLICY_VIOLATION',
+      message: expect.stringContaining('the log must be restored'),
+    });
+    expect(again.damage.lostBetween).toEqual([lost]);
   });
 
   it('are given up on a full disk', async () => {

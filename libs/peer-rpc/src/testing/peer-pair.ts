@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import type { PeerHandlers, PeerMessage } from '#replication';
-import { type Logger, SystemScheduler, silentLogger } from '#runtime';
+import { type Logger, type Scheduler, SystemScheduler, silentLogger } from '#runtime';
 import { PeerSecrets } from '../authentication/peer-secrets.js';
 import { HttpPeers, type HttpPeersOptions } from '../http-peers.js';
 import { PeerListener, type PeerListenerOptions } from '../peer-listener.js';
@@ -67,9 +67,10 @@ export function openPeers(
   address: string | undefined | (() => string),
   options: Partial<HttpPeersOptions> = {},
   logger: Logger = silentLogger,
+  scheduler: Scheduler = new SystemScheduler(),
 ): HttpPeers {
   const addressOf = typeof address === 'function' ? address : (): string | undefined => address;
-  const ports = { logger, scheduler: new SystemScheduler() };
+  const ports = { logger, scheduler };
   const isChannelSecure = options.tls !== undefined;
   const peers = new HttpPeers({ ...PEERS, isChannelSecure, ...options }, addressOf, ports);
   onTestFinished(() => peers.close());
