@@ -163,6 +163,14 @@ export const GROUP_FENCES: readonly Fence[] = [
     tests: [RULES],
   },
   {
+    name: 'a dead letter that was put back is archived',
+    rule: 'I17',
+    file: 'groups/src/queue/redrive-state.ts',
+    from: 'const archived = new Set(offsetsIn(plan.ranges));',
+    to: 'const archived = new Set<number>();',
+    tests: ['libs/groups/src/coordinator/redriver.test.ts'],
+  },
+  {
     name: 'a paused group gives out no records',
     rule: 'I17',
     file: 'groups/src/state/decide-queue.ts',
