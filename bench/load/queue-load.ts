@@ -5,6 +5,7 @@
  *
  * - `drain` members poll and acknowledge until the time is over or `records` are acknowledged
  * - `lateness` members do the same, and the lateness of delayed records is measured
+ * - `catch-up` members do the same until one gets a record that came due after the start
  * - `latency` one record at a time is produced, delivered to a waiting poll and acknowledged, each
  *   after a pause of `pauseMs`, until the time is over or `records` are acknowledged
  * - `socket-latency` the same with a member on a WebSocket
@@ -16,7 +17,7 @@ import { WebSocket } from 'ws';
 
 interface Options {
   readonly port: number;
-  readonly mode: 'drain' | 'lateness' | 'latency' | 'socket-latency';
+  readonly mode: 'drain' | 'lateness' | 'catch-up' | 'latency' | 'socket-latency';
   readonly members?: number;
   readonly prefetch?: number;
   readonly isAckedAlone?: boolean;
@@ -47,6 +48,7 @@ const agent = new Agent({ keepAlive: true, noDelay: true });
 const latenciesMs: number[] = [];
 let acknowledged = 0;
 let startedMs = 0;
+const startedAtMs = Date.now();
 let isOver = false;
 
 if (mode === 'latency') await measureLatency();
@@ -77,9 +79,9 @@ async function drain(): Promise<void> {
 }
 
 async function work(memberId: string): Promise<void> {
-  const query = `limit=${prefetch}&waitMs=${mode === 'lateness' ? 1000 : 100}`;
+  const query = `limit=${prefetch}&waitMs=${mode === 'drain' ? 100 : 1000}`;
   const delivered = await poll(memberId, query);
-  if (mode === 'lateness') noteLateness(delivered);
+  if (mode !== 'drain') noteLateness(delivered);
   const acks = delivered.map(({ partition, offset }) => {
     return { topic, partition, offset, type: 'ack' };
   });
@@ -108,9 +110,11 @@ function noteLateness(delivered: readonly Delivered[]): void {
   for (const { headers } of delivered) {
     const deliverAt = headers.find(({ key }) => key === 'sluice.deliver.at');
     if (deliverAt === undefined) continue;
-    const lateMs = nowMs - Number(deliverAt.value);
+    const dueMs = Number(deliverAt.value);
+    const lateMs = nowMs - dueMs;
     if (lateMs < 0) throw new Error(`a record came ${-lateMs} ms early`);
     latenciesMs.push(lateMs);
+    if (mode === 'catch-up' && dueMs >= startedAtMs) isOver = true;
   }
 }
 
