@@ -252,6 +252,16 @@ describe('a message to publish', () => {
     });
   });
 
+  test.each(['{event:"ping"}', '{"event":"ping",1:2}', '{"event":"publish","data":{1:2}}'])(
+    'a member whose name is no string is refused: %s',
+    (text) => {
+      expect(errorOf(() => messageOf(text).read())).toMatchObject({
+        code: 'INVALID_REQUEST',
+        message: expect.stringContaining('expected a member name'),
+      });
+    },
+  );
+
   test('a message without data is refused', () => {
     expect(faultsOf('{"event":"publish"}')).toEqual(['/data']);
     expect(faultsOf('{"data":1,"event":"publish"}')).toEqual(['/data']);

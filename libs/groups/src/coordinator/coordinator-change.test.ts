@@ -54,6 +54,21 @@ describe('members whose connections a broker has', () => {
   });
 });
 
+describe('a former leader of an offsets partition', () => {
+  it('refuses calls of its groups', async () => {
+    const test = await open();
+    test.addTopic('events', 1);
+    await join(test, 'a');
+    const { partition, metadata } = test.led;
+    await partition.becomeFollower({ ...metadata, leader: 1, leaderEpoch: 1 });
+    await expect(heartbeat(test, 'a')).rejects.toMatchObject({
+      code: 'COORDINATOR_NOT_AVAILABLE',
+      retriable: true,
+      outcome: 'failed',
+    });
+  });
+});
+
 describe('a new leader of an offsets partition', () => {
   it('returns no offsets before it knows the committed end', async () => {
     const { test, led } = await newLeader();
