@@ -5,7 +5,8 @@
  * bytes are copied once into a scratch array, and the batch grows in front of them in the same
  * array: each key and value then moves with `copyWithin`, which costs a third of a view and a
  * `set`. A finished batch is copied out at its exact size. Encoding at once is synchronous: one
- * scratch serves all of it. Encoding in slices has a scratch of its own.
+ * scratch serves all of it. Encoding in slices has a scratch of its own until it ends; the next one
+ * uses that again, because new memory costs more than the work on it.
  */
 import {
   FIELD_ATTRIBUTES,
@@ -108,7 +109,7 @@ export function* encodeInSlices(
   selections: readonly RecordSelection[],
   options: EncodeOptions,
 ): SlicedWork<EncodedBatches> {
-  const encoder = new BatchEncoder(options, new Uint8Array(SCRATCH_BYTES));
+  const encoder = new BatchEncoder(options, takeSlicedScratch());
   const starts: number[] = [];
   for (const selection of selections) {
     starts.push(encoder.recordCount);
@@ -139,6 +140,14 @@ const SEQUENCES = 2 ** 31;
 
 /** Scratch of synchronous encoding. */
 let sharedScratch = new Uint8Array(SCRATCH_BYTES);
+/** Scratch of an encoding in slices that has ended; undefined while another one has it. */
+let slicedScratch: Uint8Array<ArrayBuffer> | undefined;
+
+function takeSlicedScratch(): Uint8Array<ArrayBuffer> {
+  const scratch = slicedScratch ?? new Uint8Array(SCRATCH_BYTES);
+  slicedScratch = undefined;
+  return scratch;
+}
 
 /** One call of `encodeRecordBatches`. The current batch is `#scratch[0, #position)`. */
 class BatchEncoder {
@@ -205,11 +214,9 @@ class BatchEncoder {
 
   finish(): Buffer[] {
     if (this.#batchRecords > 0) this.#endBatch();
-    const { length } = this.#scratch;
-    if (this.#isScratchShared) {
-      sharedScratch =
-        length > SCRATCH_KEPT_BYTES_MAX ? new Uint8Array(SCRATCH_BYTES) : this.#scratch;
-    }
+    const isKept = this.#scratch.length <= SCRATCH_KEPT_BYTES_MAX;
+    if (!this.#isScratchShared) slicedScratch = isKept ? this.#scratch : undefined;
+    else sharedScratch = isKept ? this.#scratch : new Uint8Array(SCRATCH_BYTES);
     return this.#batches;
   }
 
