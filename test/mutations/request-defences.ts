@@ -57,6 +57,15 @@ export const REQUEST_DEFENCES: readonly Defence[] = [
   },
   {
     ...BUILT,
+    name: 'a member that may no longer read gets records until its coordinator notices',
+    from: "if (assignment.every(({ topic }) => access.may('Read', topicNamed(topic)))) return;",
+    to: 'return;',
+    also: [{ file: 'gateway.cjs', from: '!isAffected(owner) ||', to: 'true ||' }],
+    tests: LOST_ACCESS,
+    seenBy: ['gets no record of a topic'],
+  },
+  {
+    ...BUILT,
     name: 'a remembered credential hides a second Authorization header',
     from: '&& authorizations(request) === 1',
     to: '',
@@ -150,6 +159,22 @@ export const REQUEST_DEFENCES: readonly Defence[] = [
     to: 'return this.connectionsReserved > 0 ? undefined : this.#origins.refusal(headers);',
     tests: OPERATORS,
     seenBy: ['whose name points to the listener of operators'],
+  },
+  {
+    ...BUILT,
+    name: 'the listener of operators speaks plain HTTP',
+    from: 'const handshakes = this.#tls === undefined ?',
+    to: 'const handshakes = this.#tls === undefined || listener.connectionsReserved > 0 ?',
+    tests: ['test/gateway/tls.slow.test.ts'],
+    seenBy: ['speaks TLS with operators'],
+  },
+  {
+    ...BUILT,
+    name: 'operators need no credential',
+    from: 'if (!this.isAnonymousAllowed) throw credentialMissing();',
+    to: ';',
+    tests: OPERATORS,
+    seenBy: ['operators need the same credentials'],
   },
   {
     ...BUILT,
