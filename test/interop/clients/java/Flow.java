@@ -65,7 +65,9 @@ public final class Flow {
     ProducedOffsets raw =
         records.produceValue(topic, file, null, null, null, 1, "raw", null, null, null, null);
     String text = "{\"value\": 1}\n{\"value\": 2}\n";
-    File lines = records.produceLines(topic, text, null, null, null, 1, null, null);
+    File lines =
+        records.produceLines(
+            topic, text, null, null, null, 1, null, null, null, null, null, null, null);
     FetchedRecords fetched =
         records.fetch(topic, 0, null, "earliest", null, null, null, null, null, null, null);
     File value = records.fetchValue(topic, 1, 0L, null, null, null, null, null);
