@@ -11,10 +11,7 @@ const resolve = { conditions: ['source'] };
 /** Where a report in JSON is written, with the duration of each test; none unless it is set. */
 const reportFile = process.env['SLUICE_TEST_REPORT'];
 
-/**
- * A condition that is polled has this long to come true, as in test/support/until.ts: the default of
- * 1 s is too short on a busy machine.
- */
+/** A condition that is polled has this long to come true: the default of 1 s is too short on a busy machine. */
 const patient = { expect: { poll: { timeout: 60_000 } } };
 
 /** Tests that start processes, open ports or run real clients. */

@@ -8,6 +8,8 @@ const TOPIC = 'work';
 const GROUP = 'thousand';
 const PARTITIONS = 6;
 const MEMBERS = 1000;
+/** Each member waits for all that came before it, on a machine that may be busy. */
+const PATIENCE_MS = 300_000;
 
 interface GroupView {
   readonly members: readonly { readonly assignment: readonly object[] }[];
@@ -25,16 +27,24 @@ class IdleMember {
   /** Joins with an id of its own, so that a repeated join adds no other member. */
   static async join(url: string, memberId: string): Promise<IdleMember> {
     const request = { topics: [TOPIC], sessionTimeoutMs: 300_000, memberId };
-    await until('the join is answered', async () => {
-      return (await tryJoin(url, GROUP, request)).status === 201;
-    });
+    await until(
+      'the join is answered',
+      async () => {
+        return (await tryJoin(url, GROUP, request)).status === 201;
+      },
+      PATIENCE_MS,
+    );
     return new IdleMember(`${url}/v1/groups/${GROUP}/members/${memberId}`);
   }
 
   async leave(): Promise<void> {
-    await until('the member has left', async () => {
-      return (await fetch(this.#url, { method: 'DELETE' })).status === 204;
-    });
+    await until(
+      'the member has left',
+      async () => {
+        return (await fetch(this.#url, { method: 'DELETE' })).status === 204;
+      },
+      PATIENCE_MS,
+    );
   }
 }
 

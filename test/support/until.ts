@@ -1,12 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
 
 const CHECK_INTERVAL_MS = 25;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 /**
  * Repeats a check until it returns a value, and returns that.
  * @param what description of the condition, for the error
  * @param look returns undefined or false while the condition is not met; an error counts as that
+ * @param patienceMs time after which the condition counts as never met; two minutes by default
  */
 export async function until<Seen>(
   what: string,
