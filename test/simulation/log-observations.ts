@@ -91,13 +91,17 @@ export class LogObservations {
     }
   }
 
-  /** True for a batch of the groups' log of which compaction has left a part. */
+  /**
+   * True for a batch of the groups' log of which compaction has left a part, or all with the time
+   * at which its tombstones go.
+   */
   #isCompacted(what: string, batch: RecordBatch): boolean {
     const whole = this.#groupBatches.get(what);
     if (whole === undefined) return false;
     const all = new Map(recordsIn(whole).map(({ offset, value }) => [offset, value]));
     const left = recordsIn(batch);
-    return left.length < all.size && left.every(({ offset, value }) => all.get(offset) === value);
+    if (left.length === all.size && !batch.hasDeleteHorizon) return false;
+    return left.every(({ offset, value }) => all.get(offset) === value);
   }
 
   /** Checks that new batches of an epoch come from one broker, its leader (I11). */
