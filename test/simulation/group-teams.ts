@@ -192,11 +192,11 @@ export class GroupTeams {
     return ends;
   }
 
-  /** Partitions of which a group has not consumed all records yet. */
+  /** Partitions that lost no records, and of which a group has not consumed all records yet. */
   async #missing(): Promise<string[]> {
     const { world, history } = this.#parts;
     const check = new GroupCheck(world, history);
-    if (world.metadata.lost.size > 0 || !(await check.load())) return [];
+    if (!(await check.load())) return [];
     const endOf = (target: TopicPartition): number =>
       this.#ends.get(topicPartitionName(target)) ?? 0;
     const stream = STREAM_PARTITIONS.filter((target) => {
@@ -208,7 +208,8 @@ export class GroupTeams {
     const queue = QUEUE_PARTITIONS.filter(
       (target) => !check.isFinished(QUEUE, target, endOf(target)),
     );
-    return [...stream, ...queue].map(topicPartitionName);
+    const names = [...stream, ...queue].map(topicPartitionName);
+    return names.filter((name) => !world.metadata.lost.has(name));
   }
 
   async #deadLetters(): Promise<DeadLetters> {
