@@ -416,6 +416,13 @@ test('options that are wrong, and calls on what is closed, are refused by name',
   expect(() => client.consumer({ group: 'g', topics: ['a'], lingerMs: 5 } as never)).toThrow(
     /lingerMs/,
   );
+  const serde = {} as never;
+  const member = { group: 'g', topics: ['a'], keyDeserializer: serde };
+  expect(() => client.producer({ valueSerializer: serde })).toThrow(/valueSerializer/);
+  expect(() => client.producer({ interceptors: 5 as never })).toThrow(/interceptors/);
+  expect(() => client.subscribe('a', { valueDeserializer: serde })).toThrow(/valueDeserializer/);
+  expect(() => client.consumer(member)).toThrow(/keyDeserializer/);
+  expect(() => client.queue(member)).toThrow(/keyDeserializer/);
   await client.close();
   expect(() => client.subscribe('a')).toThrow(/closed/);
 });

@@ -10,7 +10,8 @@ export function openProducer<K, V>(
   parts.assertOpen();
   return parts.add((onEnd) => {
     // An interceptor is told when its producer closes.
-    const interceptors = [...(options.interceptors ?? []), { close: onEnd }];
+    const { interceptors: given = [] } = options;
+    const interceptors = Array.isArray(given) ? [...given, { close: onEnd }] : given;
     return new Producer(
       async (pipeline) => {
         const [{ openPipeline }, socket] = await Promise.all([

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { serdes } from '../../producer/src/index.js';
 import { type RecordJson, RecordReader } from './received-record.js';
 
-const RECORD: RecordJson = { topic: 't', partition: 0, offset: 7, timestamp: 1 };
+const RECORD: RecordJson = { topic: 't', partition: 0, offset: 7, timestamp: 1, headers: [] };
 
 test('without deserializers JSON stays JSON, text is a string, and other bytes are bytes', () => {
   const reader = new RecordReader({});

@@ -1,4 +1,5 @@
 import type { Deserializer, StoredHeader } from '../../producer/src/index.js';
+import type { components } from './admin/generated/openapi.js';
 import { bytesOf } from './base64.js';
 import { SluiceError } from './sluice-error.js';
 
@@ -47,22 +48,7 @@ export interface Deserializers<K, V> {
 }
 
 /** A record in the JSON of a fetch. */
-export interface RecordJson {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly timestamp: number;
-  readonly key?: unknown;
-  readonly keyBase64?: string;
-  readonly value?: unknown;
-  readonly valueBase64?: string;
-  readonly headers?: readonly {
-    readonly key: string;
-    readonly value?: string | null;
-    readonly valueBase64?: string;
-  }[];
-  readonly deliveryCount?: number;
-}
+export type RecordJson = components['schemas']['FetchedRecord'];
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });

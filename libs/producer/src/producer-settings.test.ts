@@ -38,6 +38,11 @@ describe('checkProducerOptions', () => {
       'partitioner is "best": it must be "sticky" or "roundRobin" or a function.',
     ],
     [{ lingerMS: 5 }, 'lingerMS is 5: a producer has no such setting.'],
+    [{ keySerializer: 'text' }, 'keySerializer is "text": it must be an object with the function'],
+    [{ valueSerializer: {} }, 'it must be an object with the function serialize.'],
+    [{ valueSerializer: null }, 'valueSerializer is null: it must be an object'],
+    [{ interceptors: 5 }, 'interceptors is 5: it must be a list of objects.'],
+    [{ onError: 'log' }, 'onError is "log": it must be a function.'],
   ])('refuses %j by name', (options, detail) => {
     expect(refusal(options as ProducerOptions)).toMatchObject({
       code: 'INVALID_CONFIG',

@@ -99,8 +99,21 @@ const CHOICES = {
   partitioner: ['sticky', 'roundRobin'],
 } as const satisfies Partial<Record<keyof ProducerOptions, readonly unknown[]>>;
 
-/** Settings that are functions and objects of the user. */
-const USER_CODE = ['keySerializer', 'valueSerializer', 'interceptors', 'onError'];
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+const SERIALIZER = [
+  (value: unknown) => isFunction((value as Partial<Serializer> | null)?.serialize),
+  'an object with the function serialize',
+] as const;
+
+/** Settings that are functions and objects of the user, with a check and its sentence. */
+const USER_CODE = {
+  keySerializer: SERIALIZER,
+  valueSerializer: SERIALIZER,
+  interceptors: [Array.isArray, 'a list of objects'],
+  onError: [isFunction, 'a function'],
+} as const satisfies Partial<
+  Record<keyof ProducerOptions, readonly [(value: unknown) => boolean, string]>
+>;
 
 type NumberName = keyof typeof NUMBERS;
 
@@ -142,7 +155,13 @@ export function checkProducerOptions<K, V>(
 
 /** The sentence about a value that is not accepted; undefined for one that is. */
 function acceptedInPlaceOf(name: string, value: unknown): string | undefined {
-  if (USER_CODE.includes(name)) return undefined;
+  const userCode = USER_CODE[name as keyof typeof USER_CODE] as
+    | readonly [(value: unknown) => boolean, string]
+    | undefined;
+  if (userCode !== undefined) {
+    const [isAccepted, sentence] = userCode;
+    return isAccepted(value) ? undefined : `it must be ${sentence}`;
+  }
   const bounds = (NUMBERS as Partial<Record<string, readonly [number, number, number]>>)[name];
   if (bounds !== undefined) {
     const [least, greatest] = bounds;

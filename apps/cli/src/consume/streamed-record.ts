@@ -1,21 +1,8 @@
+import type { Admin } from '#client';
 import type { Field, PrintedRecord } from './template.js';
 
 /** A record in the JSON of a fetch. */
-export interface RecordJson {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly timestamp: number;
-  readonly key?: unknown;
-  readonly keyBase64?: string;
-  readonly value?: unknown;
-  readonly valueBase64?: string;
-  readonly headers: readonly {
-    readonly key: string;
-    readonly value?: string | null;
-    readonly valueBase64?: string;
-  }[];
-}
+export type RecordJson = Awaited<ReturnType<Admin['fetch']>>['records'][number];
 
 /** A record of a stream of lines. Its fields are decoded when they are asked for. */
 export class StreamedRecord implements PrintedRecord {

@@ -151,6 +151,19 @@ export function assertOneOf(name: string, value: unknown, accepted: readonly str
   throw optionError(name, `must be one of ${accepted.map((one) => `"${one}"`).join(', ')}`);
 }
 
+/** @throws SluiceError INVALID_CONFIG unless each is absent or an object with `deserialize` */
+export function assertDeserializers(options: {
+  readonly keyDeserializer?: unknown;
+  readonly valueDeserializer?: unknown;
+}): void {
+  for (const name of ['keyDeserializer', 'valueDeserializer'] as const) {
+    const given = options[name] as { readonly deserialize?: unknown } | null | undefined;
+    if (given !== undefined && typeof given?.deserialize !== 'function') {
+      throw optionError(name, 'must be an object with the function deserialize');
+    }
+  }
+}
+
 function assertAuth(auth: Auth | undefined): void {
   if (auth === undefined) return;
   const { apiKey, token } = auth as { readonly apiKey?: unknown; readonly token?: unknown };

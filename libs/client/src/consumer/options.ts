@@ -1,4 +1,10 @@
-import { assertKnown, assertOneOf, assertText, assertWhole } from '../connection/options.js';
+import {
+  assertDeserializers,
+  assertKnown,
+  assertOneOf,
+  assertText,
+  assertWhole,
+} from '../connection/options.js';
 import type { Deserializers, TopicPartition } from '../received-record.js';
 import { optionError } from '../sluice-error.js';
 
@@ -112,6 +118,7 @@ export function assertQueueOptions(options: QueueOptions): void {
 
 function assertMembership(options: MembershipOptions<unknown, unknown>): void {
   assertText('group', options.group);
+  assertDeserializers(options);
   assertOneOf('autoOffsetReset', options.autoOffsetReset, ['latest', 'earliest', 'none']);
   assertWhole('sessionTimeoutMs', options.sessionTimeoutMs);
   if (options.instanceId !== undefined) assertText('instanceId', options.instanceId);

@@ -22,7 +22,9 @@ function workerWithoutAnswers(closed: AbortSignal) {
   };
   const worker = new QueueWorker({ group: 'g', topics: ['t'], prefetch: 2 }, transport, closed);
   const deliver = (offset: number): void =>
-    events?.delivered([{ topic: 't', partition: 0, offset, timestamp: 0, value: offset }]);
+    events?.delivered([
+      { topic: 't', partition: 0, offset, timestamp: 0, value: offset, headers: [] },
+    ]);
   return { worker, deliver, room: () => room() };
 }
 

@@ -1,4 +1,9 @@
-import { assertKnown, assertOneOf, assertWhole } from '../connection/options.js';
+import {
+  assertDeserializers,
+  assertKnown,
+  assertOneOf,
+  assertWhole,
+} from '../connection/options.js';
 import type { Deserializers, Position } from '../received-record.js';
 import { optionError } from '../sluice-error.js';
 
@@ -59,6 +64,7 @@ export function subscriptionRequest(
   format: 'base64' | undefined,
 ): SubscriptionRequest {
   assertKnown(options, NAMES, 'subscribe');
+  assertDeserializers(options);
   const { from = 'latest', partitions, autoOffsetReset = 'none', bufferRecords = 1000 } = options;
   assertOneOf('autoOffsetReset', autoOffsetReset, ['latest', 'earliest', 'none']);
   assertWhole('bufferRecords', bufferRecords);
