@@ -59,7 +59,7 @@ export const TOPIC_EXAMPLES: readonly ApiExample[] = [
       isWrite: true,
       faults: [
         { pointer: '/colour', detail: 'is not a known member' },
-        { pointer: '/partitions', detail: 'must be a whole number' },
+        { pointer: '/partitions', detail: 'must be a whole number of at most 2147483647' },
       ],
     }),
   },

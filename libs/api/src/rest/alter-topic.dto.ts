@@ -10,7 +10,7 @@ export class AlterTopicDto implements AlterTopicRequest {
     minimum: 1,
     description: 'The new number of partitions, at least the current one.',
   })
-  @IsWholeNumber(-INT32_MAX, INT32_MAX, 'must be a whole number')
+  @IsWholeNumber(-INT32_MAX, INT32_MAX, `must be a whole number of at most ${INT32_MAX}`)
   readonly partitions?: number;
 
   @OptionalMember(ref('ConfigsToSet'))

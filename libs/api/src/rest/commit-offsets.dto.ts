@@ -65,7 +65,7 @@ export class OffsetToCommitDto implements WithNulls<OffsetToCommit> {
 
 /** Body of `PUT /v1/groups/{group}/offsets`. */
 export class CommitOffsetsDto implements ListAs<'offsets', WithNulls<OffsetToCommit>> {
-  @Member(listOf(OffsetToCommitDto, { minItems: 1 }))
-  @IsListOf(() => OffsetToCommitDto, 'must be a list of at least one {topic, partition, offset}')
+  @Member(listOf(OffsetToCommitDto))
+  @IsListOf(() => OffsetToCommitDto, 'must be a list of {topic, partition, offset}', 0)
   readonly offsets!: readonly OffsetToCommitDto[];
 }

@@ -29,7 +29,7 @@ export class CreateTopicDto implements CreateTopicRequest {
   readonly name!: string;
 
   @OptionalMember({ ...COUNT, minimum: 1, default: 1 })
-  @IsWholeNumber(-INT32_MAX, INT32_MAX, 'must be a whole number')
+  @IsWholeNumber(-INT32_MAX, INT32_MAX, `must be a whole number of at most ${INT32_MAX}`)
   readonly partitions?: number;
 
   @OptionalMember({
@@ -37,7 +37,7 @@ export class CreateTopicDto implements CreateTopicRequest {
     minimum: 1,
     description: 'Default: 3, or the number of brokers if there are fewer.',
   })
-  @IsWholeNumber(-INT16_MAX, INT16_MAX, 'must be a whole number')
+  @IsWholeNumber(-INT16_MAX, INT16_MAX, `must be a whole number of at most ${INT16_MAX}`)
   readonly replicationFactor?: number;
 
   @OptionalMember(ref('ConfigsToSet'))

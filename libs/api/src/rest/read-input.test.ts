@@ -25,8 +25,22 @@ test.each([
   ['an absent body', 'createTopic', {}, ''],
   ['a body that is a list', 'createTopic', { body: [] }, ''],
   ['an unknown member', 'electLeader', { body: { x: 1 } }, '/x'],
+  ['a member of an operation without a body', 'initProducer', { body: { x: 1 } }, '/x'],
 ] as const)('%s is refused', (_, id, part, pointer) => {
   expect(pointersOf(id, part)).toEqual([pointer]);
+});
+
+test('a count that is too large is told its bound', () => {
+  const body = { name: 't', partitions: Number.MAX_SAFE_INTEGER };
+  expect(() => readInput(OPERATIONS.createTopic, { ...EMPTY, body })).toThrow(
+    '/partitions: must be a whole number of at most 2147483647.',
+  );
+});
+
+test('a list of offsets to commit may be empty, as that of an unknown group is', () => {
+  const body = { offsets: [] };
+  const params = { group: 'g' };
+  expect(readInput(OPERATIONS.commitOffsets, { ...EMPTY, params, body })).toMatchObject({ body });
 });
 
 test('a partition that is not a whole number is refused', () => {

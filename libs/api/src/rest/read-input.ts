@@ -1,6 +1,6 @@
 import { ProtocolError } from '#protocol';
 import type { DtoClass } from '../schema/members.js';
-import { BODY, QUERY, readDto, refuseQuery } from '../schema/read-dto.js';
+import { BODY, QUERY, readDto, refuseAll } from '../schema/read-dto.js';
 import type { OperationSpec } from './operation.js';
 import type { Input, OperationId } from './operations.js';
 import { offsetNumber, partitionNumber } from './path-numbers.js';
@@ -22,7 +22,8 @@ export function readInput<Id extends OperationId>(
   operation: OperationSpec,
   { params, query, body }: ReceivedRequest,
 ): Input<Id> {
-  if (operation.plane === 'control' && !isClass(operation.query)) refuseQuery(Object.keys(query));
+  if (operation.plane === 'control' && !isClass(operation.query))
+    refuseAll(Object.keys(query), QUERY);
   const input: Record<string, unknown> = { ...params };
   const { partition, offset } = params;
   if (partition !== undefined) input['partition'] = partitionNumber(partition);
@@ -31,6 +32,8 @@ export function readInput<Id extends OperationId>(
   if (isClass(operation.body)) {
     if (body === undefined && operation.isBodyOptional !== true) throw bodyMissing();
     input['body'] = readDto(operation.body, body, BODY);
+  } else if (operation.body === undefined && operation.plane === 'control') {
+    refuseAll(Object.keys(body ?? {}), BODY);
   }
   return input as Input<Id>;
 }

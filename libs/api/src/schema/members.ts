@@ -207,11 +207,15 @@ export function IsWholeNumber(
   );
 }
 
-/** A list of at least one object of a class. */
-export function IsListOf(itemsOf: () => DtoClass, message: string): PropertyDecorator {
+/** A list of objects of a class, by default of at least one. */
+export function IsListOf(
+  itemsOf: () => DtoClass,
+  message: string,
+  itemsMin = 1,
+): PropertyDecorator {
   const isList = Accepts(
     message,
-    (value) => Array.isArray(value) && value.length > 0 && value.every(isObject),
+    (value) => Array.isArray(value) && value.length >= itemsMin && value.every(isObject),
   );
   return (prototype, name) => {
     isList(prototype, name);

@@ -29,14 +29,14 @@ export function readDto<Type extends DtoClass>(
 }
 
 /**
- * Refuses all parameters of a query without any.
+ * Refuses all parameters of a query, or members of a body, that has none.
  * @throws ProtocolError INVALID_REQUEST
  */
-export function refuseQuery(names: readonly string[]): void {
+export function refuseAll(names: readonly string[], place: DtoPlace): void {
   const faults = new FaultList();
   for (const name of names) {
     if (faults.isFull) faults.countOne();
-    else faults.add(`?${name}`, QUERY.unknownDetail);
+    else faults.add(place.prefix + name, place.unknownDetail);
   }
   if (faults.count > 0) throw invalidRequest(faults);
 }
