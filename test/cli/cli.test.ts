@@ -62,6 +62,47 @@ describe('files', () => {
   });
 });
 
+test('a file of offsets that does not exist is wrong usage, as with `produce`', async () => {
+  const { code, stderr } = await setup.cli.run(['offsets', 'import', 'g', '/does-not-exist']);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^error: Cannot read \/does-not-exist: ENOENT/);
+});
+
+test('the export of a group without offsets is imported', async () => {
+  const exported = await setup.cli.print(['offsets', 'export', 'nobody']);
+  const { code, stderr } = await setup.cli.run(['offsets', 'import', 'copy'], exported);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '0 offsets of group copy are committed.\n' });
+});
+
+test('a group that has had no member is described without a mode', async () => {
+  await setup.cli.print(['topics', 'create', 'read']);
+  const offsets = [{ topic: 'read', partition: 0, offset: 0 }];
+  await setup.cli.run(['offsets', 'import', 'silent'], JSON.stringify({ offsets }));
+  expect(await setup.cli.print(['groups', 'describe', 'silent'])).toMatch(
+    /^silent {2}no mode yet, Empty, /,
+  );
+});
+
+test('elections and moves print a table, and the document of the gateway with --json', async () => {
+  await setup.cli.print(['topics', 'create', 'led']);
+  const line = /^TOPIC\tPARTITION\tLEADER\tREPLICAS\tISR\nled\t0\t0\t0\t0\n$/;
+  for (const command of [
+    ['elect', 'led', '0'],
+    ['move', 'led', '0', '--replicas', '0'],
+  ]) {
+    expect(await setup.cli.print(command)).toMatch(line);
+    const document: unknown = JSON.parse(await setup.cli.print([...command, '--json']));
+    expect(document).toMatchObject({ partition: 0, replicas: [0] });
+  }
+});
+
+test('a bench reads what there is, where that is less than it wants', async () => {
+  await setup.cli.print(['topics', 'create', 'few', '--partitions', '2']);
+  expect(await setup.cli.print(['bench', 'consume', 'few', '--json'])).toMatch(/"records":0,/);
+  await setup.cli.print(['produce', 'few'], 'one\ntwo\nthree\n');
+  expect(await setup.cli.print(['bench', 'consume', 'few', '--json'])).toMatch(/"records":3,/);
+});
+
 test('lines that are produced are consumed as they were', async () => {
   await setup.cli.print(['topics', 'create', 'orders']);
   await setup.cli.print(['produce', 'orders'], 'one\n{"n": 1.0}\n');

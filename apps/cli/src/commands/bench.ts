@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { serdes } from '#client';
+import { type Position, serdes } from '#client';
 import { type CommandRun, withGateway } from '../command-run.js';
 import { optionsOf } from '../global-options.js';
 import { wholeNumber } from '../parse-values.js';
@@ -72,16 +72,21 @@ async function benchConsume(run: CommandRun, topic: string, options: BenchOption
     bufferRecords: 10_000,
     valueDeserializer: serdes.bytes,
   });
-  await subscription.ready;
+  const positions = await subscription.ready;
+  const left = await partitionsWithRecords(run, positions);
   const startedMs = performance.now();
   let count = 0;
   let bytes = 0;
   const close = (): void => void subscription.close();
   run.signal.addEventListener('abort', close, { once: true });
+  if (left.size === 0) await subscription.close();
   for await (const record of subscription) {
     count += 1;
     bytes += (record.value as Uint8Array | null)?.length ?? 0;
-    if (count >= records) break;
+    if (record.offset + 1 >= (left.get(record.partition) ?? Number.POSITIVE_INFINITY)) {
+      left.delete(record.partition);
+    }
+    if (count >= records || left.size === 0) break;
   }
   await subscription.close();
   const seconds = (performance.now() - startedMs) / 1000;
@@ -94,6 +99,24 @@ async function benchConsume(run: CommandRun, topic: string, options: BenchOption
     ),
   );
   run.signal.throwIfAborted();
+}
+
+/**
+ * Returns the end offsets of the partitions that have records from the given positions on. A bench
+ * ends there, as records that nobody sends would never come.
+ */
+async function partitionsWithRecords(
+  { sluice }: CommandRun,
+  positions: readonly Position[],
+): Promise<Map<number, number>> {
+  const ends = await Promise.all(
+    positions.map(async ({ topic, partition, offset }) => {
+      const latest = await sluice.admin.listOffset({ topic, partition, at: 'latest' });
+      return { partition, begin: offset, end: latest.offset ?? 0 };
+    }),
+  );
+  const withRecords = ends.filter(({ begin, end }) => begin < end);
+  return new Map(withRecords.map(({ partition, end }) => [partition, end]));
 }
 
 async function benchLatency(run: CommandRun, topic: string, options: BenchOptions): Promise<void> {

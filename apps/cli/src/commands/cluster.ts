@@ -44,7 +44,7 @@ export function addClusterCommands(program: Command): void {
           type: options.unclean === true ? 'unclean' : 'preferred',
           ...(options.replica === undefined ? {} : { replica: options.replica }),
         });
-        output.either(answer, () => output.document(answer));
+        output.either(answer, () => showPartition(output, topic, answer));
       });
     });
 
@@ -63,9 +63,34 @@ export function addClusterCommands(program: Command): void {
           partition: numberArgument('partition', partition),
           replicas: options.replicas.split(',').map(Number),
         });
-        output.either(answer, () => output.document(answer));
+        output.either(answer, () => showPartition(output, topic, answer));
       });
     });
+}
+
+type Admin = CommandRun['sluice']['admin'];
+
+/** Prints a partition as it is now; while it moves, also which replicas come and go. */
+function showPartition(
+  output: CommandRun['output'],
+  topic: string,
+  partition: Awaited<ReturnType<Admin['electLeader'] | Admin['reassignReplicas']>>,
+): void {
+  const { leader, replicas, isr, addingReplicas, removingReplicas } = partition;
+  const columns = [
+    ['TOPIC', topic],
+    ['PARTITION', partition.partition],
+    ['LEADER', leader],
+    ['REPLICAS', replicas.join(',')],
+    ['ISR', isr.join(',')],
+    ['ADDING', addingReplicas?.join(',')],
+    ['REMOVING', removingReplicas?.join(',')],
+  ] as const;
+  const shown = columns.filter(([, cell]) => cell !== undefined && cell !== '');
+  output.table(
+    shown.map(([name]) => name),
+    [shown.map(([, cell]) => cell)],
+  );
 }
 
 async function showCluster({ sluice, output, signal }: CommandRun): Promise<void> {

@@ -154,7 +154,8 @@ async function allGroups(
 function showGroup(output: CommandRun['output'], group: Group): void {
   const { mode, state, generation, coordinator, lag } = group;
   output.line(
-    `${output.style('bold', group.group)}  ${mode}, ${state}, generation ${generation}, ` +
+    `${output.style('bold', group.group)}  ${mode ?? 'no mode yet'}, ${state}, ` +
+      `generation ${generation}, ` +
       `coordinator ${coordinator ?? '-'}, lag ${lag ?? '-'}`,
   );
   output.line();
@@ -208,7 +209,11 @@ async function readOffsets(
 ): Promise<{ offsets: { topic: string; partition: number; offset: number }[] }> {
   const stream = file === undefined || file === '-' ? process.stdin : createReadStream(file);
   let text = '';
-  for await (const chunk of stream.setEncoding('utf8')) text += String(chunk);
+  try {
+    for await (const chunk of stream.setEncoding('utf8')) text += String(chunk);
+  } catch (cause) {
+    throw new UsageError(`Cannot read ${file}: ${(cause as Error).message}.`, { cause });
+  }
   try {
     const document = JSON.parse(text) as { readonly offsets?: unknown };
     if (!Array.isArray(document.offsets)) throw new TypeError('it has no list "offsets"');
