@@ -33,7 +33,8 @@ export interface FileSystem {
    */
   syncDirectory(path: string): Promise<void>;
   /**
-   * Takes an exclusive lock that ends with the process; undefined when another process holds it.
+   * Takes an exclusive lock that ends with the process; undefined when another process holds it and
+   * does not end within about a second.
    */
   tryLock(path: string): Promise<FileLock | undefined>;
 }

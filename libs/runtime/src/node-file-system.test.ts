@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -54,6 +54,18 @@ it('a lock ends with the process that holds it', async () => {
     await exited;
   }
   const lock = await fileSystem.tryLock(lockPath);
+  expect(lock).toBeDefined();
+  await lock?.release();
+});
+
+it('a lock is taken from a holder that ends soon after it was asked for', async () => {
+  const lockPath = join(directory, '.lock');
+  const first = await fileSystem.tryLock(lockPath);
+  const second = fileSystem.tryLock(lockPath);
+  // The file is opened and the lock refused before a third file is opened.
+  await readFile(lockPath);
+  await first?.release();
+  const lock = await second;
   expect(lock).toBeDefined();
   await lock?.release();
 });

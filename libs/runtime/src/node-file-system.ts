@@ -15,6 +15,7 @@ import {
   write,
   writev,
 } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { tryLock, unlock } from 'fs-native-extensions';
 import type { DirectoryEntry, FileHandle, FileLock, FileSystem } from './file-system.js';
 import { SpareDescriptors } from './spare-descriptors.js';
@@ -24,6 +25,9 @@ const OPEN_FLAGS = {
   write: constants.O_RDWR,
   create: constants.O_RDWR | constants.O_CREAT,
 } as const;
+
+const LOCK_RETRY_MS = 50;
+const LOCK_TRIES = 20;
 
 /**
  * The real file system.
@@ -90,12 +94,19 @@ export class NodeFileSystem implements FileSystem {
   /**
    * The lock belongs to the open file, not to the process: a second call in this process is refused
    * too.
+   *
+   * A process that was killed keeps its lock until the system has taken its memory back and its
+   * writes are done. Therefore a held lock is tried for a second.
    */
   async tryLock(path: string): Promise<FileLock | undefined> {
     const descriptor = await openFile(path, OPEN_FLAGS.create);
     let isLocked = false;
     try {
       isLocked = tryLock(descriptor);
+      for (let tries = 1; !isLocked && tries < LOCK_TRIES; tries += 1) {
+        await setTimeout(LOCK_RETRY_MS);
+        isLocked = tryLock(descriptor);
+      }
     } finally {
       if (!isLocked) await closeFile(descriptor);
     }
