@@ -93,6 +93,7 @@ export const OPERATION_CASES = {
   setQuota: { body: { request_rate: 1000 } },
   deleteQuota: {},
   tryPage: {},
+  tryAsset: {},
   docsPage: {},
   openapiDocument: {},
   asyncapiDocument: {},

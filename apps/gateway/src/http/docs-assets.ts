@@ -19,7 +19,7 @@ const folder = pathToFileURL(require.resolve('swagger-ui-dist/package.json'));
 export const DOCS_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
+  "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self'",
   "base-uri 'none'",

@@ -22,6 +22,17 @@ export const PAGE_OPERATIONS = {
     answers: { 200: { description: 'Page that shows a topic live.', body: { 'text/html': TEXT } } },
     entryPoint: { name: 'try', description: 'Page that shows a topic live.' },
   },
+  tryAsset: {
+    ...PAGE,
+    path: '/try/{file}',
+    summary: 'File of the page that shows a topic live',
+    answers: {
+      200: {
+        description: 'File of the page that shows a topic live.',
+        body: { 'application/octet-stream': TEXT },
+      },
+    },
+  },
   docsPage: {
     ...PAGE,
     path: '/docs',

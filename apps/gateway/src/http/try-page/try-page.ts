@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** The modules of the page's script, each after its imports. */
@@ -19,35 +18,40 @@ const MODULES = [
 ];
 const STYLES = ['page.css', 'fields.css', 'records.css', 'workers.css'];
 
+/** The page loads only its own style and script, and connects only to its own gateway. */
+export const TRY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  // The favicon is embedded in the page.
+  'img-src data:',
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** Page that shows a topic live: its text, and its other files by their names. */
 export interface TryPage {
   readonly html: string;
-  /**
-   * Content-Security-Policy: the page runs only this style and this script, by their hashes, and
-   * connects only to its own gateway.
-   */
-  readonly policy: string;
+  readonly files: ReadonlyMap<string, TryFile>;
 }
 
-/** Builds the page that shows a topic live: one file that loads nothing else. */
+interface TryFile {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** Reads the page, whose script and style are one file each. */
 export function readTryPage(): TryPage {
-  const style = textOf(STYLES);
   const script = asOneModule(textOf(MODULES));
-  // The replacements are functions, because $ has a meaning in a replacement text.
-  const html = textOf(['page.html'])
-    .replace('<!-- style -->', () => style)
-    .replace('<!-- script -->', () => script);
-  const policy = [
-    "default-src 'none'",
-    `script-src ${hashSource(script)}`,
-    `style-src ${hashSource(style)}`,
-    // The favicon is embedded in the page.
-    'img-src data:',
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ');
-  return { html, policy };
+  return {
+    html: textOf(['page.html']),
+    files: new Map([
+      ['page.js', { contentType: 'text/javascript; charset=utf-8', text: script }],
+      ['page.css', { contentType: 'text/css; charset=utf-8', text: textOf(STYLES) }],
+    ]),
+  };
 }
 
 function textOf(files: readonly string[]): string {
@@ -57,15 +61,11 @@ function textOf(files: readonly string[]): string {
 }
 
 /**
- * Joins the modules into one, so that the page is one file: imports among them are removed, and
- * nothing is exported.
+ * Joins the modules into one, which a browser gets with one request: imports among them are
+ * removed, and nothing is exported.
  */
 function asOneModule(modules: string): string {
   return modules
     .replace(/^import \{[^}]*\} from '\.\/[\w-]+\.js';\n/gm, '')
     .replace(/^export /gm, '');
-}
-
-function hashSource(text: string): string {
-  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 }

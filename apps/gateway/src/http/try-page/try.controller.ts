@@ -1,8 +1,8 @@
-import { Controller, Header, Res } from '@nestjs/common';
+import { Controller, Header, NotFoundException, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type Input } from '#api';
 import { Serves } from '../serves.js';
-import { readTryPage, type TryPage } from './try-page.js';
+import { readTryPage, TRY_POLICY, type TryPage } from './try-page.js';
 
 /** Serves the page that shows a topic live in a browser. */
 @Controller()
@@ -11,10 +11,22 @@ export class TryController {
 
   @Serves('tryPage')
   @Header('Content-Type', 'text/html; charset=utf-8')
+  @Header('Content-Security-Policy', TRY_POLICY)
   @Header('Referrer-Policy', 'no-referrer')
   @Header('Cache-Control', 'no-cache')
-  page(_input: Input<'tryPage'>, @Res({ passthrough: true }) reply: FastifyReply): string {
-    reply.header('Content-Security-Policy', this.#page.policy);
+  page(): string {
     return this.#page.html;
+  }
+
+  @Serves('tryAsset')
+  @Header('Cache-Control', 'no-cache')
+  asset(
+    { file: name }: Input<'tryAsset'>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): string {
+    const file = this.#page.files.get(name);
+    if (file === undefined) throw new NotFoundException();
+    reply.header('Content-Type', file.contentType);
+    return file.text;
   }
 }
