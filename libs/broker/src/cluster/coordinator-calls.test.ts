@@ -7,7 +7,6 @@ const AWAY = {
   code: 'COORDINATOR_NOT_AVAILABLE',
   retriable: true,
   outcome: 'failed',
-  retryAfterMs: 1000,
 };
 
 describe('a call to the coordinator of a group', () => {

@@ -5,7 +5,7 @@ import type { LeaderStatus } from '../leader-status.js';
 import { DistantCoordinators } from '../testing/distant-coordinators.js';
 import { BrokerQueues } from './broker-queues.js';
 
-const NO_LEADER = { code: 'LEADER_NOT_AVAILABLE', retriable: true, retryAfterMs: 1000 };
+const NO_LEADER = { code: 'LEADER_NOT_AVAILABLE', retriable: true };
 
 describe('operations on the queue of a group', () => {
   it('purge nothing while one of the partitions has no leader', async () => {

@@ -112,6 +112,7 @@ export class ShareWorld {
       const deliverAtMs = delayMs === undefined ? undefined : this.nowMs + delayMs;
       this.topic.push({ offset, key, deliverAtMs });
       this.#logEnd = offset + 1;
+      if (this.#state.cancelled.has(offset)) this.#passOver(offset);
     }
   }
 
@@ -405,6 +406,15 @@ export class ShareWorld {
     const nextAtMs = isLater ? to.atMs + 1 : null;
     const index = { indexedTo: this.#logEnd, leaderEpoch: this.#leaderEpoch };
     return { from, to, records, ...index, nextAtMs };
+  }
+
+  /**
+   * A cancelled record was lost before the group looked at it, and no broker can tell it from the
+   * one that has its offset now: that one is passed over.
+   */
+  #passOver(offset: Offset): void {
+    this.done.add(offset);
+    this.#cancelled.add(offset);
   }
 
   #deliver(offset: Offset, member: string, deliveryCount: number): void {
