@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ClusterBroker, ClusterProcesses } from '../support/cluster-processes.js';
 import { until } from '../support/until.js';
 import { QueueLedger, RestWorker, type SharedQueue, SocketWorker } from './queue-worker.js';
-import { type QueuedRecord, RestQueue } from './rest-queue.js';
+import { RepeatingProducer } from './repeating-producer.js';
+import { type QueuedRecord, RestQueue, untilFinished } from './rest-queue.js';
 
 const PARTITIONS = 3;
 const DELIVERIES = 8;
@@ -25,18 +26,14 @@ beforeAll(async () => {
 
 afterAll(() => cluster?.dispose());
 
-/** Produces records, each until it is acknowledged; each twentieth one is poison. */
-async function produce({ topic }: SharedQueue): Promise<void> {
-  for (let at = 0; at < RECORDS_PER_STEP; at += 1) {
-    const value = produced % 20 === 7 ? `poison ${produced}` : produced;
-    const body = { value, partition: produced % PARTITIONS };
-    await until('the record is written', async () => {
-      const path = `/v1/topics/${topic}/records`;
-      const [broker] = reachable;
-      const answer = await broker?.send(path, 'POST', body).catch(() => undefined);
-      return answer?.status === 200;
-    });
-    produced += 1;
+/** Each twentieth record is poison. */
+function valueOf(at: number): unknown {
+  return at % 20 === 7 ? `poison ${at}` : at;
+}
+
+async function produce(producer: RepeatingProducer): Promise<void> {
+  for (const end = produced + RECORDS_PER_STEP; produced < end; produced += 1) {
+    await producer.send(valueOf(produced), produced % PARTITIONS);
   }
 }
 
@@ -67,6 +64,7 @@ test('no acknowledged record comes back while brokers die, freeze and are cut of
   const ledger = new QueueLedger();
   const isPoison = (value: unknown): boolean => typeof value === 'string';
   const shared: SharedQueue = { group: 'g', topic, ledger, isPoison };
+  const producer = new RepeatingProducer(topic, () => reachable[0]);
   const urls = (): string[] => reachable.map(({ url }) => url);
   const sockets = [1, 2, 3].map(() => new SocketWorker(shared, urls));
   const workers = [...sockets, new RestWorker(shared, urls), new RestWorker(shared, urls)];
@@ -77,15 +75,15 @@ test('no acknowledged record comes back while brokers die, freeze and are cut of
     away: () => unknown,
     back: () => unknown,
   ): Promise<void> => {
-    await produce(shared);
+    await produce(producer);
     await away();
     reachable = cluster.brokers.filter(({ id }) => id !== broker.id);
     for (const worker of sockets) if (worker.url === broker.url) worker.disconnect();
-    await produce(shared);
+    await produce(producer);
     await back();
     await cluster.untilAllSeeAlive([1, 2, 3]);
     reachable = cluster.brokers;
-    await produce(shared);
+    await produce(producer);
   };
   const killed = await coordinatorOf(rest());
   await without(
@@ -106,8 +104,10 @@ test('no acknowledged record comes back while brokers die, freeze and are cut of
     () => cluster.heal(),
   );
 
-  const poison = Math.floor((produced - 8) / 20) + 1;
-  await until('all records are done', () => ledger.done.size === produced - poison);
+  await untilFinished(rest);
+  const values = Array.from({ length: produced }, (_, at) => valueOf(at));
+  expect(ledger.lost(values.filter((value) => !isPoison(value)))).toEqual([]);
+  const poison = values.filter(isPoison).length;
   await until('all dead letters are written', async () => {
     return (await deadLettersOf(rest())).length >= poison;
   });

@@ -2,21 +2,39 @@ import { setTimeout } from 'node:timers/promises';
 import { type Message, SocketClient } from '../ws/socket-client.js';
 import type { QueuedRecord } from './rest-queue.js';
 
-/** Everything that the workers of one queue were told. */
+/**
+ * Everything that the workers of one queue were told. It names records by their values, so the
+ * values of a queue differ.
+ */
 export class QueueLedger {
-  /** Records whose acknowledgement was answered, as `partition offset`. */
-  readonly done = new Set<string>();
+  /** Records whose acknowledgement was answered. */
+  readonly done = new Set<unknown>();
   /** Records that were delivered after that. */
-  readonly faults: string[] = [];
-  deliveries = 0;
+  readonly faults: unknown[] = [];
+  /** Records whose acknowledgement was sent and not answered: they are done, or come back. */
+  readonly #unanswered = new Set<unknown>();
 
-  deliver({ partition, offset }: Pick<QueuedRecord, 'partition' | 'offset'>): void {
-    this.deliveries += 1;
-    if (this.done.has(`${partition} ${offset}`)) this.faults.push(`${partition} ${offset}`);
+  deliver({ value }: QueuedRecord): void {
+    if (this.done.has(value)) this.faults.push(value);
   }
 
-  finish({ partition, offset }: Pick<QueuedRecord, 'partition' | 'offset'>): void {
-    this.done.add(`${partition} ${offset}`);
+  /** The acknowledgement of a record is on its way. */
+  send({ value }: QueuedRecord): void {
+    this.#unanswered.add(value);
+  }
+
+  /** The acknowledgement of a record was answered. */
+  answer({ value }: QueuedRecord, isDone: boolean): void {
+    this.#unanswered.delete(value);
+    if (isDone) this.done.add(value);
+  }
+
+  /**
+   * The values of records that no worker can have done, although the group is done with all
+   * records: those that were lost.
+   */
+  lost(values: readonly unknown[]): unknown[] {
+    return values.filter((value) => !this.done.has(value) && !this.#unanswered.has(value));
   }
 }
 
@@ -111,41 +129,72 @@ export class SocketWorker extends QueueWorker {
     const { ledger, isPoison } = this.queue;
     ledger.deliver(record);
     const about = { subscription: 'q', topic, partition, offset };
-    const answer = await client.request(isPoison(record.value) ? 'nack' : 'ack', about);
-    if (answer.event === 'acked' && !isPoison(record.value)) ledger.finish(record);
+    if (isPoison(record.value)) {
+      client.send('nack', about);
+      return;
+    }
+    ledger.send(record);
+    const { event, data } = await client.request('ack', about);
+    if (!isOutcomeUnknown(data)) ledger.answer(record, event === 'acked' || isApplied(data));
   }
 }
 
-/** A worker on REST: each call goes to another broker. */
+/**
+ * A worker on REST: each call goes to another broker. It sends its acknowledgements again until
+ * they are answered.
+ */
 export class RestWorker extends QueueWorker {
   readonly #memberId = `rest-${Math.random().toString(36).slice(2)}`;
   #isMember = false;
+  /** Records that it has and did not get an answer for. */
+  #held: readonly QueuedRecord[] = [];
 
   async work(url: string): Promise<void> {
-    const { group, topic, ledger, isPoison } = this.queue;
+    const { group, topic, ledger } = this.queue;
     const members = `${url}/v1/groups/${group}/members`;
     if (!this.#isMember) {
       const join = { memberId: this.#memberId, topics: [topic], mode: 'queue' };
       await send(members, { ...join, autoOffsetReset: 'earliest' });
       this.#isMember = true;
     }
-    const polled = await send(`${members}/${this.#memberId}/records?limit=8&waitMs=500`);
-    if (polled.status === 404) this.#isMember = false;
-    const records = (polled.body['records'] ?? []) as QueuedRecord[];
-    for (const record of records) ledger.deliver(record);
-    if (records.length === 0) return;
-    const acks = records.map(({ partition, offset, value }) => {
+    if (this.#held.length === 0) {
+      const polled = await send(`${members}/${this.#memberId}/records?limit=8&waitMs=500`);
+      this.#isMember = polled.status !== 404;
+      this.#held = (polled.body['records'] ?? []) as QueuedRecord[];
+      for (const record of this.#held) ledger.deliver(record);
+    }
+    if (this.#held.length > 0) await this.#acknowledge(`${members}/${this.#memberId}/acks`);
+  }
+
+  async #acknowledge(url: string): Promise<void> {
+    const { topic, ledger, isPoison } = this.queue;
+    const sound = this.#held.filter(({ value }) => !isPoison(value));
+    for (const record of sound) ledger.send(record);
+    const acks = this.#held.map(({ partition, offset, value }) => {
       return { topic, partition, offset, type: isPoison(value) ? 'nack' : 'ack' };
     });
-    const answered = await send(`${members}/${this.#memberId}/acks`, { acks });
-    const results = (answered.body['acks'] ?? []) as { error?: object }[];
+    const { status, body } = await send(url, { acks });
+    if (status >= 500) throw new Error(`the acknowledgements were answered ${status}`);
+    const results = (body['acks'] ?? []) as { error?: { outcome?: string } }[];
     for (const [at, { error }] of results.entries()) {
-      const record = records[at];
-      if (error === undefined && record !== undefined && !isPoison(record.value)) {
-        ledger.finish(record);
+      const record = this.#held[at];
+      if (record !== undefined && sound.includes(record)) {
+        ledger.answer(record, error === undefined || isApplied(error));
       }
     }
+    // Nobody knows what became of an earlier try when the session was over meanwhile.
+    this.#isMember = status !== 404;
+    this.#held = [];
   }
+}
+
+/** True when the group was done with the record before: an earlier answer was lost. */
+function isApplied({ outcome }: { readonly outcome?: string }): boolean {
+  return outcome === 'applied';
+}
+
+function isOutcomeUnknown({ outcome }: { readonly outcome?: string }): boolean {
+  return outcome === 'unknown';
 }
 
 async function send(url: string, body?: object) {

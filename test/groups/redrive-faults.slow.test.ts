@@ -7,13 +7,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ClusterBroker, ClusterProcesses } from '../support/cluster-processes.js';
 import { until } from '../support/until.js';
 import { QueueLedger, RestWorker, type SharedQueue, SocketWorker } from './queue-worker.js';
-import { type QueuedRecord, RestQueue } from './rest-queue.js';
+import { RepeatingProducer } from './repeating-producer.js';
+import { type QueuedRecord, RestQueue, untilFinished } from './rest-queue.js';
 
 const TOPIC = 'jobs';
 const GROUP = 'g';
 const DEAD_LETTERS = `dlq.${GROUP}`;
 const PARTITIONS = 3;
-const RECORDS = 150;
+const VALUES = Array.from({ length: 150 }, (_, value) => value);
 const POISON_EACH = 5;
 const ALL_PARTITIONS = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 
@@ -27,9 +28,8 @@ beforeAll(async () => {
 
 afterAll(() => cluster?.dispose());
 
-/** Knows the values that are done, and the offsets at which dead letters came back. */
+/** Knows also the offsets at which dead letters came back. */
 class RedriveLedger extends QueueLedger {
-  readonly values = new Set<unknown>();
   readonly redrivenAt = new Map<unknown, Set<string>>();
 
   override deliver(record: QueuedRecord): void {
@@ -39,11 +39,6 @@ class RedriveLedger extends QueueLedger {
     const places = this.redrivenAt.get(value) ?? new Set<string>();
     this.redrivenAt.set(value, places.add(`${partition} ${offset}`));
   }
-
-  override finish(record: QueuedRecord): void {
-    super.finish(record);
-    this.values.add(record.value);
-  }
 }
 
 function queue(): RestQueue {
@@ -51,13 +46,8 @@ function queue(): RestQueue {
 }
 
 async function produce(): Promise<void> {
-  for (let value = 0; value < RECORDS; value += 1) {
-    const body = { value, partition: value % PARTITIONS };
-    await until('the record is written', async () => {
-      const sent = cluster.any.send(`/v1/topics/${TOPIC}/records`, 'POST', body);
-      return (await sent.catch(() => undefined))?.status === 200;
-    });
-  }
+  const producer = new RepeatingProducer(TOPIC, () => cluster.any);
+  for (const value of VALUES) await producer.send(value, value % PARTITIONS);
 }
 
 async function deadLetters(): Promise<readonly QueuedRecord[]> {
@@ -122,28 +112,27 @@ test('dead letters come back once, and all is deleted, while brokers are killed'
     return (answer.body['partitions'] as unknown[] | undefined)?.length === PARTITIONS;
   });
 
-  const poison = RECORDS / POISON_EACH;
+  const poison = VALUES.length / POISON_EACH;
   await killWhile(produce(), [coordinator, () => cluster.leaderOf(TOPIC, 0)]);
-  await until('all records are done or dead', async () => {
-    const letters = await deadLetters().catch(() => []);
-    return letters.length >= poison && ledger.values.size + letters.length >= RECORDS;
-  });
+  await untilFinished(queue);
   isRepaired = true;
   const leaderOfLetters = (): Promise<ClusterBroker> => cluster.leaderOf(DEAD_LETTERS, 0);
   await killWhile(redriveAll(), [coordinator, leaderOfLetters]);
   await redriveAll();
-  await until('all values are done', () => ledger.values.size === RECORDS);
+  await untilFinished(queue);
   await until('the topic is empty', async () => {
     const { partitions } = await cluster.topic(TOPIC);
     return partitions.every((one) => one['logStartOffset'] === one['highWatermark']);
   });
   await Promise.all(workers.map((worker) => worker.stop()));
 
+  expect(ledger.lost(VALUES)).toEqual([]);
   const sources = (await deadLetters()).map(sourceOf);
-  expect(new Set(sources).size).toBe(sources.length);
+  expect(sources).toHaveLength(poison);
+  expect(new Set(sources).size).toBe(poison);
   const places = [...ledger.redrivenAt.values()].map(({ size }) => size);
   expect(places).toEqual(places.map(() => 1));
-  expect(places).toHaveLength(sources.length);
+  expect(places).toHaveLength(poison);
   expect(ledger.faults).toEqual([]);
   expect(await queue().describe()).toMatchObject({ lag: 0, deadLetters: 0 });
 }, 600_000);

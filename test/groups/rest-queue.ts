@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import type { useGateway } from '../data/gateway-under-test.js';
+import { until } from '../support/until.js';
 
 /** A record of a queue as its members get it. */
 export interface QueuedRecord {
@@ -101,6 +102,16 @@ export class RestQueue {
     expect([200, 201, 204], JSON.stringify(answer.body)).toContain(answer.status);
     return answer.body;
   }
+}
+
+/**
+ * Waits until a group is done with all records of its topics.
+ * @param queue the queue at a broker that can be called now
+ */
+export async function untilFinished(queue: () => RestQueue): Promise<void> {
+  await until('the group is done with all records', async () => {
+    return (await queue().describe())['lag'] === 0;
+  });
 }
 
 /** The values of records. */
