@@ -20,7 +20,7 @@ const RECOVERY_MS_MAX = 40_000;
 export async function startCluster(world: World): Promise<void> {
   for (const machine of world.machines) machine.start();
   const isUp = (): boolean => world.machines.every(({ broker }) => broker !== undefined);
-  if (!(await world.until(isUp, START_MS_MAX))) world.violated('the cluster did not start');
+  await world.mustBecome(isUp, START_MS_MAX, () => 'the cluster did not start');
 }
 
 export async function createTopic(world: World, plan: TopicPlan): Promise<void> {
@@ -38,8 +38,11 @@ export async function createTopic(world: World, plan: TopicPlan): Promise<void> 
     () => (isCreated = true),
     (error: unknown) => world.unexpected(name, error),
   );
-  if (!(await world.until(() => isCreated, START_MS_MAX)))
-    world.violated(`${name} was not created`);
+  await world.mustBecome(
+    () => isCreated,
+    START_MS_MAX,
+    () => `${name} was not created`,
+  );
 }
 
 /**
@@ -95,13 +98,12 @@ export async function recovery(parts: ClientParts): Promise<void> {
     [...world.state.topics.values()].every(({ partitions }) =>
       partitions.every(({ isr, replicas }) => isr.length === replicas.length),
     );
-  if (await world.until(() => areTaken() && areInSync(), RECOVERY_MS_MAX)) {
-    world.trace.add(
-      'checker',
-      `the cluster has recovered after ${Math.round(world.nowMs - startMs)} ms`,
-    );
-    return;
-  }
-  const why = areTaken() ? 'has replicas out of sync' : `refuses ${[...waiting].join(', ')}`;
-  world.violated(`I19: ${RECOVERY_MS_MAX} ms after healing the cluster still ${why}`);
+  const hasRecovered = (): boolean => areTaken() && areInSync();
+  const missing = (): string => {
+    const why = areTaken() ? 'has replicas out of sync' : `refuses ${[...waiting].join(', ')}`;
+    return `I19: ${RECOVERY_MS_MAX} ms after healing the cluster still ${why}`;
+  };
+  if (!(await world.mustBecome(hasRecovered, RECOVERY_MS_MAX, missing))) return;
+  const tookMs = Math.round(world.nowMs - startMs);
+  world.trace.add('checker', `the cluster has recovered after ${tookMs} ms`);
 }

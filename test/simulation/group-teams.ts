@@ -127,8 +127,9 @@ export class GroupTeams {
       world.violated(`I16, I17: not consumed ${CONSUMED_MS_MAX} ms later: ${missing.join(', ')}`);
     }
     this.#isOver = true;
-    if (await world.until(() => this.#running.size === 0, CONSUMED_MS_MAX)) return;
-    world.violated(`no answer for ${[...this.#running].join(', ')}`);
+    const isAnswered = (): boolean => this.#running.size === 0;
+    const missing = (): string => `no answer for ${[...this.#running].join(', ')}`;
+    await world.mustBecome(isAnswered, CONSUMED_MS_MAX, missing);
   }
 
   /** Compares what the members were told with the log of their groups. */

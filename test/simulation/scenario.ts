@@ -277,7 +277,7 @@ export class Scenario {
     void this.#reading.then(() => (isDone = true));
     const isAnswered = (): boolean =>
       isDone && [...this.#history.records.values()].every(({ fate }) => fate !== 'sent');
-    if (!(await world.until(isAnswered, ANSWER_MS_MAX))) world.violated('a client has no answer');
+    await world.mustBecome(isAnswered, ANSWER_MS_MAX, () => 'a client has no answer');
     if (world.violations.length === 0) await new FinalCheck(world, this.#history).run();
   }
 

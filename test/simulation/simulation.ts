@@ -89,9 +89,12 @@ async function runThrough(parts: ClientParts, run: Run): Promise<void> {
   }
   isOver.value = true;
   if (world.violations.length > 0) return;
-  if (!(await world.until(() => running.size === 0, ANSWER_MS_MAX))) {
-    world.violated(`no answer for ${[...running].join(', ')}`);
-  }
+  const isAnswered = (): boolean => running.size === 0;
+  await world.mustBecome(
+    isAnswered,
+    ANSWER_MS_MAX,
+    () => `no answer for ${[...running].join(', ')}`,
+  );
   if (world.violations.length === 0) await teams.finish();
   if (world.violations.length === 0) await new FinalCheck(world, history).run();
   if (world.violations.length === 0) await teams.check();

@@ -124,9 +124,9 @@ export class TopicChanger extends Client {
           .filter(([, { reassignment }]) => reassignment !== undefined)
           .map(([partition]) => topicPartitionName({ topic, partition })),
       );
-    if (await world.until(() => moving().length === 0, MOVE_MS_MAX)) return;
-    if (world.violations.length > 0) return;
-    world.violated(`I19: ${moving().join(', ')} did not reach the requested brokers`);
+    const haveMoved = (): boolean => moving().length === 0;
+    const missing = (): string => `I19: ${moving().join(', ')} did not reach the requested brokers`;
+    await world.mustBecome(haveMoved, MOVE_MS_MAX, missing);
   }
 
   async #check(): Promise<void> {

@@ -138,6 +138,17 @@ export class World implements ProcessWorld {
     return true;
   }
 
+  /**
+   * Waits for a condition that must come true; it is a violation when the time runs out before.
+   * @param what describes what is missing then
+   * @returns false also after a violation of something else, which ends the wait early
+   */
+  async mustBecome(condition: () => boolean, msMax: number, what: () => string): Promise<boolean> {
+    if (await this.until(condition, msMax)) return true;
+    if (this.violations.length === 0) this.violated(what());
+    return false;
+  }
+
   /** Waits outside of any process of the world. */
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
