@@ -3,6 +3,7 @@ import type { SeededRandom } from '#runtime/testing';
 import { wholeBatches } from './batches.js';
 import { ClientConnection } from './client-connection.js';
 import { outcomeOf } from './history.js';
+import { isUndamaged, type LogFile } from './log-files.js';
 import { type Machine, partitionDirectory } from './machine.js';
 import type { World } from './world.js';
 
@@ -97,29 +98,33 @@ async function readThrough(
   }
 }
 
-/** True when each of its logs has all offsets in valid batches and is in sync. */
+/** True when each of its logs has all records in valid batches and is in sync. */
 async function isWhole(world: World, machine: Machine): Promise<boolean> {
-  for (const { name: topic, partitions } of world.state.topics.values()) {
+  for (const { name: topic, configs, partitions } of world.state.topics.values()) {
+    const isCompacted = configs['cleanup.policy']?.includes('compact') === true;
     for (const [partition, { replicas, isr }] of partitions.entries()) {
       if (!replicas.includes(machine.id)) continue;
       if (!isr.includes(machine.id)) return false;
       const status = machine.opened
         ?.status()
         .partitions.find((one) => one.topic === topic && one.partition === partition);
-      let next = status?.logStartOffset ?? 0;
-      const directory = partitionDirectory(topic, partition);
-      const names = (await namesIn(machine, directory)).filter((name) => name.endsWith('.log'));
-      for (const name of names.toSorted()) {
-        const batches = wholeBatches(await machine.disk.readFile(join(directory, name)));
-        for (const { baseOffset, nextOffset } of batches) {
-          if (baseOffset > next) return false;
-          next = nextOffset;
-        }
-      }
-      if (next < (status?.logEndOffset ?? 0)) return false;
+      const start = status?.logStartOffset ?? 0;
+      const end = status?.logEndOffset ?? 0;
+      const files = await logFilesIn(machine, partitionDirectory(topic, partition));
+      if (!isUndamaged(files, { start, end, isCompacted })) return false;
     }
   }
   return true;
+}
+
+async function logFilesIn(machine: Machine, directory: string): Promise<LogFile[]> {
+  const names = (await namesIn(machine, directory)).filter((name) => name.endsWith('.log'));
+  return Promise.all(
+    names.toSorted().map(async (name) => ({
+      baseOffset: Number.parseInt(name, 10),
+      bytes: await machine.disk.readFile(join(directory, name)),
+    })),
+  );
 }
 
 async function namesIn({ disk }: Machine, directory: string): Promise<string[]> {
