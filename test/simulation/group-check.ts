@@ -23,6 +23,13 @@ export interface DeadLetters {
   readonly values: readonly string[];
 }
 
+/** The log of the groups on one broker. */
+interface GroupReplica {
+  /** Name of the broker. */
+  readonly name: string;
+  readonly batches: readonly RecordBatch[];
+}
+
 /** Records of a partition, in the order of their offsets, and its end. */
 export interface PartitionValues {
   readonly name: string;
@@ -37,9 +44,10 @@ export class GroupCheck {
   readonly #world: World;
   readonly #history: History;
   #log = new GroupLogHistory([]);
-  /** Committed batches of the groups' log, and those of them that compaction has left. */
+  /** Committed batches of the groups' log. */
   #whole: readonly RecordBatch[] = [];
-  #left: readonly RecordBatch[] = [];
+  /** Those of them that compaction has left, by replica. */
+  #left: readonly GroupReplica[] = [];
 
   constructor(world: World, history: History) {
     this.#world = world;
@@ -50,14 +58,18 @@ export class GroupCheck {
   async load(): Promise<boolean> {
     const target = { topic: CONSUMER_OFFSETS_TOPIC, partition: 0 };
     if (this.#world.metadata.lost.has(topicPartitionName(target))) return false;
-    const [replica] = await readReplicaLogs(this.#world, target);
+    const logs = await readReplicaLogs(this.#world, target);
+    const [replica] = logs;
     if (replica === undefined) return false;
     const isCommitted = ({ lastOffset }: RecordBatch): boolean =>
       lastOffset < replica.highWatermark;
     const all = this.#world.logs.uncompactedGroupLog().filter(isCommitted);
     this.#log = new GroupLogHistory(all);
     this.#whole = all;
-    this.#left = replica.batches.filter(isCommitted);
+    this.#left = logs.map(({ machine, batches }) => ({
+      name: machine.name,
+      batches: batches.filter(isCommitted),
+    }));
     for (const what of this.#log.shared) this.#world.violated(`I16: two members own ${what}`);
     for (const what of this.#log.unordered) {
       this.#world.violated(`I17: a member got ${what} before another record of its key`);
@@ -67,19 +79,22 @@ export class GroupCheck {
 
   /** Records that compaction has removed from the log of the groups. */
   get compactedRecords(): number {
-    return recordCountOf(this.#whole) - recordCountOf(this.#left);
+    return recordCountOf(this.#whole) - recordCountOf(this.#left[0]?.batches ?? []);
   }
 
-  /** A coordinator that loads the log as compaction has left it has the same groups. */
+  /** A coordinator that loads a replica as compaction has left it has the same groups. */
   checkCompaction(): void {
+    for (const replica of this.#left) this.#checkReplica(replica);
+  }
+
+  #checkReplica({ name: broker, batches }: GroupReplica): void {
     const loaded = new GroupTable(NO_TIMES);
-    for (const batch of this.#left)
-      for (const record of groupRecordsOf(batch)) loaded.apply(record);
+    for (const batch of batches) for (const record of groupRecordsOf(batch)) loaded.apply(record);
     const states = groupStates(loaded);
     for (const [name, state] of groupStates(this.#log.table)) {
       if (states.get(name) === state) continue;
       this.#world.violated(
-        `I16, I17: the log of group ${name} gives ${states.get(name)}, after ${state}`,
+        `I16, I17: the log of group ${name} at ${broker} gives ${states.get(name)}, after ${state}`,
       );
     }
   }
