@@ -17,15 +17,16 @@ import {
   offerTruncation,
   type RecordOffer,
 } from '../offer-records.js';
-import { offsetsIn, rangesOf } from '../offset-ranges.js';
+import { offsetCountOf, offsetsIn, rangesOf } from '../offset-ranges.js';
 import { releaseExpired, releaseMember } from '../release-records.js';
-import { compareDue, type ShareChange } from '../share-change.js';
+import { compareDue, type DeadLetterPlan, type ShareChange } from '../share-change.js';
 import type { ShareConfig, ShareContext, ShareTimes } from '../share-context.js';
 import { DELTA_SLOTS, type ShareRecord } from '../share-log-records.js';
 import { type ShareLogPosition, writeChanges, writeSnapshot } from '../share-log-writer.js';
 import { SharePartition } from '../share-partition.js';
 import { ShareReplay } from '../share-replay.js';
 import { snapshotOf } from '../share-snapshot.js';
+import { deliveriesOf } from './deliveries-of.js';
 
 const KEY = { group: 'g', topic: 't', partition: 0 };
 const TOPIC_ID = 'topic-id';
@@ -71,6 +72,8 @@ export class ShareWorld {
   /** Ends of the delays of nacks. */
   readonly #notBefore = new Map<Offset, number>();
   readonly #cancelled = new Set<Offset>();
+  /** Records that have the offset of a cancelled one that was lost. */
+  readonly #passedOver = new Set<Offset>();
   readonly #lateOffers: { records: RecordOffer; due: DueOffer }[] = [];
 
   constructor(config: Partial<ShareConfig> = {}) {
@@ -239,6 +242,7 @@ export class ShareWorld {
       for (const known of [this.#locks, this.#counted, this.#notBefore]) known.delete(offset);
       this.done.delete(offset);
       this.#cancelled.delete(offset);
+      this.#passedOver.delete(offset);
     }
     for (const [name, offset] of this.#deadLetters) {
       if (offset >= to) this.#deadLetters.delete(name);
@@ -248,8 +252,18 @@ export class ShareWorld {
       this.#lateOffers.length = 0;
       return;
     }
+    const { plan } = this.#state;
     const truncation = { scanOffset, scanEpoch, to, leaderEpoch: this.#leaderEpoch };
     this.#applyAll(offerTruncation(this.#state, truncation));
+    if (this.#state.plan === undefined) this.#forgetPlanned(plan);
+  }
+
+  /** A plan that lost one of its records is made anew, whether its copies were written or not. */
+  #forgetPlanned(plan: DeadLetterPlan | undefined): void {
+    if (plan === undefined) return;
+    for (let at = 0; at < offsetCountOf(plan.ranges); at += 1) {
+      this.#deadLetters.delete(`${plan.producerId}/${plan.sequence + at}`);
+    }
   }
 
   purge(): void {
@@ -286,6 +300,7 @@ export class ShareWorld {
     this.#deadLetters.clear();
     this.#notBefore.clear();
     this.#cancelled.clear();
+    this.#passedOver.clear();
   }
 
   /** Writes a snapshot; an unfinished one ends with a crash before its last chunk. */
@@ -410,16 +425,19 @@ export class ShareWorld {
 
   /**
    * A cancelled record was lost before the group looked at it, and no broker can tell it from the
-   * one that has its offset now: that one is passed over.
+   * one that has its offset now: that one is passed over. If only the later one is delayed, it is
+   * delivered at its time.
    */
   #passOver(offset: Offset): void {
     this.done.add(offset);
     this.#cancelled.add(offset);
+    this.#passedOver.add(offset);
   }
 
   #deliver(offset: Offset, member: string, deliveryCount: number): void {
     const record = this.topic.find((one) => one.offset === offset);
     if (record === undefined) throw new Error(`offset ${offset} has no record`);
+    if (this.#passedOver.delete(offset)) this.done.delete(offset);
     expect(this.done.has(offset), `${offset} is done and delivered again`).toBe(false);
     expect(this.#locks.get(offset), `${offset} is with another member`).toBeUndefined();
     expect(record.deliverAtMs ?? 0, `${offset} is early`).toBeLessThanOrEqual(this.nowMs);
@@ -478,15 +496,4 @@ export class ShareWorld {
     const isOver = counted >= this.config.deliveryCountLimit;
     if (isOver && !this.config.hasDeadLetters) this.done.add(offset);
   }
-}
-
-/** The window without the parts that are not in the log. */
-function deliveriesOf({ window }: SharePartition): unknown[] {
-  return window.records.map(({ offset, state, deliveries, keyHash, delivery, ...times }) => {
-    const { member, receiveId } = delivery ?? {};
-    const { notBeforeMs, delayMs } = times.retry ?? {};
-    const { deliverAtMs } = times;
-    const where = { offset, state, deliveries, keyHash, member, receiveId };
-    return { ...where, deliverAtMs, notBeforeMs, delayMs };
-  });
 }
