@@ -15,6 +15,7 @@ import { ElapsedClock } from './elapsed-clock.js';
 import type { Settle } from './pending-record.js';
 import { PendingSend, type SendOwner } from './pending-send.js';
 import type { ProduceFailure, SerializedRecord } from './produce-transport.js';
+import { closeFault, sendOptionsFault } from './producer-calls.js';
 import { ProducerErrors } from './producer-errors.js';
 import { ProducerMetrics, type ProducerMetricsSnapshot } from './producer-metrics.js';
 import { type ProducerRecord, type RecordMetadata, recordFault } from './producer-record.js';
@@ -115,7 +116,7 @@ export class Producer<K = unknown, V = unknown> {
    * Sends a record. The promise resolves when it is written. It rejects when it is not (outcome
    * `failed`) or may not be (`unknown`), and with the reason of a signal that was aborted in time.
    * With a callback nothing is returned.
-   * @throws an error for a closed producer and a malformed record, at once
+   * @throws an error for a closed producer, a malformed record and a wrong option, at once
    */
   send(record: ProducerRecord<K, V>, callback: SendCallback): void;
   send(record: ProducerRecord<K, V>, callback: (error: ProduceFailure | undefined) => void): void;
@@ -125,6 +126,7 @@ export class Producer<K = unknown, V = unknown> {
     how: SendOptions | SendCallback | ((error: ProduceFailure | undefined) => void) = {},
   ): Promise<RecordMetadata> | undefined {
     this.#assertUsable(record);
+    this.#refuseMisuse('INVALID_CONFIG', sendOptionsFault(how));
     if (typeof how === 'function') {
       this.#accept(record, (metadata, error) => {
         // A callback has no signal, so that each error is one of the producer.
@@ -151,6 +153,9 @@ export class Producer<K = unknown, V = unknown> {
     records: readonly ProducerRecord<K, V>[],
     options: SendOptions = {},
   ): Promise<RecordMetadata[]> {
+    if (!Array.isArray(records)) {
+      throw this.#errors.misuse('INVALID_RECORD', 'sendAll needs a list of records.');
+    }
     for (const record of records) this.#assertUsable(record);
     const results = await Promise.allSettled(records.map((record) => this.send(record, options)));
     const written: RecordMetadata[] = [];
@@ -180,9 +185,11 @@ export class Producer<K = unknown, V = unknown> {
    * Refuses new records, sends the others and resolves when they are settled; those that are not
    * after `timeoutMs` fail. All calls return the promise of the first one.
    * @param options time to wait, ms; default: until all records are settled
+   * @throws an error with code INVALID_CONFIG for a time that is none, at once
    */
-  close({ timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
-    this.#closing ??= this.#close(timeoutMs);
+  close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    this.#refuseMisuse('INVALID_CONFIG', closeFault(options));
+    this.#closing ??= this.#close(options.timeoutMs);
     return this.#closing;
   }
 
@@ -202,8 +209,12 @@ export class Producer<K = unknown, V = unknown> {
 
   #assertUsable(record: ProducerRecord<K, V>): void {
     if (this.#closing !== undefined) throw this.#errors.closed();
-    const fault = recordFault(record);
-    if (fault !== undefined) throw this.#errors.misuse('INVALID_RECORD', fault);
+    this.#refuseMisuse('INVALID_RECORD', recordFault(record));
+  }
+
+  /** @throws an error with the code unless the fault is undefined */
+  #refuseMisuse(code: string, fault: string | undefined): void {
+    if (fault !== undefined) throw this.#errors.misuse(code, fault);
   }
 
   /** @param tell undefined: nobody waits for the result */

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { Producer } from './producer.js';
+import { RecordPipeline } from './record-pipeline.js';
+import { ModelBroker } from './testing/model-broker.js';
+import { seededRandom } from './testing/producer-harness.js';
+import { SimulatedTime } from './testing/simulated-time.js';
+import { createTestError } from './testing/test-error.js';
+
+function testProducer(): { readonly producer: Producer; readonly time: SimulatedTime } {
+  const time = new SimulatedTime();
+  const random = seededRandom(1);
+  const broker = new ModelBroker({ time, random });
+  broker.createTopic('t', 1);
+  const producer = new Producer((parts) => Promise.resolve(new RecordPipeline(broker, parts)), {
+    clock: time,
+    timers: time,
+    random,
+    createError: createTestError,
+  });
+  return { producer, time };
+}
+
+describe('Producer that is called wrongly', () => {
+  it('refuses a signal that is none at once, and goes on with what follows', async () => {
+    const { producer, time } = testProducer();
+    const record = { topic: 't', value: 'a' };
+    for (const options of [{ signal: 5 }, { signal: null }, null, 'signal']) {
+      const send = (): unknown => producer.send(record, options as never);
+      expect(send).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
+    }
+    const sent = producer.send(record);
+    await time.until(producer.close());
+    await expect(sent).resolves.toMatchObject({ offset: 0 });
+  });
+
+  it('refuses a list of records that is none', async () => {
+    const { producer } = testProducer();
+    for (const records of [undefined, {}, 'records']) {
+      const sent = producer.sendAll(records as never);
+      await expect(sent).rejects.toMatchObject({ code: 'INVALID_RECORD' });
+    }
+  });
+
+  it('refuses a time to close that is none or that no timer has, and is not closed', async () => {
+    const { producer, time } = testProducer();
+    const times = [-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '5'];
+    for (const options of [...times.map((timeoutMs) => ({ timeoutMs })), null, 5000]) {
+      const close = (): unknown => producer.close(options as never);
+      expect(close).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
+    }
+    const sent = producer.send({ topic: 't', value: 'a' });
+    await time.until(producer.close({ timeoutMs: 2 ** 31 - 1 }));
+    await expect(sent).resolves.toMatchObject({ offset: 0 });
+  });
+});
