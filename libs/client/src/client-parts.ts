@@ -5,7 +5,7 @@ import {
   type SluiceOptions,
   type WebSocketClass,
 } from './connection/options.js';
-import { optionError } from './sluice-error.js';
+import { closedError, optionError } from './sluice-error.js';
 import type { SocketTransports } from './socket-transports.js';
 
 /** A part of a client that is closed with it. */
@@ -22,6 +22,7 @@ export class ClientParts {
   readonly endpoints: Endpoints;
   #socket: Promise<SocketTransports> | undefined;
   readonly #open = new Set<Closable>();
+  #isClosing = false;
 
   /** @throws SluiceError INVALID_CONFIG that names the wrong option */
   constructor(options: SluiceOptions) {
@@ -32,6 +33,7 @@ export class ClientParts {
   /** Adds a listener of the status; returns the function that removes it. */
   on(event: 'status', listener: StatusListener): () => void {
     if (event !== 'status') throw optionError('event', 'must be "status"');
+    if (typeof listener !== 'function') throw optionError('listener', 'must be a function');
     return this.endpoints.onStatus(listener);
   }
 
@@ -54,7 +56,6 @@ export class ClientParts {
   /**
    * Makes a part, which is closed with the client.
    * @param make gets the function to call when the part has ended by itself
-   * @throws SluiceError ILLEGAL_STATE for a client that is closed
    */
   add<Part extends Closable>(make: (onEnd: () => void) => Part): Part {
     let made: Part | undefined;
@@ -68,12 +69,14 @@ export class ClientParts {
     return part;
   }
 
+  /** @throws SluiceError ILLEGAL_STATE once the client is being closed: no part is made then */
   assertOpen(): void {
-    this.endpoints.assertOpen();
+    if (this.#isClosing) throw closedError('client');
   }
 
   /** Closes all parts, and then the connections. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     await Promise.allSettled([...this.#open].map((part) => part.close()));
     this.endpoints.close();
   }
@@ -81,7 +84,7 @@ export class ClientParts {
   async #loadSocket(WebSocket: WebSocketClass): Promise<SocketTransports> {
     try {
       const { SocketTransports } = await this.load(() => import('./socket-transports.js'));
-      this.assertOpen();
+      this.endpoints.assertOpen();
       return new SocketTransports(this.endpoints, WebSocket);
     } catch (error) {
       this.#socket = undefined;

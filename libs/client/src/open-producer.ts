@@ -1,5 +1,6 @@
 import { Producer, type ProducerOptions } from '../../producer/src/index.js';
 import type { ClientParts } from './client-parts.js';
+import { assertObject } from './connection/options.js';
 import { PLATFORM_RUNTIME } from './producer/platform-runtime.js';
 
 /** Makes a producer of a client. */
@@ -8,6 +9,7 @@ export function openProducer<K, V>(
   options: ProducerOptions<K, V>,
 ): Producer<K, V> {
   parts.assertOpen();
+  assertObject(options, 'producer');
   return parts.add((onEnd) => {
     // An interceptor is told when its producer closes.
     const { interceptors: given = [] } = options;

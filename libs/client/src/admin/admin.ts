@@ -57,7 +57,7 @@ export function adminOf(parts: ClientParts): Admin {
     values: Readonly<Record<string, unknown>> = {},
     options: CallOptions = {},
   ): Promise<unknown> => {
-    parts.assertOpen();
+    parts.endpoints.assertOpen();
     const { callOperation } = await parts.load(() => import('./call-operation.js'));
     return callOperation(parts.endpoints, id as AdminOperationId, values, options);
   };

@@ -117,12 +117,25 @@ export function connectionOptions(options: SluiceOptions): ConnectionOptions {
 
 /** @throws SluiceError INVALID_CONFIG for an option that does not exist */
 export function assertKnown(options: object, names: readonly string[], what: string): void {
-  if (typeof options !== 'object' || options === null) {
-    throw optionError(what, 'needs an object of options');
-  }
+  assertObject(options, what);
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown !== undefined) {
     throw optionError(unknown, `is no option of ${what}; it has ${names.join(', ')}`);
+  }
+}
+
+/** @throws SluiceError INVALID_CONFIG unless it is an object */
+export function assertObject(options: unknown, what: string): void {
+  if (typeof options !== 'object' || options === null) {
+    throw optionError(what, 'needs an object of options');
+  }
+}
+
+/** @throws SluiceError INVALID_CONFIG unless it is absent or an AbortSignal */
+export function assertSignal(signal: unknown): void {
+  const given = signal as Partial<AbortSignal> | null | undefined;
+  if (given !== undefined && typeof given?.throwIfAborted !== 'function') {
+    throw optionError('signal', 'must be an AbortSignal');
   }
 }
 

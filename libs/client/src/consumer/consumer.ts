@@ -14,7 +14,7 @@ import { Assignment } from './assignment.js';
 import type { Batch } from './batch.js';
 import type { GroupLink, LinkEvents } from './group-link.js';
 import { type DoneOffsets, LoopCommits } from './loop-commits.js';
-import type { ConsumerOptions } from './options.js';
+import { assertRunOptions, type ConsumerOptions } from './options.js';
 import type { OwnedPartition } from './owned-partition.js';
 import type { RecordRunner, RunHandler, RunOptions } from './record-runner.js';
 import type { TakenRun } from './taken-run.js';
@@ -109,6 +109,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
    * or the reason of the signal, after the records that are being handled are done.
    */
   run(handler: RunHandler<K, V>, options: RunOptions = {}): Promise<void> {
+    assertRunOptions(options);
     this.#beginReading();
     return observed(this.#run(handler, options));
   }

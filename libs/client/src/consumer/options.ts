@@ -2,11 +2,13 @@ import {
   assertDeserializers,
   assertKnown,
   assertOneOf,
+  assertSignal,
   assertText,
   assertWhole,
 } from '../connection/options.js';
 import type { Deserializers, TopicPartition } from '../received-record.js';
 import { optionError } from '../sluice-error.js';
+import type { RunOptions } from './record-runner.js';
 
 /** A topic by its name, or all topics whose whole names match a pattern in RE2 syntax. */
 export type TopicChoice =
@@ -138,4 +140,12 @@ function isTopicChoice(choice: unknown): boolean {
 export function joinOf<K, V>(options: MembershipOptions<K, V>): Readonly<Record<string, unknown>> {
   const { topics, autoOffsetReset = 'latest', instanceId, sessionTimeoutMs } = options;
   return { topics, autoOffsetReset, instanceId, sessionTimeoutMs };
+}
+
+/** @throws SluiceError INVALID_CONFIG that names the wrong option of `Consumer.run` */
+export function assertRunOptions(options: RunOptions): void {
+  assertKnown(options, ['concurrency', 'ordering', 'signal'], 'run');
+  assertWhole('concurrency', options.concurrency);
+  assertOneOf('ordering', options.ordering, ['partition', 'key']);
+  assertSignal(options.signal);
 }

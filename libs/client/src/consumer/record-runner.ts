@@ -1,4 +1,3 @@
-import { assertKnown, assertOneOf, assertWhole } from '../connection/options.js';
 import type { Position, ReceivedRecord, TopicPartition } from '../received-record.js';
 import { Signal, sleep } from '../waiting.js';
 import { type HandledEntry, HandledOffsets } from './handled-offsets.js';
@@ -79,9 +78,6 @@ export class RecordRunner<K, V> {
   #committing: Promise<void> = Promise.resolve();
 
   constructor(handler: RunHandler<K, V>, options: RunOptions, port: RunnerPort<K, V>) {
-    assertKnown(options, ['concurrency', 'ordering', 'signal'], 'run');
-    assertWhole('concurrency', options.concurrency);
-    assertOneOf('ordering', options.ordering, ['partition', 'key']);
     this.#handler = handler;
     this.#port = port;
     this.#concurrency = options.concurrency ?? 1;

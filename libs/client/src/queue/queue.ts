@@ -1,4 +1,4 @@
-import { assertKnown, assertWhole } from '../connection/options.js';
+import { assertKnown, assertSignal, assertWhole } from '../connection/options.js';
 import { loop } from '../loop.js';
 import { closedError, SluiceError } from '../sluice-error.js';
 import { observed } from '../waiting.js';
@@ -33,7 +33,7 @@ export class Queue<K = unknown, V = unknown> implements AsyncIterable<Job<K, V>>
   [Symbol.asyncIterator](): AsyncIterator<Job<K, V>, undefined> {
     this.#beginReading();
     return loop(
-      async () => (await this.#worker).take(this.#closing.signal),
+      async () => (await this.#opened())?.take(this.#closing.signal),
       () => {
         this.#isReading = false;
       },
@@ -49,8 +49,9 @@ export class Queue<K = unknown, V = unknown> implements AsyncIterable<Job<K, V>>
   run(handler: JobHandler<K, V>, options: JobRunOptions = {}): Promise<void> {
     assertKnown(options, ['concurrency', 'signal'], 'run');
     assertWhole('concurrency', options.concurrency);
+    assertSignal(options.signal);
     this.#beginReading();
-    const run = this.#worker.then((worker) => worker.run(handler, options));
+    const run = this.#opened().then((worker) => worker?.run(handler, options));
     return observed(
       run.finally(() => {
         this.#isReading = false;
@@ -72,6 +73,14 @@ export class Queue<K = unknown, V = unknown> implements AsyncIterable<Job<K, V>>
   /** Closes it, as `await using` does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** The worker; undefined when the queue is closed before it is made. */
+  #opened(): Promise<QueueWorker<K, V> | undefined> {
+    return this.#worker.catch((error: unknown) => {
+      if (this.#closing.signal.aborted) return undefined;
+      throw error;
+    });
   }
 
   #beginReading(): void {

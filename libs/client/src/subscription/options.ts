@@ -2,6 +2,7 @@ import {
   assertDeserializers,
   assertKnown,
   assertOneOf,
+  assertSignal,
   assertWhole,
 } from '../connection/options.js';
 import type { Deserializers, Position } from '../received-record.js';
@@ -65,6 +66,7 @@ export function subscriptionRequest(
 ): SubscriptionRequest {
   assertKnown(options, NAMES, 'subscribe');
   assertDeserializers(options);
+  assertSignal(options.signal);
   const { from = 'latest', partitions, autoOffsetReset = 'none', bufferRecords = 1000 } = options;
   assertOneOf('autoOffsetReset', autoOffsetReset, ['latest', 'earliest', 'none']);
   assertWhole('bufferRecords', bufferRecords);
