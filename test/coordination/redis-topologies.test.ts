@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { create, registerTestBroker } from '../../libs/coordination/src/testing/conformance.js';
+import { freePort } from '../support/free-port.js';
 import { endAfterEachTest, startRedis, storesOn, untilCli } from './started-redis.js';
 
 endAfterEachTest();
@@ -31,6 +32,9 @@ describe('a Redis Cluster', () => {
     const server = await startRedis([
       '--cluster-enabled',
       'yes',
+      // Otherwise it takes the port 10,000 above its own, which another test may have.
+      '--cluster-port',
+      String(await freePort()),
       '--cluster-announce-ip',
       '127.0.0.1',
     ]);
