@@ -14,6 +14,12 @@ const reportFile = process.env['SLUICE_TEST_REPORT'];
 /** A condition that is polled has this long to come true: the default of 1 s is too short on a busy machine. */
 const patient = { expect: { poll: { timeout: 60_000 } } };
 
+/** Processor cores; two at least, since Vitest would use one process on two cores by default. */
+const cores = Math.max(2, availableParallelism());
+
+/** The quick tier waits much for disks, processes and sessions: it runs one file more than there are cores. */
+const inQuickTier = { maxWorkers: cores + 1 };
+
 /** Tests that start processes, open ports or run real clients. */
 const withProcesses = {
   ...patient,
@@ -32,8 +38,6 @@ export default defineConfig({
     reporters:
       reportFile === undefined ? [new ProgressReporter()] : [new ProgressReporter(), 'json'],
     ...(reportFile === undefined ? {} : { outputFile: { json: reportFile } }),
-    // Vitest leaves one core to itself by default, and so would use one process on two cores.
-    maxWorkers: Math.max(2, availableParallelism()),
     pool: 'forks',
     sequence: { sequencer: LongestFirst },
     projects: [
@@ -46,6 +50,7 @@ export default defineConfig({
           exclude: ['**/*.slow.test.ts'],
           // The files of a worker share its modules: loading them again took half of the time.
           isolate: false,
+          ...inQuickTier,
           ...patient,
           testTimeout: 120_000,
         },
@@ -59,6 +64,7 @@ export default defineConfig({
           exclude: ['**/*.slow.test.ts', 'test/interop/**', 'test/tidy/**'],
           // As above: it saves half a second of processor time per file.
           isolate: false,
+          ...inQuickTier,
           ...withProcesses,
         },
       },
@@ -69,6 +75,9 @@ export default defineConfig({
         test: {
           name: 'slow',
           include: ['{test,libs,apps}/**/*.slow.test.ts'],
+          // Its clusters and faults need the processor for themselves.
+          maxWorkers: cores,
+          sequence: { groupOrder: 1 },
           ...withProcesses,
         },
       },

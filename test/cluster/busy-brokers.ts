@@ -2,8 +2,9 @@ import { type ClusterBroker, ClusterProcesses } from '../support/cluster-process
 import { Inspector } from '../support/inspector.js';
 import { metricOf } from '../support/metric-of.js';
 
-export const LEASE_MS = 1500;
-export const LOOP_SILENCE_MAX_MS = 6000;
+/** So long that a thread of its own can renew it while other programs use the processors. */
+export const LEASE_MS = 4000;
+export const LOOP_SILENCE_MAX_MS = 9000;
 
 /** Starts two brokers whose event loops `keepBusy` can block. */
 export function startBusyBrokers(): Promise<ClusterProcesses> {

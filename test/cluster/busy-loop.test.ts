@@ -16,7 +16,7 @@ afterAll(() => cluster.dispose());
 test('a broker with a busy event loop keeps its leaderships beyond a lease time', async () => {
   const { partitions } = await cluster.createTopic(TOPIC, 2);
   const leader = await cluster.leaderOf(TOPIC, 0);
-  await keepBusy(leader, 2.5 * LEASE_MS);
+  await keepBusy(leader, 1.25 * LEASE_MS);
   const after = await cluster.untilInSync(TOPIC);
   const epochs = (view: typeof partitions) =>
     view.map(({ leader: id, leaderEpoch }) => ({ id, leaderEpoch }));
