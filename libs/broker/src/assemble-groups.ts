@@ -64,7 +64,7 @@ interface PollWaits {
   readonly refusedTotal: number;
   /** Groups that are remembered to be in queue mode. */
   readonly queueGroups: number;
-  /** Answers all of them with what is there. */
+  /** Answers all waiting polls with the records that were found. */
   endWaits(): void;
 }
 

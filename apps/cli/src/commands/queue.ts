@@ -58,7 +58,7 @@ async function work(run: CommandRun, topic: string, options: QueueOptions): Prom
   run.signal.throwIfAborted();
 }
 
-/** Runs the command for a record. @throws Error if it fails, so that the record goes back */
+/** Runs the command for a record. @throws Error if it fails: then the record is delivered again */
 async function execute(run: CommandRun, job: BytesJob, options: QueueOptions): Promise<void> {
   const { topic, partition, offset, deliveryCount } = job;
   const child = spawn(options.exec, {

@@ -249,7 +249,7 @@ export const GROUP_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'in-flight',
     operationId: 'inFlightRecords',
-    summary: 'The records of one partition that the group has looked at',
+    summary: 'The records of one partition that the group has scanned',
     request: { path: { group: QUEUE }, query: { topic: 'orders', partition: 2, limit: 1 } },
     response: answers(200, {
       records: [

@@ -32,7 +32,7 @@ export class QueueAckDto implements QueueAck {
     type: 'string',
     enum: ['ack', 'nack', 'extend', 'reject'],
     description:
-      '`ack`: it is done. `nack`: it goes back. `reject`: it goes to the dead letters. `extend`: its lock begins again.',
+      '`ack`: it is done. `nack`: it returns to the queue. `reject`: it goes to the dead letters. `extend`: its lock begins again.',
   })
   @IsOneOf(['ack', 'nack', 'extend', 'reject'], 'must be "ack", "nack", "extend" or "reject"')
   readonly type!: 'ack' | 'nack' | 'extend' | 'reject';

@@ -300,7 +300,7 @@ export class GroupPartitionDto implements GroupPartitionDescription {
   @Member({
     ...NULLABLE_OFFSET,
     description:
-      'Records of a queue that wait for a member, with those that were not looked at yet; null in stream mode.',
+      'Records of a queue that wait for a member, with those that were not scanned yet; null in stream mode.',
   })
   readonly available!: number | null;
 

@@ -30,7 +30,7 @@ export const QUEUE_OPERATIONS = {
     tag: 'groups',
     summary: 'Show the records of a queue that are in flight',
     description:
-      'Those that the group has looked at and is not done with, by topic, partition and offset. Delayed records are among them only in ' +
+      'Those that the group has scanned and not finished, by topic, partition and offset. Delayed records are among them only in ' +
       'a group that is ordered by key, and after a nack with a delay; the description of the group counts all of them.',
     needs: [
       { resource: 'group', operation: 'Describe' },
@@ -64,7 +64,7 @@ export const QUEUE_OPERATIONS = {
     summary: 'Put dead letters of a queue back',
     description:
       'Their records are written at the end of the partitions that they come from, with the header `sluice.redrive.group`: other queue ' +
-      'groups pass over them, streams read them. Then the dead letters are archived: they stay in their topic, and are not put back ' +
+      'groups skip them, streams read them. Then the dead letters are archived: they stay in their topic, and are not put back ' +
       'again. A call that was interrupted is repeated: what it has written is recognised.',
     needs: [
       { resource: 'group', operation: 'Read' },

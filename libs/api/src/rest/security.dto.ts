@@ -154,7 +154,7 @@ const PAGE_LIMIT: Schema = {
 
 /** Query of `GET /v1/acls`. */
 export class ListAclsQuery extends AclFilterQuery implements AclFilter {
-  @OptionalMember({ ...COUNT, description: 'Rules to pass over: `nextAfter` of the page before.' })
+  @OptionalMember({ ...COUNT, description: 'Rules to skip: `nextAfter` of the page before.' })
   @FromText(wholeNumberFromText)
   @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
   readonly after?: number;

@@ -1,5 +1,5 @@
 /**
- * Serves operators of queue groups at the broker that they call: it looks at the partitions,
+ * Serves operators of queue groups at the broker that they call: it reads the partitions,
  * and the group's coordinator decides.
  *
  * Overlap: calls may overlap; requests of one group are ordered by its coordinator.
@@ -108,7 +108,7 @@ export class BrokerQueues implements Queues {
 
   async redrive(group: string, request: RedriveRequest): Promise<RedriveResult> {
     const { limit = Number.MAX_SAFE_INTEGER, topic: sourceTopic = null } = request;
-    // Refuses a group that is no queue, which may have no dead-letter topic to look at.
+    // Refuses a group that is not a queue: such a group may have no dead-letter topic.
     await this.records(group, { limit: 1 });
     if (sourceTopic !== null && this.#options.topics.topic(sourceTopic) === undefined) {
       throw noTopicToRedrive(sourceTopic);

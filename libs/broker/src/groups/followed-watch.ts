@@ -14,7 +14,7 @@ interface FollowedWatch {
   end: () => void;
 }
 
-/** Time after which a group without a coordinator is looked at again, in ms. */
+/** Time after which the coordinator of a group without one is looked up again, in ms. */
 const RETRY_MS = 100;
 
 /**

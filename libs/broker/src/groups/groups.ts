@@ -108,7 +108,7 @@ export type RequestedPoll = MemberPollRequest & { readonly requester?: Requester
 export interface QueueRecords {
   readonly generation: number;
   readonly assignment: readonly TopicPartition[];
-  /** Partitions whose next records were deleted before the group looked at them. */
+  /** Partitions whose next records were deleted before the group scanned them. */
   readonly resets: readonly PositionReset[];
   /** Reads in the order in which their records are answered. */
   readonly reads: readonly QueueRead[];

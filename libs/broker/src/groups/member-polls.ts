@@ -91,7 +91,7 @@ export class MemberPolls {
     return this.#refusedTotal;
   }
 
-  /** Answers all polls that wait with what is there, and later ones, too: the start of a stop. */
+  /** Answers waiting and later polls with the records that were found: the start of a stop. */
   endWaits(): void {
     this.#isEnding = true;
     for (const ended of this.#waiting.values()) ended.abort(WAIT_IS_OVER);

@@ -173,8 +173,8 @@ export class QueueFeed {
   }
 
   /**
-   * Reads the records that a member got and hands them over. Those that cannot be read now go back.
-   * Never rejects: records that are not handed over come back when their locks are over.
+   * Reads the records that a member got and hands them over. Those that cannot be read now return
+   * to the queue. Never rejects: records that are not handed over return when their locks end.
    */
   async #hand(
     { memberId, acquired }: { memberId: string; acquired: readonly PartitionAcquisition[] },

@@ -52,7 +52,7 @@ export class QueuePolls {
     return this.#refusedTotal;
   }
 
-  /** Answers all polls that wait with what is there, and later ones, too: the start of a stop. */
+  /** Answers waiting and later polls with the records that were found: the start of a stop. */
   endWaits(): void {
     this.#isEnding = true;
     for (const ended of this.#waiting) ended.abort(WAIT_IS_OVER);
@@ -111,7 +111,7 @@ export class QueuePolls {
     wait.watch();
   }
 
-  /** Reads what the member got. Records that cannot be answered go back at once. */
+  /** Reads what the member got. Records that cannot be answered return to the queue at once. */
   async #read(
     { group, memberId, caller }: Omit<QueueAcks, 'acks'>,
     answer: QueuePollAnswer,

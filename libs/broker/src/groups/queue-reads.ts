@@ -22,7 +22,7 @@ import { isRefusal } from './member-reads.js';
 import type { CursorPosition } from './poll-cursor.js';
 import { LOG_WAS_TRUNCATED, positionReset } from './position-resets.js';
 
-/** Partitions looked at for one poll; the next poll begins with others. */
+/** Partitions that one poll reads at most; the next poll begins with others. */
 const PARTITIONS_PER_POLL = 16;
 type PartitionToRead = QueuePollAnswer['reads'][number];
 

@@ -22,7 +22,7 @@ export interface QueueReceiver {
   receive(reads: readonly QueueRead[], lockMs: number): Promise<void>;
   /** Called with the group's generation: another one than before may have another assignment. */
   inGeneration(generation: number): void;
-  /** The group does not have the member, or not any more. */
+  /** The group does not have the member, or no longer has it. */
   unknown(): void;
 }
 

@@ -6,8 +6,8 @@ export type { InFlightRecord } from '#groups';
 
 export interface Queues {
   /**
-   * Records in flight: those that the group has looked at and is not done with, by topic, partition
-   * and offset.
+   * Records in flight: those that the group has scanned and not finished, by topic, partition and
+   * offset.
    * @throws ProtocolError GROUP_ID_NOT_FOUND, INCONSISTENT_GROUP_PROTOCOL
    */
   records(group: string, request: InFlightRequest): Promise<readonly InFlightRecord[]>;

@@ -19,7 +19,7 @@ export interface HeartbeatMember {
   refused(error: ProtocolError): void;
 }
 
-/** A shorter time does not make a client be looked at more often, ms. */
+/** Shortest interval between two checks of a client, ms. */
 const LOOK_MS_MIN = 300;
 
 export interface MemberHeartbeatsParts {
@@ -148,7 +148,7 @@ export class MemberHeartbeats {
   }
 }
 
-/** Time in which a member is looked at three times, ms. */
+/** Time in which a member is checked three times, ms. */
 function withinMs(
   { maxPollIntervalMs }: HeartbeatMember,
   { sessionTimeoutMs }: MemberView,

@@ -1,7 +1,7 @@
 import type { MemberView } from '#broker';
 import { type LeaderEpoch, type Offset, type TopicPartition, topicPartitionName } from '#protocol';
 
-/** One ownership of a partition: a partition that is lost and regained is owned anew. */
+/** One ownership of a partition: a partition that is lost and regained has a new ownership. */
 export interface OwnedPartition extends TopicPartition {
   /** Generation since which the member owns it. */
   readonly since: number;

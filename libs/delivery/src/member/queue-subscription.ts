@@ -42,7 +42,7 @@ export interface QueueSubscriptionRequest extends Omit<MemberJoin, 'memberId' | 
   readonly format: RecordFormat;
   /** Records that the member may have at first; undefined: as many as the broker allows. */
   readonly creditRecords?: number | undefined;
-  /** True: the transport is told of records whose locks end soon. */
+  /** True if the transport is called for records whose locks end soon. */
   readonly expiring: boolean;
 }
 

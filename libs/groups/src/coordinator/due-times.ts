@@ -1,12 +1,12 @@
 interface Entry {
   readonly key: string;
-  /** Time at which the key is looked at; its own time may be later. */
+  /** Time at which the key is checked; it may be due later. */
   readonly lookMs: number;
 }
 
 /**
- * Keys with the times at which they are due, in a binary heap. Putting a time off, as every
- * heartbeat does, costs one write in a map: the heap learns of it when the earlier time comes.
+ * Keys with the times at which they are due, in a binary heap. To postpone a time, as every
+ * heartbeat does, costs one write in a map: the heap is updated when the earlier time comes.
  */
 export class DueTimes {
   readonly #dueMs = new Map<string, number>();
@@ -41,7 +41,7 @@ export class DueTimes {
     return this.#dueMs.keys();
   }
 
-  /** Removes and returns keys that are due, after at most `looksMax` looks at entries. */
+  /** Removes and returns keys that are due, after checks of at most `looksMax` entries. */
   takeDue(nowMs: number, looksMax: number): string[] {
     const due: string[] = [];
     for (let looks = 0; looks < looksMax; looks += 1) {

@@ -36,7 +36,7 @@ export interface PartitionSnapshot extends TopicPartition {
 
 /** Numbers of records of a queue in one partition. */
 interface QueueSnapshot {
-  /** Offset of the first record that was not looked at. */
+  /** Offset of the first record that was not scanned. */
   readonly scanOffset: Offset;
   /** Records that wait for a member. */
   readonly available: number;

@@ -9,8 +9,8 @@ interface Activity {
 }
 
 /**
- * The state of one coordinator's members that is not in the log: the newest poll of each, what it
- * was told, and the positions that members without `autoCommit` have acknowledged. A new
+ * The state of one coordinator's members that is not in the log: the newest poll of each, its last
+ * answer, and the positions that members without `autoCommit` have acknowledged. A new
  * coordinator knows none of it: such a member then continues from its committed offsets.
  */
 export class MemberActivity {

@@ -1,7 +1,7 @@
 import type { Clock, Scheduler, Timer } from '#runtime';
 import { DueTimes } from './due-times.js';
 
-/** Members looked at in one turn of the event loop. */
+/** Members that are checked in one turn of the event loop, at most. */
 const LOOKS_PER_TURN = 500;
 /**
  * A timer that is later than this, in ms, means that the process stood still. Heartbeats may wait

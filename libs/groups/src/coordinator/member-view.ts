@@ -14,7 +14,7 @@ export interface MemberView {
   readonly sessionTimeoutMs: number;
   /**
    * Partitions that the member reads, each with the next offset that it has not acknowledged; in a
-   * queue the next one that the group has not looked at.
+   * queue the next one that the group has not scanned.
    */
   readonly assignment: readonly AssignedPosition[];
   /** Partitions that the member is to release; it gets no more records of them. */

@@ -7,7 +7,7 @@ export interface QueueCounts extends QueueTotals {
   readonly acquired: number;
   /** Records of the windows that are with no member. */
   readonly waiting: number;
-  /** Delayed records that were looked at and whose time has not come. */
+  /** Delayed records that were scanned and whose time has not come. */
   readonly pending: number;
 }
 

@@ -79,7 +79,7 @@ export class QueueListings {
     if (!lists.has(group)) return;
     try {
       await this.#queue.run(async () => {
-        // It may have begun anew since: then it stays.
+        // The group may have been used again in the meantime: then it stays.
         if (await isForgotten(group)) await lists.remove(group, this.#term);
       });
     } catch (error) {

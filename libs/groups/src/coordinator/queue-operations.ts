@@ -73,7 +73,7 @@ export interface QueueFloors {
  */
 export type InFlightState = 'available' | 'acquired' | 'delayed' | 'archiving';
 
-/** A record that the group has looked at and is not done with. */
+/** A record that the group has scanned and not finished. */
 export interface InFlightRecord {
   readonly topic: string;
   readonly partition: number;

@@ -41,7 +41,7 @@ export class QueueTally implements QueueTotals {
     for (const change of record.value.changes) this.#count(share.state, change);
   }
 
-  /** Counts the records that a decision takes back because their locks are over. */
+  /** Counts the records that a decision returns to the queue because their locks ended. */
   countExpired(decision: readonly GroupRecord[]): void {
     for (const { kind, value } of decision) {
       if (kind !== 'share-delta' || value === null) continue;

@@ -3,7 +3,7 @@ import { nextTimeMs } from '../queue/release-records.js';
 import type { Group } from '../state/group.js';
 import { DueTimes } from './due-times.js';
 
-/** Groups looked at in one turn of the event loop. */
+/** Groups that are checked in one turn of the event loop, at most. */
 const LOOKS_PER_TURN = 100;
 
 interface QueueTimersOptions {

@@ -47,7 +47,7 @@ export interface RedriveAnswer {
   readonly next: Offset;
 }
 
-/** The partition that a dead letter goes back to. */
+/** The partition that a dead letter returns to. */
 type RedriveTarget = Pick<RedrivePlan, 'topic' | 'topicId' | 'partition'>;
 
 /** A dead letter of a group. */

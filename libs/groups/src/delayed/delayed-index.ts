@@ -7,7 +7,7 @@
  * records are delayed.
  *
  * The index reads on with every question, a bounded part of the log at a time, and saves its tail
- * now and then: after a restart it goes on from there. It is a cache of the log: files that are
+ * now and then: after a restart it continues there. It is a cache of the log: files that are
  * damaged or do not fit are removed, and the log is read again from the oldest pending record on.
  * They do not fit either when the log has another leader epoch at the end of the index: then an
  * unclean election has truncated it, and it has grown again since.

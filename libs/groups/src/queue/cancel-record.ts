@@ -7,7 +7,7 @@ import type { SharePartition } from './share-partition.js';
  * - `done` it is never delivered
  * - `finished` the group was done with it before
  * - `inUse` a member has it, or it is on its way to the dead letters
- * - `full` too many records that the group has not come to yet are cancelled
+ * - `full` too many records that the group has not reached yet are cancelled
  */
 export type CancelResult = 'done' | 'finished' | 'inUse' | 'full';
 
@@ -36,7 +36,7 @@ export function cancelRecord(
   return { result: 'done', changes: [{ kind: 'cancelled', offset, deliverAtMs }] };
 }
 
-/** True when a record outside of the window is neither pending nor yet to be looked at. */
+/** True when a record outside of the window was scanned and is not pending. */
 function isFinished(state: SharePartition, { offset, deliverAtMs }: CancelledRecord): boolean {
   const { scanOffset, delayedFrom, pendingCount, due } = state;
   if (offset >= scanOffset) return false;

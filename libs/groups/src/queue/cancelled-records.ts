@@ -2,8 +2,8 @@ import type { Offset } from '#protocol';
 import { compareDue, type DueCursor } from './share-change.js';
 
 /**
- * Cancelled records that were delayed or not looked at yet: the group passes over them when it
- * comes to them. Each is remembered until then, so the caller bounds their number.
+ * Cancelled records that were delayed or not scanned yet: the group skips them when it reaches
+ * them. Each is remembered until then, so the caller bounds their number.
  */
 export class CancelledRecords {
   /** Time of delivery by offset, ms since 1970; null for a record that is not delayed. */

@@ -13,7 +13,7 @@ const RUNS_MAX = 64;
 
 /**
  * The last acknowledged deliveries of a share partition. A member whose answer was lost repeats
- * its ack, and is told that it was taken. Memory is bounded: the oldest run is forgotten first.
+ * its ack, which succeeds again. Memory is bounded: the oldest run is forgotten first.
  */
 export class FinishedDeliveries {
   readonly #runs: FinishedRun[] = [];

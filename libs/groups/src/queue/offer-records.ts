@@ -11,7 +11,7 @@ import type { WindowRecord } from './window-record.js';
  */
 export interface RecordOffer {
   readonly from: Offset;
-  /** Offset after the last record that was looked at. */
+  /** Offset after the last record that was scanned. */
   readonly to: Offset;
   readonly logStartOffset: Offset;
   /** Epoch of the leader from which they were read. */
@@ -140,7 +140,7 @@ export function offerDue(
 class DuePlaces {
   readonly #state: SharePartition;
   #room: number;
-  /** Delayed records of the window, by time: the last one gives up its place first. */
+  /** Delayed records of the window, by time: the last one loses its place first. */
   readonly #waiting: WindowRecord[];
   readonly #postponed = new Set<Offset>();
 
@@ -271,7 +271,7 @@ function dueChange(
   return isLast ? { ...change, isLast } : change;
 }
 
-/** True when an offer is from an earlier leader than the records that were looked at last. */
+/** True when an offer is from an earlier leader than the records that were scanned last. */
 function isOlder(
   { leaderEpoch }: { readonly leaderEpoch?: LeaderEpoch },
   { scanEpoch }: SharePartition,

@@ -2,15 +2,15 @@
  * Reads record batches for queue groups: which records there are, which of them are delayed, and
  * their keys.
  *
- * Most batches have no header that queues know, which a search for the names' bytes tells: their
- * records are not parsed.
+ * Most batches have none of the headers that queues use. A search for the bytes of the header names
+ * finds them, and their records are not parsed.
  */
 import { deliverAtOf, mayHaveDelays, type RecordBatch, RecordCursor, VarintReader } from '#log';
 import type { LeaderEpoch, Offset } from '#protocol';
 import type { RecordOffer } from './offer-records.js';
 import { rangesOf } from './offset-ranges.js';
 
-/** Header of a record that was put back from the dead letters of a group: only it gets it. */
+/** Header of a record that was redriven from a group's dead letters: only that group gets it. */
 export const REDRIVE_GROUP_HEADER = 'sluice.redrive.group';
 
 const REDRIVE_GROUP_BYTES = Buffer.from(REDRIVE_GROUP_HEADER);
@@ -22,7 +22,7 @@ export interface QueuedRecord {
   readonly deliverAtMs: number | undefined;
   /** Hash of the key; null without one. */
   readonly keyHash: number | null;
-  /** The group that the record was put back for; undefined for all groups. */
+  /** The group that the record was redriven for; undefined for all groups. */
   readonly redriveGroup: string | undefined;
 }
 
@@ -69,7 +69,7 @@ export function recordOffer(
   return { ...read, ranges, delayed, ...(isKeyOrdered ? { keys } : {}) };
 }
 
-/** True when a record of the batch may have a header that queues know. */
+/** True when a record of the batch may have a header that queues use. */
 function hasQueueHeaders(batch: RecordBatch): boolean {
   return mayHaveDelays(batch) || batch.bytes.includes(REDRIVE_GROUP_BYTES);
 }
@@ -110,8 +110,8 @@ function nextText(reader: VarintReader, bytes: Buffer): string {
 }
 
 /**
- * FNV-1a, but never 0, which is no key in the index of delayed records. Two keys with one hash wait
- * for each other needlessly, and lose nothing.
+ * FNV-1a, but never 0, which means "no key" in the index of delayed records. Two keys with the same
+ * hash wait for each other without need; no record is lost.
  */
 function hashOf(bytes: Buffer, start: number, end: number): number {
   let hash = 0x811c9dc5;

@@ -1,8 +1,8 @@
 /**
  * The progress of putting dead letters of one partition of a group's dead-letter topic back.
  *
- * A dead letter is in one of three situations: at or above `position` it was not looked at; below
- * it and in `waiting` it was looked at and is a dead letter; below it and not in `waiting` it is
+ * A dead letter is in one of three situations: at or above `position` it was not scanned; below it
+ * and in `waiting` it was scanned and is a dead letter; below it and not in `waiting` it is
  * archived, or is of another group.
  */
 import { type Offset, ProtocolError } from '#protocol';
@@ -32,10 +32,10 @@ export interface RedriveState {
   readonly redrivenCount: number;
 }
 
-/** A part of the dead-letter partition that was looked at. */
+/** A part of the dead-letter partition that was scanned. */
 export interface ScannedDeadLetters {
   readonly logStartOffset: Offset;
-  /** Offset after the last one that was looked at. */
+  /** Offset after the last dead letter that was scanned. */
   readonly to: Offset;
   /** Dead letters of the group in that part. */
   readonly offsets: readonly Offset[];
@@ -55,7 +55,7 @@ export function isWaiting({ position, waiting }: RedriveState, offset: Offset): 
 }
 
 /**
- * The state after a part was looked at.
+ * The state after a part was scanned.
  * @param waitingMax dead letters that may stay behind: the log has each of them as a number
  * @throws ProtocolError POLICY_VIOLATION
  */

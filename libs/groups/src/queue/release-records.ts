@@ -8,7 +8,7 @@ import type { WindowRecord } from './window-record.js';
 /** The part of a context that releases depend on. */
 type ReleaseContext = Pick<ShareContext, 'nowMs' | 'config'>;
 
-/** Records that go back in the same way. */
+/** Records that return to the queue in the same way. */
 interface ReleasedRecords {
   readonly isCounted: boolean;
   /** Time until their next delivery, ms; 0 for at once. */
@@ -17,8 +17,8 @@ interface ReleasedRecords {
 }
 
 /**
- * Collects what happens to records that go back or are given up, and turns it into few changes:
- * records with the same fate share one.
+ * Collects what happens to records that return to the queue or get no further delivery, and turns
+ * it into few changes: records with the same fate share one.
  */
 export class Releases {
   readonly #released = new Map<string, ReleasedRecords>();
@@ -28,7 +28,7 @@ export class Releases {
   constructor(readonly context: ReleaseContext) {}
 
   /**
-   * A delivery failed: the record goes back, or is given up after the last one.
+   * A delivery failed: the record returns to the queue; after its last delivery it does not.
    * @param delayMs time until the next delivery; undefined for the back-off
    * @param reason text of the member, for the dead letter
    */
@@ -44,7 +44,7 @@ export class Releases {
     this.#release(record.offset, true, waitMs);
   }
 
-  /** The record goes back as if it had not been delivered. */
+  /** The record returns to the queue as if it had not been delivered. */
   giveBack(record: WindowRecord): void {
     this.#release(record.offset, false, 0);
   }

@@ -32,7 +32,7 @@ export interface DeadLetterPlan {
 }
 
 export type ShareChange =
-  /** Records below `to` were looked at; those in `ranges` came into the window. */
+  /** Records below `to` were scanned; those in `ranges` came into the window. */
   | {
       readonly kind: 'scanned';
       readonly to: Offset;
@@ -54,7 +54,7 @@ export type ShareChange =
       /** True when no record is pending any more. */
       readonly isLast?: boolean;
     }
-  /** Delayed records that waited in the window give up their places: they are pending again. */
+  /** Delayed records that waited in the window lose their places: they are pending again. */
   | { readonly kind: 'postponed'; readonly ranges: OffsetRanges }
   /** Records below `to` are no longer in the log; those that no member has are finished. */
   | { readonly kind: 'trimmed'; readonly to: Offset }
@@ -96,8 +96,8 @@ export type ShareChange =
   /** The window is dropped and begins again at `offset`. */
   | { readonly kind: 'reset'; readonly offset: Offset }
   /**
-   * A record that waits for its time, or that was not looked at yet, is finished: it is passed over
-   * when the group comes to it.
+   * A record that waits for its time, or that was not scanned yet, is finished: the group skips it
+   * when it reaches it.
    */
   | {
       readonly kind: 'cancelled';

@@ -2,13 +2,13 @@
  * The deliveries of one topic partition to one queue group: Kafka's share partition (KIP-932).
  *
  * The state is the fold of its changes: `apply` is the only writer, so a new coordinator that
- * reads the changes from the group's log has the same state. The ends of locks and delays by the
- * monotonic clock are the only part that is not in the log: locks begin again when the log is read,
- * delays end at the wall time that the log has.
+ * reads the changes from the group's log has the same state. Only the times of the monotonic clock
+ * at which locks and delays end are not in the log: locks begin again when the log is read, delays
+ * end at the wall time that the log has.
  *
  * A record below `scanOffset` is live if it is in the window, pending if it is delayed beyond `due`
- * (the index of delayed records at the partition's leader has it), and else finished. The memory is
- * bounded by the window, whatever the number of pending records.
+ * (the index of delayed records at the partition's leader has it), and otherwise finished. The
+ * memory is bounded by the window, whatever the number of pending records.
  *
  * Invariants: startOffset <= scanOffset; both grow, except by `reset` and `truncated`. A record's
  * `deliveries` never falls. A pending record has an offset in [delayedFrom, scanOffset) and lies
@@ -87,7 +87,7 @@ export class SharePartition {
     return this.#startOffset;
   }
 
-  /** Offset of the next record to look at. */
+  /** Offset of the next record to scan. */
   get scanOffset(): Offset {
     return this.#scanOffset;
   }
@@ -100,7 +100,7 @@ export class SharePartition {
     return this.#scanEpoch;
   }
 
-  /** Number of pending records, at most: some may have been deleted from the log. */
+  /** Upper bound of the number of pending records: some may have been deleted from the log. */
   get pendingCount(): number {
     return this.#pendingCount;
   }
@@ -189,7 +189,7 @@ export class SharePartition {
     if (this.cancelled.size > 0) this.#forgetCancelled();
   }
 
-  /** Begins all locks again: the log does not say when they end. */
+  /** Restarts all locks: the log does not say when they end. */
   restartLocks(monotonicMs: number): void {
     for (const record of this.window.records) {
       const { delivery } = record;
@@ -232,7 +232,7 @@ export class SharePartition {
 
   #applyScanned(change: ChangeOf<'scanned'>): void {
     const { to, ranges, keys, delayed = [], pending = 0 } = change;
-    assert(to >= this.#scanOffset, `a scan goes back from ${this.#scanOffset} to ${to}`);
+    assert(to >= this.#scanOffset, `a scan moves back from ${this.#scanOffset} to ${to}`);
     if (this.#pendingCount === 0) this.#delayedFrom = this.#scanOffset;
     this.#pendingCount += pending;
     this.#scanOffset = to;
@@ -244,7 +244,7 @@ export class SharePartition {
   }
 
   #applyDue({ cursor, ranges, keys, isLast = false }: ChangeOf<'due'>): void {
-    assert(compareDue(this.#due, cursor) <= 0, 'the cursor of delayed records goes back');
+    assert(compareDue(this.#due, cursor) <= 0, 'the cursor of delayed records moves back');
     this.#due = cursor;
     const added: Offset[] = [];
     const addedKeys: (number | null)[] = [];
@@ -286,7 +286,7 @@ export class SharePartition {
   }
 
   #applyTruncated({ to, leaderEpoch }: ChangeOf<'truncated'>): void {
-    assert(to <= this.#scanOffset, `a truncation goes on from ${this.#scanOffset} to ${to}`);
+    assert(to <= this.#scanOffset, `a truncation moves ahead from ${this.#scanOffset} to ${to}`);
     const lost = this.window.records.filter(({ offset }) => offset >= to);
     for (const { delivery } of lost) {
       if (delivery !== undefined) this.#countAcquired(delivery.member, -1);
@@ -301,7 +301,7 @@ export class SharePartition {
     this.#delayedFrom = Math.min(this.#delayedFrom, to);
     // The last range of a plan has its highest offset.
     if ((this.#plan?.ranges.at(-1) ?? -1) < to) return;
-    // As at a reset: nobody knows which of these dead letters are in their topic.
+    // Nobody knows which of these dead letters are in their topic: the next producer is new.
     this.#plan = undefined;
     this.#deadLetterProducer = undefined;
   }
@@ -314,7 +314,7 @@ export class SharePartition {
     if (to >= this.#scanOffset) this.#pendingCount = 0;
   }
 
-  /** Passes over records that were not looked at. */
+  /** Skips records that were not scanned. */
   #passTo(offset: Offset): void {
     if (offset <= this.#scanOffset) return;
     this.#scanOffset = offset;
@@ -335,7 +335,7 @@ export class SharePartition {
     else if (offset < this.#scanOffset) this.#pendingCount = Math.max(0, this.#pendingCount - 1);
   }
 
-  /** Forgets cancelled records that the group will not come to any more. */
+  /** Forgets cancelled records that the group will not reach any more. */
   #forgetCancelled(): void {
     // A record that waits in the window may become pending again, and those behind it with it.
     const mayBePending = this.window.records.some(({ state }) => state === 'delayed');
@@ -434,7 +434,7 @@ export class SharePartition {
 
   #advanceStart(): void {
     const first = this.window.records[0]?.offset ?? this.#scanOffset;
-    // A record that was delayed may lie below the start offset, which does not go back for it.
+    // A record that was delayed may lie below the start offset, which does not move back for it.
     this.#startOffset = Math.max(this.#startOffset, Math.min(first, this.#scanOffset));
   }
 }

@@ -4,8 +4,7 @@
  * released it, and any partition only when its position is committed.
  */
 import type { LeaderEpoch, Offset } from '#protocol';
-import type { AssignedMember } from '../assignor/assignor.js';
-import { chosenAssignor } from '../assignor/assignor.js';
+import { type AssignedMember, chosenAssignor } from '../assignor/assignor.js';
 import { ASSIGNORS } from '../assignor/assignors.js';
 import type {
   AssignmentValue,

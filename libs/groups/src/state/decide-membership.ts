@@ -56,7 +56,7 @@ export function decideJoin(group: Group, join: JoinCommand, context: DecisionCon
   const isTakeover = replaced !== undefined && replaced !== memberId;
   if (present === undefined && !isTakeover) assertRoom(group, context);
   assertTopicCount(join, context);
-  const fenced = isTakeover ? replacedBy(group, replaced) : (present?.replaced ?? []);
+  const fenced = isTakeover ? idsFencedWith(group, replaced) : (present?.replaced ?? []);
   const member = memberValue(join, fenced);
   if (present !== undefined && isSameMember(present, member)) return [];
   const topics = newTopics(group, join, context);
@@ -73,8 +73,8 @@ export function decideJoin(group: Group, join: JoinCommand, context: DecisionCon
 }
 
 /**
- * Removes a member; nothing when it is gone already. Records that it has in a queue go back, and
- * with `isDeliveryCounted` their deliveries count: one of them may be the reason.
+ * Removes a member; nothing when it is gone already. Records that it has in a queue return to it,
+ * and with `isDeliveryCounted` their deliveries count: one of them may have ended the member.
  */
 export function decideRemoval(
   group: Group,
@@ -158,8 +158,8 @@ function assertStateBytes(records: readonly GroupRecord[], { limits }: DecisionC
   );
 }
 
-/** Ids that are fenced once a member is replaced: its own, and those that it replaced. */
-function replacedBy(group: Group, memberId: string): readonly string[] {
+/** Returns the ids that are fenced once a member is replaced: its own, and those it replaced. */
+function idsFencedWith(group: Group, memberId: string): readonly string[] {
   const earlier = group.members.get(memberId)?.replaced ?? [];
   return [memberId, ...earlier].slice(0, REPLACED_MAX);
 }
@@ -194,7 +194,7 @@ function newTopics(group: Group, join: JoinCommand, context: DecisionContext): G
   };
   for (const topic of join.topics) add(topic);
   for (const pattern of join.patterns) {
-    // A topic that matches a pattern of the group and is not known to it is younger than that.
+    // A topic that matches a known pattern and is not known itself is younger than the pattern.
     if (group.patterns.has(pattern)) continue;
     for (const topic of context.topics.matching(pattern)) add(topic);
   }
@@ -232,7 +232,7 @@ function assertPositions(
   }
 }
 
-/** Moves all that a member owns and does not have to release to the process that replaces it. */
+/** Moves what a member owns and does not have to release to the process that replaces it. */
 function takeover(
   group: Group,
   replaced: string,
@@ -245,7 +245,7 @@ function takeover(
   const { name } = group;
   return [
     groupRecord(group, { mode, generation, emptySinceMs: null }),
-    // The process that is replaced has died, and a record may be the reason.
+    // The process that is replaced has died, perhaps because of a record.
     ...decideMemberGone(group, replaced, { isCounted: true, nowMs }),
     { kind: 'assignment', key: { group: name, memberId: replaced }, value: null },
     {

@@ -68,9 +68,9 @@ export function decideMemberCommit(
 }
 
 /**
- * Takes note of what a member received, with `autoCommit` as a commit, and releases the partitions
- * that it is to give up. Without `autoCommit` it releases them once it was told, so that it can
- * commit before.
+ * Records what a member received, with `autoCommit` as a commit, and releases the partitions that
+ * the member should release. Without `autoCommit` the member learns of the release first, so that
+ * it can commit before.
  * @throws ProtocolError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH
  */
 export function decidePoll(
@@ -130,7 +130,7 @@ export function decideHeartbeat(group: Group, heartbeat: HeartbeatCommand): Deci
   return [...records, ...release(group, memberId)];
 }
 
-/** Takes the partitions that a member is to give up from it; it did not answer in time. */
+/** Releases the partitions that a member should have released and did not in time. */
 export function decideOverdueRelease(group: Group, memberId: string): Decision {
   return group.members.has(memberId) ? release(group, memberId) : [];
 }

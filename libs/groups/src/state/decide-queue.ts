@@ -44,7 +44,7 @@ export interface SharePlace {
 export interface PartitionOffer extends SharePlace {
   readonly records: RecordOffer | null;
   readonly due: DueOffer | null;
-  /** Left out where the log continues what the group has looked at. */
+  /** Undefined if the log continues what the group has scanned. */
   readonly truncation?: TruncationOffer;
 }
 

@@ -20,7 +20,7 @@ export function redriveOf(group: Group, { topic, topicId, partition }: SharePlac
 }
 
 /**
- * Records which dead letters were looked at.
+ * Records which dead letters were scanned.
  * @throws ProtocolError GROUP_ID_NOT_FOUND, INCONSISTENT_GROUP_PROTOCOL, POLICY_VIOLATION
  */
 export function decideScanned(

@@ -3,8 +3,8 @@
  * configs.
  *
  * It changes only through `apply`, which takes the records of the log in their order; a coordinator
- * that loads the log has the same group. It has no clock and no I/O. decide.ts says which records a
- * request causes.
+ * that loads the log has the same group. It has no clock and no I/O. The functions of the files
+ * `decide-*.ts` return the records that a request causes.
  *
  * Invariant: a partition is owned by at most one member.
  */
@@ -28,16 +28,17 @@ import { type GroupState, nextState } from './group-state.js';
 import { MemberAssignment } from './member-assignment.js';
 
 const NO_HEAD: GroupValue = { mode: null, generation: 0, emptySinceMs: null };
-/**
- * Bytes of heap of a group without members, of the collections of one with members, of a member and
- * of a known topic or pattern, beside the texts, rounded up.
- */
+
+/* Bytes of heap without the texts, rounded up. */
+/** A group without members. */
 const GROUP_BYTES = 480;
+/** The collections of a group with members. */
 const COLLECTIONS_BYTES = 1400;
 const MEMBER_BYTES = 700;
+/** A known topic, or a pattern. */
 const NAME_BYTES = 200;
-/** Bytes of heap of a redrive, and of each number in it. */
 const REDRIVE_BYTES = 400;
+/** A number in a redrive or in a list of leader epochs. */
 const NUMBER_BYTES = 8;
 
 const NO_TIME = (): ShareTimes => ({ nowMs: 0, monotonicMs: 0 });
@@ -148,12 +149,12 @@ export class Group {
     return knownTopics.size + patterns.size + configs.size === 0;
   }
 
-  /** Bytes of memory of members, subscriptions, assignments and configs, as counted. */
+  /** Accounted bytes of members, subscriptions, assignments, configs and the queue. */
   get stateBytes(): number {
     return this.#stateBytes + this.queue.sizeBytes;
   }
 
-  /** Bytes of memory of the name and the committed offsets, as counted. */
+  /** Accounted bytes of the name and the committed offsets. */
   get offsetBytes(): number {
     return GROUP_BYTES + textMemoryBytes(this.name) + this.offsets.sizeBytes;
   }
@@ -326,8 +327,8 @@ export class Group {
 }
 
 /**
- * A change of several record batches may have lost its end, where the group's own record is: its
- * generation is used all the same.
+ * Returns the highest generation in an assignment. A crash may have cut off the last batches of a
+ * change, and with them the group's own record: then the assignment alone has the generation.
  */
 function highestGeneration({ value }: MemberAssignment): number {
   let highest = value.generation;

@@ -75,8 +75,8 @@ export class MemberAssignment {
   }
 
   /**
-   * True when an answer of a generation told the member what it owns and what it should release;
-   * false when it is not known what the member was told.
+   * True when the answer that announced a generation told the member what it owns and what it
+   * should release; false when no such answer is known.
    */
   isKnownIn(generation: number | undefined): boolean {
     if (generation === undefined || generation < this.generation) return false;

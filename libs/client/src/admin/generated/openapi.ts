@@ -599,7 +599,7 @@ export interface components {
             owner: string | null;
             /**
              * Format: int64
-             * @description Records of a queue that wait for a member, with those that were not looked at yet; null in stream mode.
+             * @description Records of a queue that wait for a member, with those that were not scanned yet; null in stream mode.
              */
             available: number | null;
             /**
@@ -711,7 +711,7 @@ export interface components {
             /** Format: int64 */
             offset: number;
             /**
-             * @description `ack`: it is done. `nack`: it goes back. `reject`: it goes to the dead letters. `extend`: its lock begins again.
+             * @description `ack`: it is done. `nack`: it returns to the queue. `reject`: it goes to the dead letters. `extend`: its lock begins again.
              * @enum {string}
              */
             type: "ack" | "nack" | "extend" | "reject";
@@ -2592,7 +2592,7 @@ export interface operations {
                 patternType?: "literal" | "prefixed";
                 operation?: "All" | "Read" | "Write" | "Create" | "Delete" | "Alter" | "Describe" | "AlterConfigs" | "DescribeConfigs";
                 permission?: "allow" | "deny";
-                /** @description Rules to pass over: `nextAfter` of the page before. */
+                /** @description Rules to skip: `nextAfter` of the page before. */
                 after?: number;
                 limit?: number;
             };
