@@ -31,7 +31,7 @@ export class BrokerLanes {
     return inFlight;
   }
 
-  /** Returns false when the broker has its requests; the waiter is then called when one ends. */
+  /** Returns false while the broker has as many requests as it may: the waiter is called later. */
   hasRoom(broker: BrokerKey | null, waiter: LaneWaiter): boolean {
     const lane = this.#laneOf(broker);
     if (lane.inFlight < this.#inFlightMax) return true;
@@ -49,7 +49,7 @@ export class BrokerLanes {
     const lane = this.#laneOf(broker);
     lane.inFlight -= 1;
     if (lane.waiting.size === 0) return;
-    // A waiter that cannot send yet may wait again, behind these.
+    // A waiter that cannot send yet may wait again, behind those that waited before.
     const waiting = [...lane.waiting];
     for (const waiter of waiting) {
       if (lane.inFlight >= this.#inFlightMax) return;

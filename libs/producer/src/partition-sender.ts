@@ -31,7 +31,7 @@ import { halvesOf, recordBatch, sequenceAfter } from './record-batch.js';
 import { retryDelayMs } from './retry-delay.js';
 import type { SenderContext, SenderTopic } from './sender-context.js';
 
-/** A broker may have forgotten a producer that was silent for so long, ms. */
+/** Time without a batch after which a broker may have forgotten a producer, ms. */
 const FORGOTTEN_MS = 12 * 60 * 60 * 1000;
 /** Silence after which the first batch goes alone again, ms. */
 const SILENT_MS = 60 * 1000;

@@ -44,7 +44,7 @@ export interface RecordOwner {
   readonly finished: (entry: PendingRecord) => void;
 }
 
-/** The send of a record: it has the user who is told the result. */
+/** The send of a record, with the callback of its user. */
 interface RecordSend {
   /** Epoch of `UnsettledRecords`. */
   readonly epoch: number;

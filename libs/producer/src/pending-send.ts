@@ -15,7 +15,7 @@ export interface PendingSendOptions {
   readonly tell: Settle | undefined;
 }
 
-/** A record that a user gave to a producer, until the user is told its result. */
+/** A record that a user gave to a producer, until the user has its result. */
 export class PendingSend {
   readonly record: ProducerRecord;
   readonly owner: SendOwner;

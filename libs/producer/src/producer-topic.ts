@@ -87,7 +87,7 @@ export class ProducerTopic implements SenderTopic {
   }
 
   refresh(): void {
-    // A send that needs the metadata loads it again, and is told the error.
+    // A send that needs the metadata loads it again, and fails with the error.
     this.load().catch(() => undefined);
   }
 

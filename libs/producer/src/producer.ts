@@ -108,7 +108,7 @@ export class Producer<K = unknown, V = unknown> {
       refuse: (send, error) => this.#refuse(send, error),
     };
     this.#openPipeline = () => openPipeline(parts);
-    // A send that needs the pipeline loads it again, and is told the error.
+    // A send that needs the pipeline loads it again, and fails with the error.
     this.#load().catch(() => undefined);
   }
 

@@ -62,7 +62,7 @@ export function createSenderContext(
   const { batchSize, lingerMs, maxRequestSize, requestTimeoutMs } = settings;
   const calls = new Set<() => void>();
   const timedOut = (): ProduceFailure =>
-    createError('REQUEST_TIMED_OUT', `Nothing was answered within ${requestTimeoutMs} ms.`, {
+    createError('REQUEST_TIMED_OUT', `No answer came within ${requestTimeoutMs} ms.`, {
       retriable: true,
       outcome: 'unknown',
     });

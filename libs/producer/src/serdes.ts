@@ -14,7 +14,7 @@ const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;
 
 const encoder = new TextEncoder();
-/** It keeps a byte order mark, and refuses bytes that are not UTF-8. */
+/** This decoder keeps a byte order mark, and refuses bytes that are not UTF-8. */
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const string = serde<string>(
@@ -126,7 +126,7 @@ function serde<T>(
 }
 
 /**
- * The text whose UTF-8 is what a serializer of this file makes of the data; undefined if it makes
+ * Returns the text that a serializer of this file encodes as UTF-8; undefined for a serializer of
  * other bytes, and for serializers of users.
  * @throws TypeError for data that the serializer does not accept
  */
@@ -159,6 +159,6 @@ function written(size: number, write: (view: DataView) => void): Uint8Array {
 }
 
 function read(data: Uint8Array, size: number): DataView {
-  if (data.length !== size) throw new RangeError(`${data.length} bytes are not ${size}`);
+  if (data.length !== size) throw new RangeError(`needs ${size} bytes, got ${data.length}`);
   return new DataView(data.buffer, data.byteOffset, size);
 }

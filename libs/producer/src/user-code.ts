@@ -9,15 +9,16 @@ import {
 import type { ProducerOptions } from './producer-settings.js';
 
 /**
- * The functions that users brought: interceptors, callbacks and `onError`. Their errors are counted
- * and told to `onError`, and stop nothing.
+ * The functions that users gave: interceptors, callbacks and `onError`. Their errors are counted
+ * and passed to `onError`; they do not stop the producer.
  *
  * Overlap: all methods may overlap.
  */
 export class UserCode {
   readonly #interceptors: readonly ProducerInterceptor[];
-  /** Those of them that change records, and those that are told results: often none. */
+  /** Interceptors with `onSend`; often none. */
   readonly #senders: readonly ProducerInterceptor[];
+  /** Interceptors with `onAcknowledgement`; often none. */
   readonly #listeners: readonly ProducerInterceptor[];
   readonly #onError: ((error: Error) => unknown) | undefined;
   readonly #metrics: ProducerMetrics;
@@ -47,8 +48,8 @@ export class UserCode {
   }
 
   /**
-   * Tells the result of a record to the interceptors, then to the user.
-   * @param tell undefined: nobody waits for the result, and `onError` is told a failure
+   * Passes the result of a record to the interceptors, then to the user.
+   * @param tell undefined if nobody waits for the result: then `onError` gets a failure
    */
   settled(
     tell: Settle | undefined,

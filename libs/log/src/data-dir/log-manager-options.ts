@@ -12,19 +12,20 @@ export interface LogManagerOptions {
   readonly tailCacheBytes: number;
   readonly producerBatchesRemembered: number;
   readonly producerIdExpirationMs: number;
-  /** Bytes of memory for idempotent producers of all logs; the next one is the limit per log. */
+  /** Bytes of memory for idempotent producers of all logs. */
   readonly producerStateBytes?: number;
+  /** Bytes of memory for idempotent producers of one log. */
   readonly producerStatePartitionBytes?: number;
   /** Time in ms after its last append during which a producer is not evicted for others. */
   readonly producerProtectedMs?: number;
   /**
-   * Bytes of the disk kept free of records for metadata that must be recorded on a full disk; 0 by
-   * default.
+   * Bytes of the disk that records do not use, for metadata that must be written on a full disk; 0
+   * by default.
    */
   readonly diskReserveBytes?: number;
   /**
-   * Bound on the segments of all logs; above it segments become larger than their topics say.
-   * 50,000 by default.
+   * Bound on the number of segments of all logs; above it segments become larger than
+   * `segment.bytes` of their topics. 50,000 by default.
    */
   readonly segmentsMax?: number;
   /** Bytes that the records of one compressed batch may unpack to; 64 MiB by default. */

@@ -166,7 +166,7 @@ describe('a broker whose producers use up its memory', () => {
     const partitions = Array.from({ length: 8 }, () => partitionOf(memory));
     for (const partition of partitions) fill(partition, 1);
     let searches = 0;
-    memory.add({ trim: () => (searches += 1), evictSilent: () => undefined });
+    memory.add({ trim: () => (searches += 1), evictIdle: () => undefined });
     for (let id = 0; id < 100; id += 1) produce(partitionOf(memory), batch(5000 + id), 2);
     expect(searches).toBeLessThanOrEqual(1);
   });

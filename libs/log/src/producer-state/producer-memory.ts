@@ -26,24 +26,25 @@ export interface PartitionProducers {
    */
   trim(): void;
   /** Evicts idle producers until `isEnough`; does nothing while a write is in progress. */
-  evictSilent(nowMs: number, isEnough: () => boolean): void;
+  evictIdle(nowMs: number, isEnough: () => boolean): void;
 }
 
 /**
- * Share of a limit down to which room is made, so that the next producers need no further search.
+ * Share of a limit that is in use after an eviction, at most, so that the next producers need no
+ * further search.
  */
 export const EVICTION_TARGET_SHARE = 0.9;
-/** Pause in ms after a search that found no room. */
+/** Time in ms after a fruitless search during which none is started. */
 const FRUITLESS_WAIT_MS = 1000;
 
 /**
  * The broker's memory for idempotent producers of all its partitions.
  *
- * Room is made in two steps. Producers first lose remembered batches beyond Kafka's five: a retry
- * of one of those is answered with DUPLICATE_SEQUENCE_NUMBER, so that nothing is written twice.
- * Then producers that have appended nothing for `protectedMs` are evicted, as they would be after
- * their expiration. When there is still no room, batches of *new* producers are refused; known
- * producers continue.
+ * Room is made in two steps. First each producer loses its remembered batches except the newest
+ * five, which Kafka keeps too: a retry of a lost one is answered with DUPLICATE_SEQUENCE_NUMBER, so
+ * that nothing is written twice. Then producers that have appended nothing for `protectedMs` are
+ * evicted before they expire. When there is still no room, batches of *new* producers are refused;
+ * known producers continue.
  */
 export class ProducerMemory {
   readonly limits: ProducerMemoryLimits;
@@ -112,7 +113,7 @@ export class ProducerMemory {
     }
     for (const partition of this.#partitions) {
       if (isEnough()) return;
-      partition.evictSilent(nowMs, isEnough);
+      partition.evictIdle(nowMs, isEnough);
     }
     if (!isEnough()) this.#fruitlessAtMs = nowMs;
   }

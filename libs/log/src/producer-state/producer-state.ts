@@ -238,7 +238,7 @@ export class ProducerStateManager implements PartitionProducers {
     }
   }
 
-  evictSilent(nowMs: number, isEnough: () => boolean): void {
+  evictIdle(nowMs: number, isEnough: () => boolean): void {
     if (this.#undos.length > 0) return;
     const { protectedMs } = this.#memory.limits;
     for (const producer of this.#producers.values()) {
@@ -441,7 +441,7 @@ export class ProducerStateManager implements PartitionProducers {
     if (this.#usedBytes + bytes > partitionBytes) {
       const isEnough = (): boolean => this.#usedBytes <= partitionBytes * EVICTION_TARGET_SHARE;
       this.trim();
-      this.evictSilent(nowMs, isEnough);
+      this.evictIdle(nowMs, isEnough);
     }
     if (!this.#memory.hasRoomFor(bytes)) this.#memory.makeRoom(nowMs);
   }

@@ -131,9 +131,9 @@ export class LostRecords {
     if (lastOffset - startOffset > INT32_MAX) throw tooMany();
     const epoch = log.epochs.epochForOffset(startOffset) ?? 0;
     const batch = emptyBatch({ baseOffset: startOffset, lastOffset }, epoch);
-    // Without its records the segment before may be empty and have this base offset itself.
+    // The segment before the gap may have lost all its records: then it has this base offset.
     const existing = log.segments.all.find(({ baseOffset }) => baseOffset === startOffset);
-    const segment = existing ?? (await this.#makeSegment(startOffset));
+    const segment = existing ?? (await this.#createSegment(startOffset));
     try {
       await segment.loadIndexes();
       await this.#writeBatch(segment, batch);
@@ -148,11 +148,11 @@ export class LostRecords {
     log.damage.dropWithin(startOffset, endOffset);
     environment.logger.warn(
       { ...log.topicPartition, startOffset, endOffset },
-      'the records missing in the middle of the log were abandoned: readers pass over their offsets',
+      'the records missing in the middle of the log were abandoned: readers skip their offsets',
     );
   }
 
-  async #makeSegment(baseOffset: Offset): Promise<LogSegment> {
+  async #createSegment(baseOffset: Offset): Promise<LogSegment> {
     try {
       return await LogSegment.create(
         this.#parts.environment.files,

@@ -19,7 +19,8 @@ export async function replayProducers(
   walked?: WalkedRange,
 ): Promise<void> {
   const { logEnd } = log.offsets;
-  // Not from the log start: a producer may have written nothing since, and still retry.
+  // The first segment may begin below the log start. A producer whose last batch is there may
+  // still retry it.
   const { baseOffset } = log.segments.first;
   let offset = await log.producers.reload(baseOffset, logEnd, nowMs);
   if (walked !== undefined && offset >= walked.from) {
