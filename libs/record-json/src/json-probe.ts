@@ -1,6 +1,6 @@
 import { JsonScanner } from './json-scanner.js';
 
-/** Thrown by a probe: an error with a position takes longer than many a text. */
+/** Thrown by a probe: to create an error with a position takes longer than to check most texts. */
 export const NOT_JSON = new Error('the text is not JSON');
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Reads many lines of NDJSON as one record set: a stream of a million lines creates objects per
- * chunk and not per line.
+ * Reads many lines of NDJSON as one record set, so that a stream of a million lines creates objects
+ * per block and not per line.
  */
 import { ProtocolError } from '#protocol';
 import { JsonRecordParser, type RecordLimits } from './json-record-parser.js';
@@ -10,7 +10,7 @@ import { isBlockUtf8, lineTooLong, type RecordLines } from './record-lines.js';
 
 /**
  * Reads a block of NDJSON lines into one record set, each line as `parseJsonRecord` does. A bad
- * line does not end the rest. The set's source is the block's bytes.
+ * line does not affect the others. The set's source is the block's bytes.
  * @param lineBytesMax for the error of a line that was too long to be read
  */
 export function parseJsonRecordLines(

@@ -11,7 +11,7 @@ export function* assertJsonInSlices(bytes: Uint8Array): SlicedWork<void> {
 }
 
 /**
- * Checks that `bytes` are one JSON text, with white space around it or not.
+ * Checks that `bytes` are one JSON text; white space may surround it.
  * @throws JsonSyntaxError
  */
 export function assertJson(bytes: Uint8Array): void {
@@ -21,7 +21,7 @@ export function assertJson(bytes: Uint8Array): void {
   scanner.assertEnd(scanner.skipValue(scanner.skipWhitespace(0)));
 }
 
-/** True when `bytes` are one JSON text. Most that are none are recognised without an error. */
+/** True when `bytes` are one JSON text. Most other bytes are rejected without an exception. */
 export function isJson(bytes: Uint8Array): boolean {
   return isJsonLine(bytes, 0, bytes.length, false);
 }
@@ -37,7 +37,7 @@ export function* isJsonInSlices(bytes: Uint8Array): SlicedWork<boolean> {
   }
 }
 
-/** White space may be as long as the text, and so may be the way back to the start of a line. */
+/** Scans one JSON text. Each step may read the whole text, so a slice may end after each. */
 function* scanText(scanner: JsonScanner, bytes: Uint8Array): SlicedWork<void> {
   scanner.reset(bytes);
   scanner.assertUtf8();

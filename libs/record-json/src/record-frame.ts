@@ -20,8 +20,9 @@ export interface RecordFrame {
   readonly framing: 'array' | 'lines';
 }
 
-/** Positions of the records of an output: the offset of each, and the output's size after each. */
-export interface RecordPlaces {
+/** The records of an output in their order. */
+export interface WrittenRecords {
   readonly offsets: number[];
+  /** Bytes of the output after each record. */
   readonly ends: number[];
 }

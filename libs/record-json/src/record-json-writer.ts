@@ -24,7 +24,7 @@ import { CLOSE_BRACE, QUOTE } from './json-bytes.js';
 import { ESCAPES, writeDigits, writeEscape } from './json-parts.js';
 import { plainRunStops } from './json-scanner.js';
 import { isJson } from './json-text.js';
-import type { RecordFrame, RecordPlaces } from './record-frame.js';
+import type { RecordFrame, WrittenRecords } from './record-frame.js';
 import { shortVarint, shortVarintBytes } from './short-varint.js';
 
 const TAIL = ',"headers":[]}';
@@ -169,14 +169,14 @@ export class RecordJsonWriter {
    * over the staged bytes takes half their time. A record must have been written before.
    * @param countMax records
    * @param sizeBytesMax limit of `sizeBytes`
-   * @param places receives each record's offset and the `sizeBytes` after it (`array` framing)
+   * @param written receives each record's offset and the `sizeBytes` after it (`array` framing)
    * @returns how many were written; the cursor is after them
    */
   writePlainRecords(
     cursor: RecordCursor,
     countMax: number,
     sizeBytesMax: number,
-    places?: RecordPlaces,
+    written?: WrittenRecords,
   ): number {
     const scratch = this.#scratch;
     const stagedAt = this.#stagedAt;
@@ -236,8 +236,8 @@ export class RecordJsonWriter {
       this.#resumeAt = RESUME_AT_TAIL;
       offset = recordOffset;
       index = end;
-      places?.offsets.push(offset);
-      places?.ends.push(this.#position - this.#outputStart + TAIL_BYTES);
+      written?.offsets.push(offset);
+      written?.ends.push(this.#position - this.#outputStart + TAIL_BYTES);
     }
     if (count > 0) cursor.passOver(index - stagedAt, count, offset);
     return count;
@@ -305,7 +305,7 @@ export class RecordJsonWriter {
     this.#templateTimestamp = timestamp;
   }
 
-  /** True when values that were sent as JSON are copied without a look at their bytes. */
+  /** True when values that were sent as JSON are copied without reading their bytes. */
   get #isJsonCopied(): boolean {
     const { format } = this.#frame;
     return !this.#isLines && (format === 'default' || format === 'json');

@@ -4,7 +4,7 @@ import type { Offset } from '#protocol';
 import { inSlices, joinedInSlices } from '#runtime';
 import { batchGroups, isLargeRecord } from './batch-groups.js';
 import { type LargeRecordJson, largeRecordJson } from './large-record-json.js';
-import type { RecordFormat, RecordFrame, RecordPlaces } from './record-frame.js';
+import type { RecordFormat, RecordFrame, WrittenRecords } from './record-frame.js';
 import { RecordJsonWriter } from './record-json-writer.js';
 
 /** Selection and form of the records. */
@@ -133,24 +133,24 @@ export interface RenderedRun extends RenderedBatch {
  */
 export function renderRun(batches: readonly RecordBatch[], bounds: RunBounds): RenderedRun {
   const { topic, partition, offset, format = 'default' } = bounds;
-  const places: RecordPlaces = { offsets: [], ends: [] };
+  const written: WrittenRecords = { offsets: [], ends: [] };
   let nextOffset = offset;
   writer.begin({ topic, partition, format, framing: 'array' }, true);
   let fault: unknown;
   for (const batch of batches) {
     if (batch.nextOffset <= nextOffset) continue;
     try {
-      const end = batch.isControl ? batch.nextOffset : writeRun(batch, nextOffset, bounds, places);
+      const end = batch.isControl ? batch.nextOffset : writeRun(batch, nextOffset, bounds, written);
       nextOffset = end;
     } catch (error) {
       fault = unreadableBatch(batch, error);
-      if (places.offsets.length === 0) throw fault;
-      nextOffset = Math.max(nextOffset, (places.offsets.at(-1) ?? nextOffset) + 1);
+      if (written.offsets.length === 0) throw fault;
+      nextOffset = Math.max(nextOffset, (written.offsets.at(-1) ?? nextOffset) + 1);
     }
     if (nextOffset < batch.nextOffset) break;
   }
   const end = fault === undefined ? { nextOffset } : { nextOffset, fault };
-  return { bytes: writer.take(), ...places, ...end };
+  return { bytes: writer.take(), ...written, ...end };
 }
 
 /**
@@ -202,9 +202,9 @@ function writeRun(
   batch: RecordBatch,
   from: Offset,
   { recordsMax, bytesMax }: RunBounds,
-  places: RecordPlaces,
+  written: WrittenRecords,
 ): Offset {
-  const { offsets, ends } = places;
+  const { offsets, ends } = written;
   const cursor = new RecordCursor(batch);
   writer.stage(cursor.bytes);
   let nextOffset = from;
@@ -215,7 +215,7 @@ function writeRun(
     writer.writeRecord(cursor);
     offsets.push(cursor.offset);
     ends.push(writer.sizeBytes);
-    writer.writePlainRecords(cursor, recordsMax - ends.length, bytesMax, places);
+    writer.writePlainRecords(cursor, recordsMax - ends.length, bytesMax, written);
     nextOffset = cursor.offset + 1;
   }
   return batch.nextOffset;

@@ -20,7 +20,7 @@ export async function renderQueue(
   for (const read of reads) {
     const { bytes, offsets } = await renderQueueRecords(read, format);
     if (offsets.length === 0) continue;
-    // Each record has a comma before it, which the first of a list has not.
+    // Each record begins with a comma; the first one of the list goes without it.
     const chunk = bytes.subarray(count === 0 ? 1 : 0);
     chunks.push(chunk);
     count += offsets.length;

@@ -55,9 +55,13 @@ export function checkLines(
   return without(taken, refused, target.partition);
 }
 
-/** Content of fewer bytes than this always fits into a batch of its own. */
+/** A batch of one record has fewer bytes than this beside the content of the record. */
+const BATCH_OVERHEAD_BYTES_MAX = 100;
+
+/** Returns the size below which content always fits into a batch of its own. */
 function smallBytes(limits: TopicLimits | undefined): number {
-  return limits === undefined ? Number.POSITIVE_INFINITY : limits.maxMessageBytes - 100;
+  if (limits === undefined) return Number.POSITIVE_INFINITY;
+  return limits.maxMessageBytes - BATCH_OVERHEAD_BYTES_MAX;
 }
 
 function faultOf(

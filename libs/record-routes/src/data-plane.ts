@@ -48,12 +48,8 @@ export class DataPlane implements HotRoutes {
       autoCreateTopics: options.autoCreateTopics,
     });
     this.#pages = new PageReader(broker, renderCache, options.largePagesBytes);
-    this.#fetch = new FetchRoute(this.#pages, {
-      broker,
-      compresses: options.compression === 'all',
-      sweep,
-    });
     const compresses = options.compression === 'all';
+    this.#fetch = new FetchRoute(this.#pages, { broker, compresses, sweep });
     this.#poll = new PollRoute({ broker, renderCache, compresses });
     this.#events = new EventsRoute({ delivery, sweep, options });
   }

@@ -12,17 +12,18 @@
 
 import type { Socket } from 'node:net';
 import { EVENT_PARTITIONS_MAX, problemDocument } from '#api';
-import type {
-  Delivery,
-  PartitionPosition,
-  RecordRun,
-  StreamSweep,
-  StreamSweepOptions,
-  Subscription,
-  SubscriptionTransport,
-  SweptStream,
+import {
+  type Delivery,
+  Outbox,
+  type OutboxThrottle,
+  type PartitionPosition,
+  type RecordRun,
+  type StreamSweep,
+  type StreamSweepOptions,
+  type Subscription,
+  type SubscriptionTransport,
+  type SweptStream,
 } from '#delivery';
-import { Outbox, type OutboxThrottle } from '#delivery';
 import {
   chunkOf,
   contentOf,

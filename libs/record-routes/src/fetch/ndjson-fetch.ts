@@ -2,8 +2,13 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { problemDocument } from '#api';
 import type { FetchRequest, FetchResult } from '#broker';
-import type { OutboundHolder, OutboundMemory, OutboundWaiter, SweptStream } from '#delivery';
-import { unreceivedBytes } from '#delivery';
+import {
+  type OutboundHolder,
+  type OutboundMemory,
+  type OutboundWaiter,
+  type SweptStream,
+  unreceivedBytes,
+} from '#delivery';
 import {
   type AnswerCoding,
   answerCoding,
