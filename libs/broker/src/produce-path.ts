@@ -66,7 +66,7 @@ export class ProducePath {
 
   /**
    * @param requester undefined while authentication is off
-   * @throws ProtocolError as api.md's Produce says; see `Broker.produce`
+   * @throws ProtocolError with a code that the operation `produce` lists (libs/api)
    */
   produce(topic: Topic, request: ProduceRequest, requester?: Requester): Promise<ProduceResult> {
     try {

@@ -86,7 +86,7 @@ export class TopicAdmin {
     this.#options = options;
   }
 
-  /** @throws ProtocolError as api.md's Topics says */
+  /** @throws ProtocolError with a code that the operation `createTopic` lists (libs/api) */
   async create(request: CreateTopicRequest): Promise<TopicDescription> {
     assertTopicName(request.name, '/name');
     assertNotInternal(request.name, 'created', '/name');

@@ -68,7 +68,7 @@ export class Topic {
     return this.#metadata.queueGroups ?? [];
   }
 
-  /** True once it was deleted: whoever waited meanwhile looks it up again, or gives up. */
+  /** True once it was deleted: a caller that waited for it looks it up again or fails. */
   get isDeleted(): boolean {
     return this.#isDeleted;
   }

@@ -11,7 +11,7 @@ export function openProducer<K, V>(
   parts.assertOpen();
   assertObject(options, 'producer');
   return parts.add((onEnd) => {
-    // An interceptor is told when its producer closes.
+    // A producer closes its interceptors when it closes.
     const { interceptors: given = [] } = options;
     const interceptors = Array.isArray(given) ? [...given, { close: onEnd }] : given;
     return new Producer(

@@ -36,7 +36,7 @@ export class Sluice {
     return this.#parts.on(event, listener);
   }
 
-  /** Writes records, each once unless it is told otherwise. */
+  /** Opens a producer. It writes each record exactly once unless its options say otherwise. */
   producer<K = unknown, V = unknown>(options: ProducerOptions<K, V> = {}): Producer<K, V> {
     return openProducer(this.#parts, options);
   }

@@ -12,11 +12,11 @@
 import type { Broker, FetchResult } from '#broker';
 import type { RecordBatch } from '#log';
 import { type LeaderEpoch, type Offset, ProtocolError, type TopicPartition } from '#protocol';
-import type { RenderCache } from '#record-json';
 import {
   batchGroups,
   isRenderedAtOnce,
   type RecordFormat,
+  type RenderCache,
   type RenderedBatch,
   renderGroup,
   renderRun,

@@ -119,7 +119,7 @@ export class Controller {
     const { store, brokerId, leaseMs, random, logger } = this.#options;
     for (const { id, brokerEpoch, alive } of store.state.brokers.values()) {
       if (!alive || id === brokerId || this.#watch.silentMs(id) < leaseMs) continue;
-      logger.warn({ brokerId: id, brokerEpoch }, 'the lease ran out: the broker is taken for dead');
+      logger.warn({ brokerId: id, brokerEpoch }, 'the lease expired: the broker counts as dead');
       await store.update(
         asController(controller, (state) => brokerDied(state, { id, brokerEpoch }, random)),
       );

@@ -9,7 +9,7 @@ export interface ReadValues {
   readonly problems: readonly string[];
 }
 
-/** Edits up to which an unknown variable is taken for a typing error. */
+/** Number of edits up to which an unknown variable counts as a typing error. */
 const TYPING_ERRORS_MAX = 3;
 
 /**

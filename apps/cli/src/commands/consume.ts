@@ -119,10 +119,10 @@ async function consumeAsMember(
   const onAbort = (): void => void consumer.close();
   run.signal.addEventListener('abort', onAbort, { once: true });
   for await (const batch of consumer) {
-    // Without a pattern no more records are looked at than are printed; those are committed.
-    const looked = batch.records.slice(0, options.grep === undefined ? printer.left : undefined);
-    const goesOn = await printer.print(looked as readonly PrintedRecord[]);
-    const last = looked.at(-1);
+    // Without a pattern every record that is taken is printed; what is taken is committed.
+    const taken = batch.records.slice(0, options.grep === undefined ? printer.left : undefined);
+    const goesOn = await printer.print(taken as readonly PrintedRecord[]);
+    const last = taken.at(-1);
     if (last !== undefined) {
       const { topic: name, partition: number } = batch;
       await consumer.commit([{ topic: name, partition: number, offset: last.offset + 1 }]);
@@ -160,7 +160,7 @@ class RecordPrinter {
     return this.#printed < limit;
   }
 
-  /** Prints values alone, without a look at the records; undefined where these are needed. */
+  /** Prints the values without reading the records; undefined if the records are needed. */
   get values(): RecordTaker['values'] {
     const { format, grep, limit, to } = this.#options;
     if (grep !== undefined || limit !== undefined || to?.kind === 'timestamp') return undefined;

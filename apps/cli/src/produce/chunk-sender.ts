@@ -1,5 +1,4 @@
-import type { Sluice } from '#client';
-import { SluiceError } from '#client';
+import { type Sluice, SluiceError } from '#client';
 import { delay } from '../delay.js';
 import { type Chunk, countOf, type Part } from './chunks.js';
 import { type Journal, type JournalChunk, nextSequence } from './journal.js';

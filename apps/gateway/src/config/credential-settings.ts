@@ -136,7 +136,7 @@ export const CREDENTIAL_SETTINGS = {
     min: 2,
     max: 10_000_000,
     sentence:
-      'Quotas in use that are accounted at a time, over all principals. Above it others are forgotten, and their principals begin a new second.',
+      'Quotas whose use a broker counts at a time, over all principals. Above it others are forgotten, and their principals begin a new second.',
   }),
   auditFile: optionalText({
     variable: 'SLUICE_AUDIT_FILE',

@@ -17,8 +17,8 @@ import type { RunningSettings } from './running-settings.js';
 
 /**
  * Connections that the kernel queues until they are accepted. When thousands of clients reconnect
- * at once, connections beyond this bound are dropped and retried a second later, and later. The
- * kernel has a limit of its own (net.core.somaxconn, 4096 by default).
+ * at once, the kernel drops connections beyond this bound, and the clients retry them after a
+ * second or more. The kernel has a limit of its own (net.core.somaxconn, 4096 by default).
  */
 const BACKLOG = 4096;
 

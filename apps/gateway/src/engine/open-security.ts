@@ -27,15 +27,15 @@ interface SecurityOpening {
 
 /** The parts of the broker that the keys, rules and quotas of a cluster use. */
 interface ClusterParts {
-  /** The metadata of topics, which names the members. */
+  /** The store of the cluster's metadata, which lists the brokers. */
   readonly store: CoordinationStore;
   readonly peers: SecurityPeers;
   readonly reserve: DiskReserve;
 }
 
 /**
- * Opens the security of a broker that is a cluster of its own; undefined while
- * authentication is off. The data directory exists.
+ * Opens the security of a broker that is a cluster of its own; undefined while authentication is
+ * off. The data directory exists.
  * @throws DataDirError if a journal is damaged
  */
 export async function openEmbeddedSecurity(

@@ -14,8 +14,7 @@ import {
   type OffsetToCommit,
 } from '#broker';
 import type { TopicPartition } from '#protocol';
-import type { Access } from '#security';
-import { topicNamed } from '#security';
+import { type Access, topicNamed } from '#security';
 import { BROKER } from '../shared/tokens.js';
 import { CallerAccess } from './caller-access.js';
 import { committedEntries } from './offset-commit.js';

@@ -1,8 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { type Input } from '#api';
 import type { Broker, CommittedOffset, OffsetToCommit } from '#broker';
-import type { Access } from '#security';
-import { topicNamed } from '#security';
+import { type Access, topicNamed } from '#security';
 import { BROKER } from '../shared/tokens.js';
 import { CallerAccess } from './caller-access.js';
 import { commitEntries } from './offset-commit.js';

@@ -2,8 +2,7 @@ import { Controller, Header, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type Input, type Output } from '#api';
 import { GatewayMetrics, Health } from '#observability';
-import type { Access } from '#security';
-import { CLUSTER } from '#security';
+import { type Access, CLUSTER } from '#security';
 import { CallerAccess } from './caller-access.js';
 import { Serves } from './serves.js';
 

@@ -1,8 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { IN_FLIGHT_LIST_DEFAULT, type Input, present } from '#api';
 import type { Broker, InFlightRecord, PartitionEnd, RedriveResult } from '#broker';
-import type { Access } from '#security';
-import { topicNamed } from '#security';
+import { type Access, topicNamed } from '#security';
 import { BROKER } from '../shared/tokens.js';
 import { CallerAccess } from './caller-access.js';
 import { redriveAs } from './redrive-as.js';

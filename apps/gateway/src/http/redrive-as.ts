@@ -1,6 +1,5 @@
 import type { Broker, RedriveRequest, RedriveResult } from '#broker';
-import type { Access } from '#security';
-import { topicNamed } from '#security';
+import { type Access, topicNamed } from '#security';
 
 /**
  * Puts dead letters back on behalf of a caller, who needs Write on each topic that records return

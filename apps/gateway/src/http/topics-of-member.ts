@@ -1,8 +1,7 @@
 import type { TopicChoice } from '#api';
 import { type Broker, TopicPattern } from '#broker';
 import { ProtocolError } from '#protocol';
-import type { Access } from '#security';
-import { topicNamed } from '#security';
+import { type Access, topicNamed } from '#security';
 
 /**
  * Returns the topics that a caller may subscribe to as a member of a group.

@@ -5,8 +5,7 @@ import type {
   GroupListEntry,
   GroupMemberDescription,
 } from '#broker';
-import type { Access } from '#security';
-import { groupNamed, topicNamed } from '#security';
+import { type Access, groupNamed, topicNamed } from '#security';
 
 type HasTopic = { readonly topic: string };
 

@@ -1,16 +1,16 @@
-import type {
-  ExpiringRecords,
-  MemberTransport,
-  PartitionPosition,
-  QueueTransport,
-  RecordRun,
-  Subscription,
+import {
+  type ExpiringRecords,
+  GroupSubscription,
+  type MemberTransport,
+  type PartitionPosition,
+  QueueSubscription,
+  type QueueTransport,
+  type RecordRun,
+  type Subscription,
 } from '#delivery';
-import { GroupSubscription, QueueSubscription } from '#delivery';
 import { ProtocolError, type TopicPartition } from '#protocol';
 import { textMemoryBytes } from '#runtime';
-import type { Access } from '#security';
-import { groupNamed, topicNamed } from '#security';
+import { type Access, groupNamed, topicNamed } from '#security';
 import { type FrameSink, RecordsFrames } from '#web-socket';
 import type { ProblemContext } from './socket-problem.js';
 

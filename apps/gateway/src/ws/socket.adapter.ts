@@ -21,7 +21,7 @@ export class SocketAdapter implements WebSocketAdapter<SocketServer> {
   }
 
   bindMessageHandlers(): void {
-    // Nest binds handlers to clients that it was told of: to none.
+    // Nest binds handlers to the clients that an adapter announces. This one announces none.
   }
 
   close(): void {

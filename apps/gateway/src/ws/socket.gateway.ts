@@ -12,17 +12,16 @@ import {
   type TopicChoice,
 } from '#api';
 import type { Broker } from '#broker';
-import type { StartPosition } from '#delivery';
 import {
   Delivery,
   GroupMemberships,
   GroupSubscription,
   QueueSubscription,
+  type StartPosition,
   Subscription,
 } from '#delivery';
 import { ProtocolError } from '#protocol';
-import type { Access } from '#security';
-import { groupNamed, topicNamed } from '#security';
+import { type Access, groupNamed, topicNamed } from '#security';
 import { committedEntries } from '../http/offset-commit.js';
 import { readableTopics } from '../http/topics-of-member.js';
 import { BROKER } from '../shared/tokens.js';

@@ -2,8 +2,7 @@
  * The examples of the AsyncAPI document. A test sends those of clients in this order over one
  * connection, on a topic `orders` of three partitions, and compares the answers with the examples.
  */
-import type { ErrorCode, Fault, Outcome } from '#protocol';
-import { ProtocolError } from '#protocol';
+import { type ErrorCode, type Fault, type Outcome, ProtocolError } from '#protocol';
 import { problemDocument } from '../problem/problem.js';
 import { SOCKET_PATH } from '../socket/socket-address.js';
 import type { Frame, ServerExample, SocketExample } from './socket-example.js';

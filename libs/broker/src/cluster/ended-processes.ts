@@ -16,8 +16,8 @@ export function onProcessEnded(
 }
 
 /**
- * True when the process of a broker epoch has ended, or its lease has. One that registered after
- * the newest known change is taken for alive.
+ * True when the process of a broker epoch has ended or its lease has expired. A process that
+ * registered after the newest known change counts as alive.
  */
 export function hasProcessEnded({ version, brokers }: ClusterState, brokerEpoch: number): boolean {
   if (brokerEpoch > version) return false;

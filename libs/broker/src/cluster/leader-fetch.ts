@@ -12,8 +12,8 @@ interface LeaderReplicas extends Pick<ReplicaManager, 'fetch'> {
  *
  * A stream that has read in a later epoch has met a later leader, of which this broker has not
  * heard yet. A single request may name an epoch that never existed; its position is checked like
- * any other. A position is refused only when the leadership is confirmed: a reader that is told of
- * a wrong position moves, and reads records twice or never.
+ * any other. A position is refused only when the leadership is confirmed: a reader whose position
+ * is refused moves to another one, and may read records twice or never.
  * @throws NotLeaderError; ProtocolError as `ReplicaManager.fetch` and `LeadershipCheck.atLeader`
  */
 export function fetchAtLeader(

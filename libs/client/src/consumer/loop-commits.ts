@@ -51,7 +51,7 @@ export class LoopCommits {
     while (this.#running !== undefined) await this.#running;
   }
 
-  /** @throws the error of a commit, once: the next loop begins anew */
+  /** @throws the error of a commit, once: the next loop begins without it */
   assertNotFailed(): void {
     const failure = this.#failure;
     this.#failure = undefined;

@@ -14,7 +14,7 @@ import type { RecordSource, SourceState } from './record-source.js';
 
 /** Partitions of one stream; the gateway accepts no more. */
 const STREAM_PARTITIONS_MAX = 64;
-/** Time without a byte after which a stream is taken for dead, ms: heartbeats come more often. */
+/** Time without a byte after which a stream counts as dead, ms: heartbeats come more often. */
 const SILENCE_MS_MAX = 60_000;
 /** Interval at which a topic that needs several streams is checked for new partitions, ms. */
 const GROWTH_CHECK_MS = 30_000;

@@ -77,7 +77,7 @@ export class SocketSource implements RecordSource, SubscriptionPort {
   }
 
   broken(): void {
-    // The next connection goes on at the positions that were reached.
+    // The next connection continues at the positions that were reached.
   }
 
   failed(error: unknown): void {

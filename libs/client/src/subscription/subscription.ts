@@ -2,8 +2,12 @@ import { loop } from '../loop.js';
 import { type Position, type ReceivedRecord, RecordReader } from '../received-record.js';
 import { closedError, SluiceError } from '../sluice-error.js';
 import { deferred, observed } from '../waiting.js';
-import type { SubscriptionRequest } from './options.js';
-import { type SavedPosition, type SubscribeOptions, subscriptionRequest } from './options.js';
+import {
+  type SavedPosition,
+  type SubscribeOptions,
+  type SubscriptionRequest,
+  subscriptionRequest,
+} from './options.js';
 import { ProgressTable, RunBuffer } from './record-runs.js';
 import type { RecordSource, SourceState } from './record-source.js';
 

@@ -1,6 +1,13 @@
 import { ProtocolError } from '#protocol';
-import type { Scheduler, Timer } from '#runtime';
-import { type Clock, type Logger, type Random, RetryBackoff, SerialQueue } from '#runtime';
+import {
+  type Clock,
+  type Logger,
+  type Random,
+  RetryBackoff,
+  type Scheduler,
+  SerialQueue,
+  type Timer,
+} from '#runtime';
 import {
   changeDocument,
   checkedChanges,

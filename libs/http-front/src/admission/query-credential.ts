@@ -1,8 +1,8 @@
 import { ProtocolError } from '#protocol';
 
 /**
- * Names of query parameters that clients of other servers use for credentials. `key` is none of
- * them: it is the key of a record.
+ * Names of query parameters that clients of other servers use for credentials. `key` is not among
+ * them, because it is the key of a record.
  */
 const CREDENTIAL_NAMES: ReadonlySet<string> = new Set([
   'access_token',
@@ -23,7 +23,7 @@ const CREDENTIAL_NAMES: ReadonlySet<string> = new Set([
   'token',
 ]);
 
-/** Parts that every one of the names has, and what else may stand for their letters. */
+/** Every one of the names has one of these parts, or is written with a `%` or a `+`. */
 const MAY_BE_A_NAME = /api|auth|token|bearer|credential|jwt|password|secret|[%+]/i;
 
 /**

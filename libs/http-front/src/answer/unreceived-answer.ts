@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { OutboundHolder, OutboundMemory } from '#delivery';
-import { unreceivedBytes } from '#delivery';
+import { type OutboundHolder, type OutboundMemory, unreceivedBytes } from '#delivery';
 
 /**
  * An answer that its client has not received, counted from its creation until `end`.

@@ -3,7 +3,9 @@ import { ProtocolError } from '#protocol';
 const UTF8_CHARSETS = ['utf-8', 'utf8', 'us-ascii'];
 
 /**
- * Refuses a text that is not UTF-8 (RFC 8259, section 8.1, requires it for JSON between systems).
+ * Refuses a Content-Type with a charset other than UTF-8, which RFC 8259, section 8.1, requires for
+ * JSON between systems.
+ * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE
  */
 export function assertUtf8Charset(contentType: string): void {
   const [type = '', ...parameters] = contentType.toLowerCase().split(';');

@@ -48,7 +48,7 @@ export const EDGE_SERIES: readonly StatusSeries<EdgeStatus>[] = [
   {
     name: 'sluice_security_tickets_refused_total',
     type: 'counter',
-    help: 'Tickets that were not valid: unknown, used before, expired, or of a broker out of reach.',
+    help: 'Tickets that were not valid: unknown, used before, expired, or of an unreachable broker.',
     read: (s) => s.tickets.refusedTotal,
   },
   {
@@ -60,7 +60,7 @@ export const EDGE_SERIES: readonly StatusSeries<EdgeStatus>[] = [
   {
     name: 'sluice_security_audit_lines_total',
     type: 'counter',
-    help: 'Lines of the audit log, those included that were lost.',
+    help: 'Lines of the audit log, including those that were lost.',
     read: (s) => s.auditLines,
   },
   {
@@ -72,7 +72,7 @@ export const EDGE_SERIES: readonly StatusSeries<EdgeStatus>[] = [
   {
     name: 'sluice_quota_buckets',
     type: 'gauge',
-    help: 'Quotas in use that are accounted, at most SLUICE_QUOTA_BUCKETS_MAX.',
+    help: 'Quotas whose use this broker counts now, at most SLUICE_QUOTA_BUCKETS_MAX.',
     read: (s) => s.quotaBuckets,
   },
 ];

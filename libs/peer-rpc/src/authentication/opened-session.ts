@@ -2,14 +2,14 @@ import { PeerSeal } from './peer-seal.js';
 import type { PeerSecrets } from './peer-secrets.js';
 import { answerHead, callHead, partsOf, type SessionParties } from './session-id.js';
 
-/** The headers of an answer that its origin is proved by. */
+/** The parts of an answer that prove its origin. */
 export interface ReceivedAnswer {
   readonly status: number;
   readonly seal: string | undefined;
   readonly body: Buffer;
 }
 
-/** A call of this session with the number that it has there. */
+/** Number of a call in its session, and its seal. */
 export interface NumberedCall {
   readonly counter: number;
   readonly seal: string;
@@ -38,7 +38,7 @@ export class OpenedSession {
     return { counter, seal: this.#seal.seal({ direction: 'call', counter, head, body }) };
   }
 
-  /** True if the called broker sent this answer to the call of this number. */
+  /** True if the called broker sent this answer to the call with the given number. */
   isGenuine(counter: number, { status, seal, body }: ReceivedAnswer): boolean {
     const head = answerHead(status);
     return this.#seal.isSealed({ direction: 'answer', counter, head, body: [body] }, seal);

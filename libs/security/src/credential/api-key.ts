@@ -7,7 +7,7 @@ const ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 const ID_LENGTH = 16;
 const SECRET_BYTES = 32;
 const HASH_BYTES = 32;
-/** A key has a newest secret, and the one before it while they overlap. */
+/** A key has its newest secret, and during a rotation also the one before. */
 const SECRETS_MAX = 2;
 /** No secret has this hash: it is compared in place of the secrets that a key does not have. */
 const NO_HASH = Buffer.alloc(HASH_BYTES);
@@ -63,11 +63,11 @@ export function matchingSecret(
     const candidate = key?.secrets[index];
     const expected = candidate === undefined ? NO_HASH : Buffer.from(candidate.hash, 'hex');
     const isEqual = expected.length === HASH_BYTES && timingSafeEqual(expected, hash);
-    if (isEqual && candidate !== undefined && !isOver(candidate, nowMs)) match = candidate;
+    if (isEqual && candidate !== undefined && !hasExpired(candidate, nowMs)) match = candidate;
   }
   return match;
 }
 
-function isOver({ expiresAtMs }: KeySecret, nowMs: number): boolean {
+function hasExpired({ expiresAtMs }: KeySecret, nowMs: number): boolean {
   return expiresAtMs !== null && expiresAtMs <= nowMs;
 }

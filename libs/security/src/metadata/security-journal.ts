@@ -4,8 +4,7 @@
  *
  * Overlap: calls must not overlap; the store that owns the journal orders them.
  */
-import type { ChangeDocument } from './change-document.js';
-import { changeDocument, changeOf } from './change-document.js';
+import { type ChangeDocument, changeDocument, changeOf } from './change-document.js';
 import { JournalFile, type JournalFileOptions } from './journal-file.js';
 import { NO_COMMIT, type SecurityCommit, type SecurityPosition } from './security-commit.js';
 import type { SecurityState } from './security-state.js';
