@@ -7,9 +7,10 @@
  * alternations of baseline and measurement, and only the ratio counts.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeCommit, describeMachine } from './harness/machine.js';
+import { svgOf } from './harness/plot.js';
 import type { Row, RowContext, RowResult } from './harness/row.js';
 import { table } from './harness/table.js';
 import { aclRow } from './rows/acl.js';
@@ -33,6 +34,7 @@ import {
   groupManyRow,
 } from './rows/groups.js';
 import { hotRoutesRow } from './rows/hot-routes.js';
+import { loadCurveRow } from './rows/load-curve.js';
 import { memoryRow } from './rows/memory.js';
 import { natsRow } from './rows/nats.js';
 import { partitionsRow } from './rows/partitions.js';
@@ -45,6 +47,7 @@ import { catchUpRow, idleRow } from './rows/subscribers.js';
 
 const ROWS: readonly Row[] = [
   produceRow,
+  loadCurveRow,
   hotRoutesRow,
   appendRow,
   partitionsRow,
@@ -99,7 +102,10 @@ const head = [
 ].join('\n');
 console.log(`${head}\n`);
 
+const directory = dirname(options.json);
+await mkdir(directory, { recursive: true });
 const results: RowResult[] = [];
+const pictures: string[] = [];
 for (const [index, row] of rows.entries()) {
   const context: RowContext = {
     durationMs: options.quick ? 2000 : 5000,
@@ -108,14 +114,19 @@ for (const [index, row] of rows.entries()) {
     progress: (text) => showProgress(`[${index + 1}/${rows.length}] ${text}`),
   };
   showProgress(`[${index + 1}/${rows.length}] ${row.title}`);
-  results.push(...(await row.run(context)));
+  const measured = await row.run(context);
+  results.push(...measured);
+  if (row.plot !== undefined) {
+    const picture = join(directory, `${row.id}.svg`);
+    await writeFile(picture, svgOf(row.plot(measured)));
+    pictures.push(picture);
+  }
 }
 showProgress('');
 console.log(`${table(results)}\n`);
 
-await mkdir(dirname(options.json), { recursive: true });
 await writeFile(options.json, `${JSON.stringify({ head: head.split('\n'), results }, null, 2)}\n`);
-console.log(`written to ${options.json}`);
+console.log(`written to ${[options.json, ...pictures].join(', ')}`);
 
 function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);

@@ -13,6 +13,8 @@ export interface LoadOptions {
   readonly body?: string;
   readonly bodies?: readonly string[];
   readonly connections?: number;
+  /** Requests a second; default: as many as the server answers. */
+  readonly ratePerSecond?: number;
   readonly warmupMs?: number;
   readonly durationMs?: number;
   /** Process whose CPU time is measured. */

@@ -1,4 +1,5 @@
 /** A row of the table: a measurement beside the baseline of the same run. */
+import type { Plot } from './plot.js';
 
 /** One measured line. */
 export interface RowResult {
@@ -14,6 +15,8 @@ export interface RowResult {
   readonly p50Ms?: number;
   readonly p99Ms?: number;
   readonly peakRssBytes?: number | undefined;
+  /** This measurement in the plot of the row: y by the name of the line. */
+  readonly curve?: { readonly x: number; readonly y: Readonly<Record<string, number>> };
   readonly note?: string;
 }
 
@@ -33,6 +36,8 @@ export interface Row {
   readonly id: string;
   readonly title: string;
   run(context: RowContext): Promise<RowResult[]>;
+  /** The results as curves, where they form some. */
+  plot?(results: readonly RowResult[]): Plot;
 }
 
 export function median(values: readonly number[]): number {

@@ -1,7 +1,9 @@
 /**
- * HTTP load over raw keep-alive sockets: as many requests as the server answers, one outstanding
- * per connection. A general client would be slower than the server; this one sends prebuilt bytes
- * and only finds the end of each answer.
+ * HTTP load over raw keep-alive sockets, one request outstanding per connection: as many requests
+ * as the server answers, or a fixed rate. The time of a request counts from when it was due if the
+ * rate is fixed, so that a server that stops for a while is charged for all who wait meanwhile. A
+ * general client would be slower than the server; this one sends prebuilt bytes and only finds the
+ * end of each answer.
  *
  *     taskset -c 1 node bench/load/http-load.mjs '{"port": 8080, "path": "/", ...}'
  *
@@ -21,6 +23,7 @@ import { ServerCpu } from './server-cpu.mjs';
  * @property {string} [host] default 127.0.0.1
  * @property {number} port
  * @property {number} [connections] default 64
+ * @property {number} [ratePerSecond] default: as many as the server answers
  * @property {number} [warmupMs] not counted, default 1000
  * @property {number} [durationMs] counted, default 5000
  * @property {string} [method] default POST
@@ -77,6 +80,10 @@ class LoadRun {
     this.options = options;
     this.requests = requests;
     this.turn = 0;
+    /** Connections that wait for a request, at a fixed rate. @type {((dueMs: number) => void)[]} */
+    this.idle = [];
+    /** Requests that are due and wait for a connection: when they were. @type {number[]} */
+    this.due = [];
     this.isCounting = false;
     this.isOver = false;
     this.answered = 0;
@@ -93,6 +100,7 @@ class LoadRun {
     const { connections = 64, warmupMs = 1000, durationMs = 5000, serverPid } = this.options;
     const serverCpu = new ServerCpu(serverPid);
     for (let index = 0; index < connections; index += 1) this.open();
+    if (this.options.ratePerSecond !== undefined) this.pace(this.options.ratePerSecond);
     await after(warmupMs);
     serverCpu.begin();
     this.isCounting = true;
@@ -113,13 +121,42 @@ class LoadRun {
     };
   }
 
+  /**
+   * Makes requests due at a rate until the run is over.
+   * @param {number} ratePerSecond
+   */
+  pace(ratePerSecond) {
+    const intervalMs = 1000 / ratePerSecond;
+    let nextMs = performance.now();
+    const timer = setInterval(() => {
+      if (this.isOver) clearInterval(timer);
+      for (; nextMs <= performance.now() && !this.isOver; nextMs += intervalMs) {
+        const send = this.idle.pop();
+        if (send === undefined) this.due.push(nextMs);
+        else send(nextMs);
+      }
+    }, 1);
+  }
+
+  /**
+   * Gives a connection its next request, now or when one is due.
+   * @param {(dueMs: number) => void} send
+   */
+  next(send) {
+    if (this.options.ratePerSecond === undefined) return send(performance.now());
+    const dueMs = this.due.shift();
+    if (dueMs === undefined) this.idle.push(send);
+    else send(dueMs);
+  }
+
   open() {
     const socket = connect({ host: this.options.host ?? '127.0.0.1', port: this.options.port });
     socket.setNoDelay(true);
     this.sockets.push(socket);
     let sentAtMs = 0;
-    const send = () => {
-      sentAtMs = performance.now();
+    /** @param {number} dueMs */
+    const send = (dueMs) => {
+      sentAtMs = dueMs;
       socket.write(/** @type {Buffer} */ (this.requests[this.turn]));
       this.turn = (this.turn + 1) % this.requests.length;
     };
@@ -130,9 +167,9 @@ class LoadRun {
         this.statuses[status] = (this.statuses[status] ?? 0) + 1;
         this.latencies.add((performance.now() - sentAtMs) * 1000);
       }
-      if (!this.isOver) send();
+      if (!this.isOver) this.next(send);
     });
-    socket.on('connect', send);
+    socket.on('connect', () => this.next(send));
     socket.on('data', (chunk) => reader.read(chunk));
     socket.on('error', () => undefined);
     socket.on('close', () => {
