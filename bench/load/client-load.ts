@@ -5,6 +5,7 @@
  *
  * - `produce` one program sends as fast as its buffer allows, or `perSecond` records
  * - `send` 64 callers, each of which awaits its records one by one
+ * - `post-by-hand` the same callers with one `fetch` for each record
  * - `subscribe`, `consume`, `queue` read `records` records that are there
  * - `read-by-hand`, `queue-by-hand` do so with `ws`, `JSON.parse` and nothing else
  */
@@ -17,6 +18,7 @@ import { Sluice } from '#client';
 type Mode =
   | 'produce'
   | 'send'
+  | 'post-by-hand'
   | 'subscribe'
   | 'consume'
   | 'queue'
@@ -57,6 +59,7 @@ const value = 'x'.repeat(valueBytes - 2);
 const MODES: Readonly<Record<Mode, () => Promise<object>>> = {
   produce,
   send,
+  'post-by-hand': postByHand,
   subscribe: () => timed(readAll),
   consume: () => timed(consumeAll),
   queue: () => timed(workAll),
@@ -111,13 +114,29 @@ async function sendAtRate(
   onEnd();
 }
 
-async function send(): Promise<object> {
+function send(): Promise<object> {
   const producer = client().producer();
+  return fromCallers(() => producer.send({ topic, value }));
+}
+
+function postByHand(): Promise<object> {
+  const body = JSON.stringify({ value });
+  const headers = { 'content-type': 'application/json' };
+  return fromCallers(async () => {
+    const path = `${url}/v1/topics/${topic}/records`;
+    const response = await fetch(path, { method: 'POST', headers, body });
+    if (!response.ok) throw new Error(await response.text());
+    return response.json();
+  });
+}
+
+/** Measures callers that each store records one by one. */
+async function fromCallers(storeOne: () => Promise<unknown>): Promise<object> {
   const counts = new Counts();
   const caller = async (): Promise<void> => {
     while (performance.now() < counts.endMs) {
       const sentMs = performance.now();
-      await producer.send({ topic, value });
+      await storeOne();
       counts.add(performance.now() - sentMs);
     }
   };

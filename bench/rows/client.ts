@@ -72,11 +72,16 @@ async function sendRow(context: RowContext): Promise<RowResult> {
   const name = `single send from ${CALLERS} callers`;
   const rounds = await compared(context, name, 1, async (server, durationMs) => {
     const ours = await clientLoad(server, { mode: 'send', durationMs });
+    const { perSecond } = await clientLoad(server, { mode: 'post-by-hand', durationMs });
     const post = { perBatch: 1, valueBytes: 100, connections: CALLERS, durationMs };
-    return { ours, theirs: await posts(server, post) };
+    return { ours, theirs: perSecond, prepared: await posts(server, post) };
   });
-  const result = resultOf(name, rounds, 'one POST each', 5);
-  return { ...result, p99Ms: median(rounds.map(({ ours }) => ours.latencyMs.p99)) };
+  const prepared = median(rounds.map((round) => round.prepared));
+  return {
+    ...resultOf(name, rounds, 'one fetch each', 5),
+    p99Ms: median(rounds.map(({ ours }) => ours.latencyMs.p99)),
+    note: `prepared POSTs over raw sockets: ${Math.round(prepared).toLocaleString('en-US')} a second`,
+  };
 }
 
 async function readRow(
@@ -101,13 +106,13 @@ interface Round {
 }
 
 /** Measures both in each round, against a gateway of their own. */
-async function compared(
+async function compared<Measured extends Round>(
   context: RowContext,
   name: string,
   partitions: number,
-  measure: (server: Server, durationMs: number) => Promise<Round>,
-): Promise<Round[]> {
-  const rounds: Round[] = [];
+  measure: (server: Server, durationMs: number) => Promise<Measured>,
+): Promise<Measured[]> {
+  const rounds: Measured[] = [];
   for (let round = 0; round < context.rounds; round += 1) {
     context.progress(`${name}: round ${round + 1} of ${context.rounds}`);
     await withTempDir(async (dataDir) => {
