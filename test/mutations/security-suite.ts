@@ -273,6 +273,17 @@ const OF_METADATA: readonly Defence[] = [
   },
 ];
 
+const OF_CONNECTIONS: readonly Defence[] = [
+  {
+    name: 'guesses on a connection of several callers are compared as texts',
+    file: 'http-front/src/connection/remembered-credential.ts',
+    from: '    this.#compareInConstantTime();\n    return false;',
+    to: '    return false;',
+    tests: ['libs/http-front/src/connection/remembered-credential.test.ts'],
+    seenBy: ['compares in constant time once'],
+  },
+];
+
 const OF_FORWARDED_REQUESTS: readonly Defence[] = [
   {
     name: 'a leader trusts the broker that forwards a request',
@@ -349,5 +360,6 @@ export const DEFENCES: readonly Defence[] = [
   ...OF_TICKETS_AND_KEYS,
   ...OF_METADATA,
   ...REQUEST_DEFENCES,
+  ...OF_CONNECTIONS,
   ...OF_FORWARDED_REQUESTS,
 ];

@@ -17,8 +17,9 @@ import type { FoundOperation } from '../operation-router.js';
 import { assertPermitted } from './assert-permitted.js';
 import { assertNoQueryCredential } from './query-credential.js';
 
-/** The spelling of most clients, which is recognised without a copy. */
+/** The spellings of most clients, which are recognised without a copy. */
 const AUTHORIZATION = 'Authorization';
+const AUTHORIZATION_LOWER_CASE = 'authorization';
 
 /** A request whose head has arrived. */
 export interface ArrivedRequest {
@@ -174,7 +175,9 @@ export class Admission {
       connection.endOfPrincipal = this.#security?.quotas.openConnection(principal);
       connection.belongTo(principal);
     }
-    if (header !== '') connection.remembered = RememberedCredential.of(header, access);
+    if (header !== '') {
+      connection.remembered = RememberedCredential.of(header, access, connection.remembered);
+    }
     return access;
   }
 
@@ -225,7 +228,13 @@ function authorizations({ rawHeaders }: IncomingMessage): number {
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
     if (name.length !== AUTHORIZATION.length) continue;
-    if (name === AUTHORIZATION || name.toLowerCase() === 'authorization') count += 1;
+    if (
+      name === AUTHORIZATION_LOWER_CASE ||
+      name === AUTHORIZATION ||
+      name.toLowerCase() === AUTHORIZATION_LOWER_CASE
+    ) {
+      count += 1;
+    }
   }
   return count;
 }

@@ -9,30 +9,61 @@ const scratch = Buffer.alloc(REMEMBERED_LENGTH_MAX);
 
 /**
  * The last credential that a connection presented, so that its next request costs one comparison.
- * The comparison takes constant time, because a proxy may send the requests of several callers over
- * one connection.
+ *
+ * While a connection presents one credential only, the texts are compared, which is fast and takes
+ * longer the later they differ. Its client has proven that it has the credential, and learns
+ * nothing from that time. A proxy may send the requests of several callers over one connection, and
+ * one of them could measure how much of its guess is right: therefore all comparisons after the
+ * first different header take constant time, until the connection ends. One time of some
+ * nanoseconds on each connection is all that can be measured.
  */
 export class RememberedCredential {
-  readonly #header: Buffer;
-  /** The beginning of `scratch`, as long as the header. */
-  readonly #compared: Buffer;
   readonly access: Access;
+  readonly #header: string;
+  /** The header in bytes, once the connection has presented another one; undefined before. */
+  #bytes: Buffer | undefined;
 
-  private constructor(header: Buffer, access: Access) {
+  private constructor(header: string, access: Access) {
     this.#header = header;
-    this.#compared = scratch.subarray(0, header.length);
     this.access = access;
   }
 
-  /** Returns undefined if the header is too long. */
-  static of(header: string, access: Access): RememberedCredential | undefined {
+  /**
+   * Returns undefined if the header is too long.
+   * @param before what the connection has presented until now; undefined if this is its first one
+   */
+  static of(
+    header: string,
+    access: Access,
+    before: RememberedCredential | undefined,
+  ): RememberedCredential | undefined {
     if (header.length > REMEMBERED_LENGTH_MAX) return undefined;
-    return new RememberedCredential(Buffer.from(header, 'latin1'), access);
+    const remembered = new RememberedCredential(header, access);
+    if (before !== undefined) remembered.#compareInConstantTime();
+    return remembered;
+  }
+
+  /** True once all comparisons take constant time. */
+  get takesConstantTime(): boolean {
+    return this.#bytes !== undefined;
   }
 
   isOf(header: string): boolean {
-    if (header.length !== this.#header.length) return false;
-    this.#compared.write(header, 'latin1');
-    return timingSafeEqual(this.#compared, this.#header);
+    if (this.#bytes !== undefined) return isEqual(header, this.#bytes);
+    if (header === this.#header) return true;
+    this.#compareInConstantTime();
+    return false;
   }
+
+  #compareInConstantTime(): void {
+    this.#bytes = Buffer.from(this.#header, 'latin1');
+  }
+}
+
+/** Compares in a time that depends only on the lengths, which are no secrets. */
+function isEqual(header: string, bytes: Buffer): boolean {
+  if (header.length !== bytes.length) return false;
+  const compared = scratch.subarray(0, header.length);
+  compared.write(header, 'latin1');
+  return timingSafeEqual(compared, bytes);
 }
