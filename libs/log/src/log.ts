@@ -13,8 +13,9 @@ import type { LogSegment } from './segment/segment.js';
 
 /**
  * The log of one partition on this broker: segments of record batches in the directory
- * `<topic>-<partition>` (kafka-format 1), with indexes, leader epochs and producer state. Its parts
- * append, read, truncate and repair it. Errors are ProtocolErrors where the contract knows them.
+ * `<topic>-<partition>`, with indexes, leader epochs and producer state, in the files of Kafka. Its
+ * parts append, read, truncate and repair it. Errors are ProtocolErrors where the contract knows
+ * them.
  *
  * Overlap: all methods, also those of the parts, may overlap. Changes of the log (rounds of
  * appends, rolls, truncations, deletions) run one after the other in its write lane; reads run

@@ -1,6 +1,6 @@
 /**
- * The messages between followers and leaders: the body of the peer method `replica-fetch`
- * (kafka-format 5 and 6, KIP-101, KIP-227, KIP-279, KIP-320, KIP-595's diverging epoch).
+ * The messages between followers and leaders: the body of the peer method `replica-fetch` (KIP-101,
+ * KIP-227, KIP-279, KIP-320, KIP-595's diverging epoch).
  *
  * A follower keeps a *session* with each broker that leads partitions it follows. The session holds
  * one position per partition; a request carries only new positions. Sending a position *arms* it:

@@ -39,8 +39,8 @@ export interface CheckpointFormat<Entry> {
 }
 
 /**
- * Kafka's text checkpoint (kafka-format 5 and 6): a version line `0`, the number of entries, then
- * one entry per line; `\n` ends each line. An empty or missing file has no entries.
+ * The text of Kafka's CheckpointFile: a version line `0`, the number of entries, then one entry per
+ * line; `\n` ends each line. An empty or missing file has no entries.
  *
  * Overlap: writes may overlap; they reach the disk one after the other in the order of the calls.
  * `read` runs before the first write.

@@ -53,8 +53,8 @@ const SCRUB_CHECK_INTERVAL_MS = 10_000;
 const COMPACTION_SLICE_MS_MAX = 2;
 
 /**
- * All logs of a broker in one data directory (kafka-format 1 and 6) and their background work:
- * checkpoints of offsets, rolls by time, retention, compaction.
+ * All logs of a broker in one data directory, which has the files of Kafka's, and their background
+ * work: checkpoints of offsets, rolls by time, retention, compaction.
  *
  * Overlap: `createLog` and `deleteLog` of one partition must not overlap; all other calls may.
  * `close` is called once.

@@ -27,8 +27,8 @@ const FORMAT: CheckpointFormat<EpochEntry> = {
 };
 
 /**
- * The leader epoch of each offset of a log, kept in `leader-epoch-checkpoint` (kafka-format 5,
- * KIP-101).
+ * The leader epoch of each offset of a log, kept in `leader-epoch-checkpoint` (Kafka's
+ * LeaderEpochFileCache, KIP-101).
  *
  * Invariants: epochs and start offsets both strictly increase. Once `assign` has resolved, the file
  * has the entry: nothing may be written or answered in an epoch before that. Dropped entries may

@@ -5,7 +5,7 @@ import { crc32c } from '../record-batch/crc32c.js';
  * The two files of a producer snapshot, which together hold the state of all producers up to an
  * offset (exclusive). All numbers are big-endian.
  *
- * `<offset>.snapshot` is Kafka's own (kafka-format 7):
+ * `<offset>.snapshot` is that of Kafka's ProducerStateManager:
  *
  * | bytes | header, then the producers |
  * |---|---|

@@ -56,8 +56,8 @@ const REFUSED_RETRY_MS = 5000;
 type Undo = () => void;
 
 /**
- * The batches of each idempotent producer that a partition has (kafka-format 7, replication-safety
- * 3.6): it distinguishes a retry from a new batch and from one out of order.
+ * The batches of each idempotent producer that a partition has (Kafka's ProducerStateManager;
+ * replication-safety 3.6): it distinguishes a retry from a new batch and from one out of order.
  *
  * On disk: `<offset>.snapshot` and `<offset>.producers`, written when a segment is rolled and when
  * the log is closed; after a start the log is scanned from the newest good snapshot on.

@@ -143,7 +143,7 @@ export class TransactionMarkers {
   }
 }
 
-/** Types of control records (kafka-format 2); other types do not concern transactions. */
+/** Types of control records (Kafka's ControlRecordType); other types are not of transactions. */
 const ABORT = 0;
 const COMMIT = 1;
 

@@ -33,7 +33,7 @@ const INDEX_KINDS: readonly SegmentFileKind[] = ['index', 'timeindex', 'txnindex
 
 /**
  * Brings a partition's directory to a state in which its files are exactly those of the log: it
- * finishes or reverts steps that a crash interrupted, in Kafka's order (kafka-format 6).
+ * finishes or reverts steps that a crash interrupted, in the order of Kafka's LogLoader.
  *
  * - `.deleted`, `.cleaned`, `.tmp`: removed, except deletions whose log start was not recorded
  * - `.log.swap`: a complete compacted segment. The segments it replaces, from its base offset to

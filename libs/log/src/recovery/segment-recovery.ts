@@ -46,7 +46,7 @@ export interface RecoveredEnd {
 
 /**
  * Recovers the segments of a log after an unclean stop, from `firstSegment` on: scans every batch,
- * checks size, CRC and offsets, and rebuilds the indexes and leader epochs (kafka-format 6).
+ * checks size, CRC and offsets, and rebuilds the indexes and leader epochs.
  *
  * There are two kinds of bad batches (replication-safety 3.2). When nothing valid follows, and
  * nothing below the durable end is missing, it is the torn tail of a write that was never

@@ -20,7 +20,7 @@ export interface IndexEntry {
 const SEGMENT_START: IndexEntry = { relativeOffset: -1, position: 0 };
 
 /**
- * The sparse offset index of one segment (`<base>.index`, kafka-format 3).
+ * The sparse offset index of one segment (`<base>.index`, Kafka's OffsetIndex).
  *
  * | bytes | entry |
  * |---|---|

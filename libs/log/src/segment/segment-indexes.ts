@@ -23,8 +23,8 @@ export interface IndexPaths {
 }
 
 /**
- * The offset index and the time index of one segment, which get their entries together
- * (kafka-format 3 and 4). They are a cache of the log: after any fault they are rebuilt from it.
+ * The offset index and the time index of one segment, which get their entries together. They are a
+ * cache of the log: after any fault they are rebuilt from it.
  *
  * Overlap: adding, truncating and flushing must not overlap; the log's write lane serialises them.
  * Look-ups may overlap with all of them, after `load`.

@@ -1,5 +1,5 @@
 /**
- * Names of the files of a partition (kafka-format 1).
+ * Names of the files of a partition, which are those of Kafka.
  *
  * `<base offset, 20 digits>` + kind + suffix:
  *

@@ -15,7 +15,7 @@ export interface TimestampOffset {
 }
 
 /**
- * The sparse time index of one segment (`<base>.timeindex`, kafka-format 4).
+ * The sparse time index of one segment (`<base>.timeindex`, Kafka's TimeIndex).
  *
  * | bytes | entry |
  * |---|---|
