@@ -29,6 +29,7 @@ import { MemberReads } from './groups/member-reads.js';
 import { QueueFeeds } from './groups/queue-feeds.js';
 import { QueuePolls } from './groups/queue-polls.js';
 import { QueueReads } from './groups/queue-reads.js';
+import type { WaitingPolls } from './groups/waiting-polls.js';
 import type { StatusTarget } from './leader-status.js';
 import type { GroupOffsets } from './log-broker.js';
 import type { Requester } from './requester.js';
@@ -149,24 +150,23 @@ export function assembleGroups(
     statusesOf,
     listOffset: (target, at, requester) => partitions.listOffset(target, at, requester),
   });
-  const waits = pollWaits(polls, queuePolls, groups);
+  const waits = pollWaits([polls.waiting, queuePolls.waiting], groups);
   return { offsets, groups, polls: waits, watcher, floorsOf: floorsAt(calls) };
 }
 
-function pollWaits(polls: MemberPolls, queuePolls: QueuePolls, groups: BrokerGroups): PollWaits {
+function pollWaits(kinds: readonly WaitingPolls[], groups: BrokerGroups): PollWaits {
   return {
     get waiting() {
-      return polls.waiting + queuePolls.waiting;
+      return kinds.reduce((sum, { count }) => sum + count, 0);
     },
     get queueGroups() {
       return groups.queueGroupCount;
     },
     get refusedTotal() {
-      return polls.refusedTotal + queuePolls.refusedTotal;
+      return kinds.reduce((sum, { refusedTotal }) => sum + refusedTotal, 0);
     },
     endWaits: () => {
-      polls.endWaits();
-      queuePolls.endWaits();
+      for (const kind of kinds) kind.end();
     },
   };
 }

@@ -5,7 +5,7 @@
  * Overlap: calls may overlap. A newer poll of a member ends an older one that waits.
  */
 import type { MemberView, OnGroupChange, PollView } from '#groups';
-import { ProtocolError, type TopicPartition } from '#protocol';
+import type { TopicPartition } from '#protocol';
 import type { Clock, Random, Scheduler } from '#runtime';
 import type { Requester } from '../requester.js';
 import type { MemberRecords, MemberState, RequestedPoll } from './groups.js';
@@ -17,6 +17,7 @@ import {
   type PollCursor,
   positionsThatFit,
 } from './poll-cursor.js';
+import { WaitingPolls, type WaitingPollsOptions } from './waiting-polls.js';
 
 /** Partitions of one poll; further ones come in the next polls. */
 const PARTITIONS_PER_POLL = 64;
@@ -43,14 +44,12 @@ interface PollCoordinator {
   watch(group: string, onChange: OnGroupChange): () => void;
 }
 
-interface MemberPollsOptions {
+interface MemberPollsOptions extends WaitingPollsOptions {
   readonly coordinator: PollCoordinator;
   readonly reads: MemberReads;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly random: Random;
-  /** Polls that may wait at the same time. */
-  readonly longPollsMax: number;
 }
 
 /** The partitions that a poll reads at once, in the order in which it reads them. */
@@ -71,37 +70,21 @@ interface Found {
 }
 
 export class MemberPolls {
+  readonly waiting: WaitingPolls;
   readonly #options: MemberPollsOptions;
-  /** Ends the poll that waits for a member. */
-  readonly #waiting = new Map<string, AbortController>();
-  #refusedTotal = 0;
-  #isEnding = false;
+  /** Ends the poll that waits, by member. */
+  readonly #endOf = new Map<string, AbortController>();
 
   constructor(options: MemberPollsOptions) {
     this.#options = options;
-  }
-
-  /** Number of polls that wait for records. */
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
-  /** Number of polls refused because too many waited, since the start. */
-  get refusedTotal(): number {
-    return this.#refusedTotal;
-  }
-
-  /** Answers waiting and later polls with the records that were found: the start of a stop. */
-  endWaits(): void {
-    this.#isEnding = true;
-    for (const ended of this.#waiting.values()) ended.abort(WAIT_IS_OVER);
+    this.waiting = new WaitingPolls('members', options);
   }
 
   /** See `Groups.poll`. */
   async poll(group: string, memberId: string, request: RequestedPoll): Promise<MemberRecords> {
     const cursor = request.cursor === undefined ? null : decodeCursor(request.cursor);
     const pollId = this.#options.random.uuid();
-    this.#waiting.get(keyOf(group, memberId))?.abort(WAIT_IS_OVER);
+    this.#endOf.get(keyOf(group, memberId))?.abort(WAIT_IS_OVER);
     const { requester } = request;
     const caller = requester === undefined ? undefined : { caller: requester };
     const call = { group, memberId, pollId, acknowledged: cursor, ...caller };
@@ -112,7 +95,7 @@ export class MemberPolls {
     const planned = planOf(view, cursor);
     const isUsable = isStillRight(planned, cursor, readAhead);
     const { plan, found } = await this.#read(planned, request, isUsable ? readAhead : undefined);
-    const mayWait = request.waitMs > 0 && !this.#isEnding && view.isNewAssignment !== true;
+    const mayWait = request.waitMs > 0 && !this.waiting.isEnding && view.isNewAssignment !== true;
     if (hasSomething(found) || !mayWait) return answerOf(plan, found);
     return this.#wait({ group, memberId, pollId, ...caller }, plan, request);
   }
@@ -138,13 +121,12 @@ export class MemberPolls {
 
   /** Waits for records, for a change of the assignment, or for the end of the time. */
   async #wait(poll: WaitingPoll, plan: PollPlan, request: RequestedPoll): Promise<MemberRecords> {
-    this.#assertRoom();
+    this.waiting.assertRoom();
     const { coordinator, clock } = this.#options;
     const ended = new AbortController();
     const end = (): void => ended.abort(WAIT_IS_OVER);
     const key = keyOf(poll.group, poll.memberId);
-    this.#waiting.get(key)?.abort(WAIT_IS_OVER);
-    this.#waiting.set(key, ended);
+    this.#replace(key, ended);
     request.signal?.addEventListener('abort', end, { once: true });
     if (request.signal?.aborted === true) end();
     const woken = new Signal();
@@ -158,9 +140,21 @@ export class MemberPolls {
     } finally {
       stopWatching();
       request.signal?.removeEventListener('abort', end);
-      if (this.#waiting.get(key) === ended) this.#waiting.delete(key);
+      if (this.#endOf.get(key) === ended) this.#endOf.delete(key);
+      this.waiting.delete(ended);
       end();
     }
+  }
+
+  /** Ends the older poll of a member: from now on only the newer one counts as waiting. */
+  #replace(key: string, ended: AbortController): void {
+    const older = this.#endOf.get(key);
+    if (older !== undefined) {
+      older.abort(WAIT_IS_OVER);
+      this.waiting.delete(older);
+    }
+    this.#endOf.set(key, ended);
+    this.waiting.add(ended);
   }
 
   async #waitUntil(deadlineMs: number, wait: Wait): Promise<MemberRecords> {
@@ -208,17 +202,6 @@ export class MemberPolls {
     const wake = await Promise.race([arrived, other]);
     timer.cancel();
     return wake;
-  }
-
-  #assertRoom(): void {
-    const { longPollsMax } = this.#options;
-    if (this.#waiting.size < longPollsMax) return;
-    this.#refusedTotal += 1;
-    throw new ProtocolError(
-      'THROTTLING_QUOTA_EXCEEDED',
-      `${longPollsMax} polls of members wait already, which is the limit of this broker ` +
-        '(SLUICE_LONG_POLLS_MAX).',
-    );
   }
 }
 

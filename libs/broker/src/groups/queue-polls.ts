@@ -11,13 +11,14 @@ import type { Clock, Scheduler, Timer } from '#runtime';
 import type { PositionReset, QueueRecords, RequestedPoll } from './groups.js';
 import { type MemberReads, WAIT_IS_OVER } from './member-reads.js';
 import { type QueueReads, scanPosition } from './queue-reads.js';
+import { WaitingPolls, type WaitingPollsOptions } from './waiting-polls.js';
 
 /** Shortest interval of heartbeats while a poll waits, in ms. */
 const HEARTBEAT_MIN_MS = 50;
 /** Offers of one poll that brought no record for the member: then it waits. */
 const OFFERS_MAX = 100;
 
-interface QueuePollsOptions {
+interface QueuePollsOptions extends WaitingPollsOptions {
   readonly coordinator: {
     poll(call: QueuePoll): Promise<QueuePollAnswer>;
     acknowledge(call: QueueAcks): Promise<unknown>;
@@ -28,34 +29,15 @@ interface QueuePollsOptions {
   readonly waits: Pick<MemberReads, 'waitForRecords'>;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
-  /** Polls that may wait at the same time. */
-  readonly longPollsMax: number;
 }
 
 export class QueuePolls {
+  readonly waiting: WaitingPolls;
   readonly #options: QueuePollsOptions;
-  readonly #waiting = new Set<AbortController>();
-  #refusedTotal = 0;
-  #isEnding = false;
 
   constructor(options: QueuePollsOptions) {
     this.#options = options;
-  }
-
-  /** Number of polls that wait for records. */
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
-  /** Number of polls refused because too many waited, since the start. */
-  get refusedTotal(): number {
-    return this.#refusedTotal;
-  }
-
-  /** Answers waiting and later polls with the records that were found: the start of a stop. */
-  endWaits(): void {
-    this.#isEnding = true;
-    for (const ended of this.#waiting) ended.abort(WAIT_IS_OVER);
+    this.waiting = new WaitingPolls('queue members', options);
   }
 
   /** See `Groups.poll`. */
@@ -70,7 +52,7 @@ export class QueuePolls {
       let offers: readonly PartitionOffer[] = [];
       const look = new Look(this.#options.reads, group, request);
       for (let tries = 0; ; tries += 1) {
-        const waitMs = this.#isEnding ? 0 : wait.leftMs;
+        const waitMs = this.waiting.isEnding ? 0 : wait.leftMs;
         const answer = await coordinator.poll({ ...call, waitMs, offers });
         if (answer.acquired.length > 0) {
           const records = await this.#read(call, answer, request);
@@ -80,7 +62,7 @@ export class QueuePolls {
         ({ offers } = found);
         if (offers.length > 0 && tries < OFFERS_MAX) continue;
         offers = [];
-        if (wait.leftMs === 0 || this.#isEnding) {
+        if (wait.leftMs === 0 || this.waiting.isEnding) {
           return { ...recordsOf(answer, []), resets: look.resets };
         }
         if (!wait.isWatching) this.#begin(wait);
@@ -91,22 +73,14 @@ export class QueuePolls {
         tries = 0;
       }
     } finally {
-      this.#waiting.delete(wait.ended);
+      this.waiting.delete(wait.ended);
       wait.end();
     }
   }
 
   #begin(wait: PollWait): void {
-    const { longPollsMax } = this.#options;
-    if (this.#waiting.size >= longPollsMax) {
-      this.#refusedTotal += 1;
-      throw new ProtocolError(
-        'THROTTLING_QUOTA_EXCEEDED',
-        `${longPollsMax} polls of queue members wait already, which is the limit of this broker ` +
-          '(SLUICE_LONG_POLLS_MAX).',
-      );
-    }
-    this.#waiting.add(wait.ended);
+    this.waiting.assertRoom();
+    this.waiting.add(wait.ended);
     // The next call to the coordinator sees changes from before the watch.
     wait.watch();
   }
