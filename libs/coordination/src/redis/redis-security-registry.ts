@@ -13,15 +13,15 @@ import type {
   StoredCommit,
   StoredRevocation,
 } from '../security/security-registry.js';
-import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
+import { RedisConnection } from './redis-connection.js';
 import { RedisRebuildRounds, roundText, type ViewCodec } from './redis-rebuild-rounds.js';
+import type { RedisRegistryOptions } from './redis-registry.js';
+import type { StreamEntry } from './registry-codec.js';
 import { SecurityKeys } from './security-keys.js';
 
 const COMMITS_PER_READ = 50;
 const CALL_TIMEOUT_MS = 1000;
 const SCAN_COUNT = '1000';
-
-type StreamEntry = [id: string, fields: string[]];
 
 type ReadReply = [
   version: string | null,
@@ -36,19 +36,13 @@ type ReadReply = [
 /** Views are signed texts, which this class does not read. */
 const VIEWS: ViewCodec<string> = { encode: (view) => view, decode: (text) => text };
 
-export interface RedisSecurityRegistryOptions
-  extends Pick<RedisConnectionOptions, 'endpoint' | 'random' | 'scheduler' | 'logger'> {
-  readonly clusterId: string;
-  readonly brokerId: number;
-}
-
 export class RedisSecurityRegistry implements SecurityRegistry {
   readonly rebuilds: RebuildRounds<string>;
   readonly #keys: SecurityKeys;
   readonly #connection: RedisConnection;
   #onReady: (() => void) | undefined;
 
-  constructor(options: RedisSecurityRegistryOptions) {
+  constructor(options: RedisRegistryOptions) {
     const { clusterId, brokerId } = options;
     this.#keys = new SecurityKeys(clusterId);
     this.#connection = new RedisConnection({
