@@ -49,24 +49,31 @@ export function recordOffer(
   for (const batch of batches) {
     if (batch.isControl) continue;
     if (!isKeyOrdered && isDense(batch) && !hasQueueHeaders(batch)) {
-      const last = Math.min(batch.lastOffset, to - 1);
-      for (let offset = Math.max(batch.baseOffset, from); offset <= last; offset += 1) {
-        offsets.push(offset);
-      }
+      addOffsetsOf(batch, from, to, offsets);
       continue;
     }
     for (const record of queuedRecords(batch)) {
-      const { offset, deliverAtMs, keyHash, redriveGroup } = record;
-      if (offset < from || offset >= to) continue;
-      if (redriveGroup !== undefined && redriveGroup !== group) continue;
-      offsets.push(offset);
-      keys.push(keyHash);
-      if (deliverAtMs !== undefined) delayed.push(offset, deliverAtMs);
+      if (record.offset < from || record.offset >= to || !isFor(group, record)) continue;
+      offsets.push(record.offset);
+      keys.push(record.keyHash);
+      if (record.deliverAtMs !== undefined) delayed.push(record.offset, record.deliverAtMs);
     }
   }
   const ranges = rangesOf(offsets);
   const read = { from, to, logStartOffset, ...(leaderEpoch === null ? {} : { leaderEpoch }) };
   return { ...read, ranges, delayed, ...(isKeyOrdered ? { keys } : {}) };
+}
+
+/** Adds the offsets of a dense batch that lie in [from, to). */
+function addOffsetsOf(batch: RecordBatch, from: Offset, to: Offset, offsets: Offset[]): void {
+  const end = Math.min(batch.nextOffset, to);
+  for (let offset = Math.max(batch.baseOffset, from); offset < end; offset += 1) {
+    offsets.push(offset);
+  }
+}
+
+function isFor(group: string, { redriveGroup }: QueuedRecord): boolean {
+  return redriveGroup === undefined || redriveGroup === group;
 }
 
 /** True when a record of the batch may have a header that queues use. */

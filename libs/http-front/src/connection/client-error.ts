@@ -19,30 +19,39 @@ export function answerClientError(
 ): void {
   const connection = context.connections.of(socket);
   const isTooLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  // No byte of a request came, so there is nothing to answer.
-  const isSilent = isTooLate && socket.bytesRead === 0;
-  const { headTimeoutMs } = context.options;
   if (isTooLate && connection !== undefined && wasReadingHeld(connection, context)) {
-    connection.headTimer = context.scheduler.after(headTimeoutMs, () => {
+    connection.headTimer = context.scheduler.after(context.options.headTimeoutMs, () => {
       answerClientError(error, socket, context);
     });
     return;
   }
+  // No byte of a request came, so there is nothing to answer.
+  const isSilent = isTooLate && socket.bytesRead === 0;
   if (isTooLate && !isSilent) context.events.count('headLate');
-  const last = connection?.inFlight.at(-1);
-  // The fault is in the body of the last request, and its answer has begun.
-  const isAnswering = last !== undefined && !last.request.complete && last.response.headersSent;
-  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering || isSilent) {
+  if (isSilent || error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const end = (): void => {
+  endWhenAnswered(connection, socket, () => {
     const { pathPrefix = '' } = connection?.listener ?? {};
     endWithProblem(socket, clientProblem(error, pathPrefix), context);
-  };
-  if (connection !== undefined && last?.request.complete === true)
-    connection.endAfterAnswers ??= end;
-  else if (connection !== undefined && connection.inFlight.length > 1) socket.destroy();
+  });
+}
+
+/**
+ * Calls `end` once all complete requests are answered. If the fault is in the body of a request
+ * that cannot be answered with it, the connection is cut instead: its answer has begun, or earlier
+ * requests are unanswered.
+ */
+function endWhenAnswered(
+  connection: Connection | undefined,
+  socket: Socket,
+  end: () => void,
+): void {
+  const last = connection?.inFlight.at(-1);
+  if (connection === undefined || last === undefined) end();
+  else if (last.request.complete) connection.endAfterAnswers ??= end;
+  else if (last.response.headersSent || connection.inFlight.length > 1) socket.destroy();
   else end();
 }
 
