@@ -23,7 +23,7 @@ it('refuses records on a full disk, serves reads, and recovers after a deletion'
   await expectRoomAgain(test);
 });
 
-it('takes no records out of what was given up for a deletion', async () => {
+it('writes no records into the space that was freed for a deletion', async () => {
   const test = await fullBroker();
   await test.broker.deleteRecords(EVENTS, 1);
   for (let round = 0; round < 3; round += 1) {
@@ -51,7 +51,7 @@ it('starts on a full disk: reads, and has room again once records are deleted', 
   await expectRoomAgain(test);
 });
 
-it('stops on a full disk, and loses nothing by it', async () => {
+it('stops on a full disk without a loss', async () => {
   const test = await fullBroker({ diskReserveBytes: 0 });
   await test.opened.close();
   test.disk.capacityBytes = Number.POSITIVE_INFINITY;
@@ -60,7 +60,7 @@ it('stops on a full disk, and loses nothing by it', async () => {
   expect(highWatermark).toBe(RECORDS);
 });
 
-it('makes its reserve anew where the last process gave it up', async () => {
+it('reserves space again after the last process freed it', async () => {
   const test = await fullBroker();
   await test.broker.deleteRecords(EVENTS, 1);
   test.disk.capacityBytes = Number.POSITIVE_INFINITY;

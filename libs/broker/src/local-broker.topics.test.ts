@@ -220,7 +220,7 @@ describe('deleteTopic', () => {
     expect(await logDirectories(test)).toEqual(['orders-0']);
   });
 
-  it('removes the records for good: a topic of the same name begins anew', async () => {
+  it('removes the records for good: a topic of the same name begins empty', async () => {
     const test = await TestBroker.start();
     await test.broker.createTopic({ name: 'events' });
     await test.broker.produce(produceOf('events', ['a']));

@@ -24,7 +24,7 @@ describe('PartitionWriter', () => {
     expect(world.leader.sent).toEqual(['id 1 seq 0 x3', 'id 1 seq 3 x1']);
   });
 
-  it('sends nothing behind a send that is unresolved, nor what timed out meanwhile', async () => {
+  it('sends nothing while a send is unresolved, and never what timed out meanwhile', async () => {
     const world = new World();
     const resolve = world.leader.hold();
     const first = world.write(['a']);
@@ -40,7 +40,7 @@ describe('PartitionWriter', () => {
     expect(world.leader.sent).toEqual(['id 1 seq 0 x1', 'id 1 seq 1 x1']);
   });
 
-  it('uses the sequences again of what is surely not in the log', async () => {
+  it('reuses the sequences of batches that are certainly not in the log', async () => {
     const world = new World();
     world.leader.failNext(new ProtocolError('NOT_ENOUGH_REPLICAS', 'No.'));
     const [failed] = await world.write(['a']);
@@ -49,7 +49,7 @@ describe('PartitionWriter', () => {
     expect(world.leader.sent).toEqual(['id 1 seq 0 x1', 'id 1 seq 0 x1']);
   });
 
-  it('goes on as another producer when it is not known whether a send is in the log', async () => {
+  it('continues as another producer after a send of unknown outcome', async () => {
     const world = new World();
     world.leader.failNext(new ProtocolError('REQUEST_TIMED_OUT', 'No answer.'));
     const [failed] = await world.write(['a']);
@@ -58,7 +58,7 @@ describe('PartitionWriter', () => {
     expect(world.leader.sent).toEqual(['id 1 seq 0 x1', 'id 2 seq 0 x1']);
   });
 
-  it('sends again as another producer when the leader lost track of it', async () => {
+  it('sends again as another producer when the leader does not know the first one', async () => {
     const world = new World();
     await world.write(['a']);
     world.leader.answerNext([
@@ -116,7 +116,7 @@ describe('PartitionWriter', () => {
     expect(world.leader.sent.at(-1)).toBe('id 1 seq 1 x1');
   });
 
-  it('does not call a request failed that is in the log in part', async () => {
+  it('reports an unknown outcome for a request that is partly in the log', async () => {
     const world = new World({ 'max.message.bytes': '200' });
     const large = 'x'.repeat(80);
     world.leader.answerNext([
@@ -135,7 +135,7 @@ describe('PartitionWriter', () => {
     expect(result).toMatchObject({ code: 'UNKNOWN_SERVER_ERROR', outcome: 'unknown', cause });
   });
 
-  it('says so when records of a request are in the log, but not in one row', async () => {
+  it('reports records of a request that are in the log with others between them', async () => {
     const world = new World({ 'max.message.bytes': '200' });
     const large = 'x'.repeat(80);
     world.leader.answerNext([{ result: appended(10, 1) }, { result: appended(12, 1) }]);
@@ -175,7 +175,7 @@ describe('PartitionWriter at the only replica', () => {
     expect(partition.log.offsets.logEnd).toBe(0);
   });
 
-  it('goes on with its turn once the partition has other replicas', async () => {
+  it('sends under a producer id once the partition has other replicas', async () => {
     const world = new World();
     const partition = await world.leadAlone();
     await world.write(['a']);

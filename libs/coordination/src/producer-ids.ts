@@ -10,7 +10,7 @@
  * - Brokers of one cluster have different ids (mod 1024), so their ids differ in bits 11 to 20.
  * - One process counts up within a block, and its next block is higher.
  * - After a restart the block is above the one on disk, no matter what the clock says.
- * - After the disk was lost the block is the present second. A process takes at most one block a
+ * - After the disk was lost the block is the current second. A process takes at most one block a
  *   second (2,048 ids a second; beyond that it throttles), so the lost one had not reached it,
  *   unless the clock was set back in between.
  *

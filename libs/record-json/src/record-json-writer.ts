@@ -48,7 +48,7 @@ const NEWLINE = 0x0a;
 /** Kafka's NO_TIMESTAMP. */
 const NO_TIMESTAMP = -1;
 const SCRATCH_BYTES_MIN = 256 * 1024;
-/** A larger scratch is given back after the answer that needed it. */
+/** A larger scratch is freed after the answer that needed it. */
 const SCRATCH_BYTES_KEPT = 8 * 1024 * 1024;
 /** Bytes of a record without its key, value and headers: names, digits, quotes. */
 const RECORD_OVERHEAD_BYTES = 128;

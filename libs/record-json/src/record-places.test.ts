@@ -46,7 +46,7 @@ describe('a pointer of the broker is written into what was sent', () => {
     expect(withRequestPointers(error, () => LIST)).toMatchObject({ faultsOmitted: 498 });
   });
 
-  test('an error without pointers stays as it is, and nobody asks for places', () => {
+  test('an error without pointers stays as it is, and the places are not computed', () => {
     const places = () => expect.unreachable();
     for (const error of [new Error('other'), refused([])]) {
       expect(withRequestPointers(error, places)).toBe(error);

@@ -82,7 +82,7 @@ describe('a change of the leader', () => {
     for (const id of [0, 1, 2]) expect(await cluster.values(id)).toEqual(['a', 'y1', 'y2']);
   });
 
-  it('ends the wait of a leader that has heard of it with an unknown outcome', async () => {
+  it('ends the wait of a leader that learns of it with an unknown outcome', async () => {
     const cluster = await started();
     isolate(cluster, 0);
     const outcome = cluster.produce(0, 'a');
@@ -100,7 +100,7 @@ describe('a change of the leader', () => {
     });
   });
 
-  it('lets no leader acknowledge whose followers follow another, heard of it or not', async () => {
+  it('lets no former leader acknowledge, whether it knows of the change or not', async () => {
     const cluster = await started();
     await acknowledged(cluster, 0, 'a');
     cluster.process(0).sight.cut();
@@ -143,7 +143,7 @@ describe('a change of the leader', () => {
     expect(cluster.partition(2).isLeader).toBe(true);
   });
 
-  it('is not acted upon by an answer that was under way through two of them', async () => {
+  it('drops an answer that was sent two changes of the leader before', async () => {
     const cluster = await started({ 'min.insync.replicas': '1' });
     await acknowledged(cluster, 0, 'a');
     // Answers of broker 0 are held back while first broker 1 and then broker 2 leads.

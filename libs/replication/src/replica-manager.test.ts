@@ -48,7 +48,7 @@ describe('a broker that comes back', () => {
 });
 
 describe('a log that is missing', () => {
-  it('is no empty log in sync: the replica leaves the ISR before it begins anew', async () => {
+  it('does not count as an empty log in sync: the replica leaves the ISR first', async () => {
     const cluster = await started(ON_THREE, MIN_TWO);
     await produced(cluster, 0, ['a', 'b']);
     await cluster.kill(1);
@@ -170,7 +170,7 @@ describe('the log of a follower', () => {
     expect(await cluster.values(1)).toEqual(['c']);
   });
 
-  it('begins anew when its leader has deleted all that it could go on from', async () => {
+  it('begins again when its leader deleted all records that it could continue from', async () => {
     const cluster = await started(ON_TWO);
     await produced(cluster, 0, ['a']);
     await cluster.kill(1);

@@ -70,7 +70,7 @@ export function contextProblems(parts: TlsContextParts): string[] {
   return problems;
 }
 
-/** OpenSSL passes over what is no certificate in a file of authorities: nobody is trusted then. */
+/** OpenSSL skips parts of a file of authorities that are not certificates, and may trust none. */
 function assertCertificates(pem: string): void {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   const certificates = blocks.map((block) => new X509Certificate(block));

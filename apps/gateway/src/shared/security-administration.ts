@@ -28,7 +28,7 @@ export class SecurityAdministration {
     });
   }
 
-  /** Refuses everything: whoever reaches a gateway without authentication must plant no keys. */
+  /** Refuses everything, so that nobody creates keys while authentication is off. */
   static off(): SecurityAdministration {
     return new SecurityAdministration(undefined);
   }

@@ -30,7 +30,7 @@ test.each([
   expect(pointersOf(id, part)).toEqual([pointer]);
 });
 
-test('a count that is too large is told its bound', () => {
+test('the error of a count that is too large names the bound', () => {
   const body = { name: 't', partitions: Number.MAX_SAFE_INTEGER };
   expect(() => readInput(OPERATIONS.createTopic, { ...EMPTY, body })).toThrow(
     '/partitions: must be a whole number of at most 2147483647.',

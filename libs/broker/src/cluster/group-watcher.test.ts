@@ -47,14 +47,14 @@ class WatcherWorld {
 const GATHERED_MS = 5;
 
 describe('a watch of a group at another broker', () => {
-  it('tells once at its start, because a change may have come before the call', async () => {
+  it('calls back once at its start, because a change may have come before the call', async () => {
     const world = new WatcherWorld();
     world.watch('g');
     expect(await world.pass(GATHERED_MS)).toEqual(['any']);
     expect(await world.pass(1000)).toEqual([]);
   });
 
-  it('tells which members a change concerns', async () => {
+  it('names the members that a change concerns', async () => {
     const world = new WatcherWorld();
     world.watch('g');
     await world.pass(GATHERED_MS);
@@ -66,7 +66,7 @@ describe('a watch of a group at another broker', () => {
     expect(await world.pass(0)).toEqual(['any']);
   });
 
-  it('tells of a change that came after an answer and before the next call', async () => {
+  it('reports a change that came after an answer and before the next call', async () => {
     const world = new WatcherWorld();
     const end = world.watch('g');
     await world.pass(GATHERED_MS);
@@ -86,7 +86,7 @@ describe('a watch of a group at another broker', () => {
     expect((await world.pass(0)).flat()).toEqual(['b', 'c']);
   });
 
-  it('tells all members when the coordinator cannot be asked, and when it can again', async () => {
+  it('calls back for all members when the coordinator is lost, and when it is back', async () => {
     const world = new WatcherWorld();
     world.watch('g');
     await world.pass(GATHERED_MS);

@@ -73,7 +73,7 @@ describe('the answer to a produce call', () => {
     });
   });
 
-  it('tells nothing of a bug of the leader but that there was one', () => {
+  it('reports that the leader has a bug, without its details', () => {
     const [answer] = sent([{ error: new RangeError('a secret of the leader') }]);
     expect(errorOf(answer)).toMatchObject({
       code: 'UNKNOWN_SERVER_ERROR',

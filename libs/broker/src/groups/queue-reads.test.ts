@@ -36,7 +36,7 @@ describe('the reads of a queue in a log that was truncated and has grown again',
     clock: new FakeClock(),
   });
 
-  it('offer to go back to where the logs part, which the poll says', async () => {
+  it('offer the offset at which the logs differ, which the poll reports', async () => {
     const { offers, resets } = await reads.find(
       'g',
       { reads: [READ], isKeyOrdered: false },

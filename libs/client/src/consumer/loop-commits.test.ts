@@ -95,7 +95,7 @@ test('a flush commits what waits, and ends when it is committed', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('a commit that fails is reported, and told once', async () => {
+test('the error of a failed commit is thrown once', async () => {
   const { commits, refuse, failures } = openCommits();
   commits.add(one, 1, false);
   await refuse(0);

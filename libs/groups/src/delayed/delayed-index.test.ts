@@ -104,7 +104,7 @@ describe('the index of delayed records', () => {
     expect(index.rebuildsTotal).toBe(2);
   });
 
-  it('passes over damage and over batches that cannot be unpacked', async () => {
+  it('skips damage and batches that cannot be unpacked', async () => {
     const log = new MemoryLog();
     log.append(10, 20);
     log.append(30);

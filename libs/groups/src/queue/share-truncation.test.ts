@@ -14,7 +14,7 @@ function acksOf(offsets: readonly number[], type: 'ack' | 'reject' = 'ack') {
 }
 
 describe('a log that was truncated', () => {
-  it('is looked at again from its end on, and what was lost is forgotten', () => {
+  it('is scanned again from its end on, and lost records are forgotten', () => {
     const world = worldOf(6);
     world.poll('a', 4);
     world.ack('a', acksOf([0, 2]));

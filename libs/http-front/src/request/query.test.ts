@@ -22,7 +22,7 @@ describe('parseQuery', () => {
     ]);
   });
 
-  it('passes over places between ampersands that are empty', () => {
+  it('skips empty places between ampersands', () => {
     expect([...parseQuery('&a=1&&b=2&', ['a', 'b'])]).toEqual([
       ['a', '1'],
       ['b', '2'],

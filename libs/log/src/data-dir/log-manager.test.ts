@@ -111,7 +111,7 @@ describe('the log manager', () => {
     expect(await appendValues(await testLog(manager), 'a')).toMatchObject({ baseOffset: 0 });
   });
 
-  it('deletes a log for good: its name begins anew', async () => {
+  it('deletes a log for good: a log of its name begins empty', async () => {
     const broker = new FakeBroker();
     const manager = await broker.open();
     const log = await testLog(manager);

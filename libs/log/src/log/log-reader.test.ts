@@ -134,7 +134,7 @@ describe('look-ups by time', () => {
     expect(await log.reader.offsetForTimestamp(600, 5)).toMatchObject({ offset: 2 });
   });
 
-  it('pass over deleted records', async () => {
+  it('skip deleted records', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     await log.writer.append([valuesBatch(['a', 'b', 'c'])], { leaderEpoch: 0 });

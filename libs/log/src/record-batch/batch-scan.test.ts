@@ -76,7 +76,7 @@ describe('the search for the next batch', () => {
     }
   });
 
-  it('passes over batches with a wrong CRC or offsets out of range', async () => {
+  it('skips batches with a wrong CRC or offsets out of range', async () => {
     const damaged = batchAt(5, 'damaged');
     damaged[65] = (damaged[65] ?? 0) ^ 1;
     const wanted = batchAt(6, 'wanted');

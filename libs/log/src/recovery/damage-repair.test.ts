@@ -190,7 +190,7 @@ describe('a follower that is cut where it is damaged', () => {
     expect(await broker.disk.readFile(broker.path(`${LOG_0}.cut-1`))).toHaveLength(SIZE);
   });
 
-  it('begins anew where its first record was damaged and is half deleted', async () => {
+  it('begins again where its first record was damaged and is half deleted', async () => {
     const broker = new FakeBroker();
     const log = await follower(broker, {}, { tailCacheBytes: 0 });
     await log.copies.append([Buffer.concat([wide(0), copy(3)])], LEADER);

@@ -138,7 +138,7 @@ describe('damage below the recovery point', () => {
 });
 
 describe('the CRC of a batch', () => {
-  it('is checked once: the same bytes are not looked at again', async () => {
+  it('is checked once: the same bytes are not read again', async () => {
     const { broker, log, size } = await reopened();
     expect(await readOne(log, 3)).toBe(3);
     // A flip that only the CRC can see, after the check: what a second check would find.

@@ -51,7 +51,7 @@ describe('recovery on a disk without a byte of room', () => {
   it.each([
     ['indexes', /index$/],
     ['leader epochs', /^leader-epoch/],
-  ])('writes the %s that it builds anew', async (_, removed) => {
+  ])('writes the %s that it rebuilds', async (_, removed) => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open(OPTIONS), { 'segment.bytes': '16384' });
     for (let record = 0; record < 40; record += 1) await appendValues(log, filler(1000));

@@ -55,7 +55,7 @@ describe('truncation of a follower', () => {
   });
 });
 
-describe('starting a log anew', () => {
+describe('starting a log again', () => {
   it.each([0, 2, 3, 700])('at offset %i leaves an empty log that begins there', async (start) => {
     const { broker, log } = await segmented(3);
     await log.trimmer.deleteRecordsBefore(1);

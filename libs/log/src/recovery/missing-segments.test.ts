@@ -103,7 +103,7 @@ it('a truncation removes its segments from the list', async () => {
   expect(await listed()).toBe('0\n0\n');
 });
 
-describe('no segment is taken for missing after a crash at any moment', () => {
+describe('no segment counts as missing after a crash at any moment', () => {
   it('of a compaction', async () => {
     await crashAtEachOperation(async (broker, log) => {
       await append(log, 'b');

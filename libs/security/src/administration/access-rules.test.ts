@@ -49,7 +49,7 @@ describe('AccessRules', () => {
 });
 
 describe('PrincipalQuotas', () => {
-  it('refuses what is no principal', async () => {
+  it('refuses a name that is not a principal', async () => {
     await expect(quotas.set('alice', { request_rate: 1 })).rejects.toMatchObject({
       code: 'INVALID_REQUEST',
       message: expect.stringContaining('"alice" is no principal'),

@@ -36,7 +36,7 @@ describe('PrincipalShares', () => {
     },
   );
 
-  it('remembers no principal that holds nothing', () => {
+  it('forgets a principal that holds nothing', () => {
     const shares = smallShares();
     for (let index = 0; index < 10_000; index += 1) {
       shares.take('cursors', `user:${index}`, 3);
