@@ -1,37 +1,24 @@
+import { openSync } from 'node:fs';
 import { pino } from 'pino';
 import type { Logger } from '#runtime';
 import type { AuditWriter } from '#security';
+import { LineWriter } from './line-writer.js';
 
 const STANDARD_ERROR = 2;
-/** Bytes of lines that are kept while they cannot be written; further lines are lost. */
-const KEPT_BYTES_MAX = 256 * 1024;
 
 /**
  * Opens the writer of the audit log: one JSON object per line, with the time and `"log": "audit"`.
- * The lines are written synchronously, because the last one before a crash matters most, and a file
- * is only appended to, so that it may be truncated while it is in use. Lines that cannot be written
- * are kept and written before the next one, up to a bound: a full disk does not stop the broker.
+ * A file is only appended to, so that it may be truncated while it is in use. A full disk does not
+ * stop the broker (`LineWriter`).
  * @param file undefined for standard error
  * @throws Error if the file cannot be opened
  */
 export function openAuditWriter(file: string | undefined, logger: Logger): AuditWriter {
-  const destination = pino.destination({
-    dest: file ?? STANDARD_ERROR,
-    sync: true,
-    append: true,
-    mode: 0o600,
-    maxLength: KEPT_BYTES_MAX,
-  });
-  let lostTotal = 0;
-  let lastFault = '';
-  // Without a listener an error would end the process.
-  destination.on('error', (error: Error) => {
-    if (error.message === lastFault) return;
-    lastFault = error.message;
-    logger.error({ reason: error.message }, 'the audit log cannot be written');
-  });
-  destination.on('drop', () => {
-    lostTotal += 1;
+  const descriptor = file === undefined ? STANDARD_ERROR : openSync(file, 'a', 0o600);
+  const destination = new LineWriter({
+    descriptor,
+    failed: (error) => logger.error({ reason: error.message }, 'the audit log cannot be written'),
+    recovered: (lostLines) => logger.warn({ lostLines }, 'the audit log can be written again'),
   });
   const lines = pino(
     {
@@ -43,7 +30,7 @@ export function openAuditWriter(file: string | undefined, logger: Logger): Audit
   );
   return {
     get lostTotal() {
-      return lostTotal;
+      return destination.lostTotal;
     },
     write: (line) => {
       lines.info(line);

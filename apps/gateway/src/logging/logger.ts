@@ -1,8 +1,16 @@
+import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { LoggerService } from '@nestjs/common';
-import { type Logger as Pino, pino, type SerializedError, stdSerializers } from 'pino';
+import {
+  type LoggerOptions,
+  type Logger as Pino,
+  pino,
+  type SerializedError,
+  stdSerializers,
+} from 'pino';
 import pretty from 'pino-pretty';
 import type { Settings } from '../config/settings.js';
+import { LineWriter } from './line-writer.js';
 import { withSourceLines } from './source-lines.js';
 
 const STANDARD_ERROR = 2;
@@ -11,7 +19,7 @@ export type ProcessLogger = Pino;
 
 /**
  * The process's logger. Lines go to standard error, so that standard output has only the banner.
- * They are written synchronously, because the last line before a crash matters most.
+ * A file that cannot take them, because its disk is full, does not stop the broker (`LineWriter`).
  */
 export function openLogger(settings: Pick<Settings, 'logLevel' | 'logFormat'>): ProcessLogger {
   const isPretty =
@@ -21,24 +29,35 @@ export function openLogger(settings: Pick<Settings, 'logLevel' | 'logFormat'>): 
     base: { pid: process.pid },
     serializers: LOG_SERIALIZERS,
   };
-  if (!isPretty) {
-    return pino(
-      {
-        ...options,
-        timestamp: pino.stdTimeFunctions.isoTime,
-        formatters: { level: (label: string) => ({ level: label }) },
-      },
-      pino.destination({ dest: STANDARD_ERROR, sync: true }),
-    );
-  }
+  const lines = new LineWriter({
+    descriptor: STANDARD_ERROR,
+    failed: () => undefined,
+    recovered: (lostLines) => logger.warn({ lostLines }, 'the log can be written again'),
+  });
+  const logger = isPretty ? prettyLogger(options, lines) : jsonLogger(options, lines);
+  return logger;
+}
+
+function jsonLogger(options: LoggerOptions, lines: LineWriter): ProcessLogger {
   return pino(
-    options,
-    pretty({
-      destination: STANDARD_ERROR,
-      sync: true,
-      ignore: 'pid',
-    }),
+    {
+      ...options,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label: string) => ({ level: label }) },
+    },
+    lines,
   );
+}
+
+function prettyLogger(options: LoggerOptions, lines: LineWriter): ProcessLogger {
+  const destination = new Writable({
+    decodeStrings: false,
+    write: (line: string, _encoding, done) => {
+      lines.write(line);
+      done();
+    },
+  });
+  return pino(options, pretty({ destination, sync: true, ignore: 'pid' }));
 }
 
 /**
