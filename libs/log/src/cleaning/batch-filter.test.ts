@@ -199,6 +199,19 @@ describe('a tombstone', () => {
     ]);
   });
 
+  it.each([Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY])(
+    'gets a horizon that can be read when it is kept for %d ms',
+    async (deleteRetentionMs) => {
+      const batch = inLog(testBatch([A, TOMBSTONE]));
+      const rest = await filtered(batch, ruleOf({}, { deleteRetentionMs }));
+      expect(rest?.baseTimestamp).toBe(Number.MAX_SAFE_INTEGER);
+      expect(contents(rest)).toEqual([
+        [100, 'a', '1', 10],
+        [101, 't', null, 40],
+      ]);
+    },
+  );
+
   it('stays until its horizon, and goes then', async () => {
     const marked = await filtered(inLog(testBatch([TOMBSTONE, A])), ruleOf({}));
     if (marked === undefined) throw new Error('the tombstone went at once');

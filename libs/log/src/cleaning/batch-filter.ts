@@ -89,8 +89,13 @@ async function keptBatch(
   }
   const needsHorizon = kept.hasTombstone && !batch.hasDeleteHorizon;
   if (kept.count === batch.recordCount && !needsHorizon) return batch.bytes;
-  const horizonMs = needsHorizon ? rule.nowMs + rule.deleteRetentionMs : undefined;
+  const horizonMs = needsHorizon ? deleteHorizonMs(rule) : undefined;
   return rewriteBatch(batch, unpacked, horizonMs, throttler);
+}
+
+/** When tombstones may go: a time that readers of the batch can represent, however long it is. */
+function deleteHorizonMs({ nowMs, deleteRetentionMs }: RetentionRule): number {
+  return Math.min(nowMs + deleteRetentionMs, Number.MAX_SAFE_INTEGER);
 }
 
 /** An unpacked batch, and which of its records stay. */

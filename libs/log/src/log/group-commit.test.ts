@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { RecordingLogger } from '#runtime/testing';
 import { HeldFileSystem } from '../testing/held-file-system.js';
 import {
   appendValues,
@@ -244,6 +245,24 @@ describe('a disk that fails', () => {
       [0, 'a'],
       [1, 'b'],
     ]);
+  });
+
+  it('logs a full disk once a minute, with the number of writes that failed', async () => {
+    const broker = new FakeBroker();
+    const logger = new RecordingLogger();
+    broker.logger = logger;
+    const log = await testLog(await broker.open());
+    const failTwice = async (): Promise<void> => {
+      for (let count = 0; count < 2; count += 1) {
+        broker.disk.failNext('writev', 'ENOSPC', { path: LOG_0, afterBytes: 0 });
+        await expect(log.writer.append([valuesBatch(['lost'])], EPOCH)).rejects.toThrow();
+      }
+    };
+    await failTwice();
+    await broker.scheduler.advance(60_000);
+    await failTwice();
+    const lines = logger.lines.filter(({ message }) => message === 'a write failed');
+    expect(lines.map(({ fields }) => fields['failures'])).toEqual([1, 2]);
   });
 
   it('never shows again what it answered as failed, whatever the power does', async () => {

@@ -27,6 +27,7 @@ import {
 
 /** Reason of a log that is offline because of a bug and not of the disk. */
 const UNEXPECTED = 'an unexpected fault';
+const FAILURE_WARNING_INTERVAL_MS = 60_000;
 
 /**
  * Appends to a log by group commit.
@@ -61,6 +62,9 @@ export class LogWriter {
   #isRoundUnderWay = false;
   #isStopped = false;
   #whenIdle: (() => void)[] = [];
+  /** Writes that failed since the last line about one. */
+  #failuresUnlogged = 0;
+  #nextWarningMs = Number.NEGATIVE_INFINITY;
   readonly #runRound = (): Promise<void> => this.#round();
   readonly #log: LogState;
   readonly #environment: LogEnvironment;
@@ -448,8 +452,20 @@ export class LogWriter {
     if (this.#log.failure !== undefined) return;
     const { topicPartition } = this.#log;
     this.#environment.reserve.writeFailed(error);
-    this.#environment.logger.warn({ err: error, ...topicPartition }, 'a write failed');
+    this.#warnOfFailure(error);
     this.#environment.observer.storageFailed(topicPartition, false);
+  }
+
+  /** Logs a failed write, unless one was logged not long ago: a full disk fails every write. */
+  #warnOfFailure(error: unknown): void {
+    const { clock, logger } = this.#environment;
+    const nowMs = clock.monotonicMs();
+    this.#failuresUnlogged += 1;
+    if (nowMs < this.#nextWarningMs) return;
+    const failures = this.#failuresUnlogged;
+    this.#failuresUnlogged = 0;
+    this.#nextWarningMs = nowMs + FAILURE_WARNING_INTERVAL_MS;
+    logger.warn({ err: error, ...this.#log.topicPartition, failures }, 'a write failed');
   }
 
   #rejectPending(error: unknown): void {
