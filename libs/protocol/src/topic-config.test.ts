@@ -18,6 +18,12 @@ describe('topic configs', () => {
     ['message.timestamp.type', 'LogAppendTime', 'LogAppendTime'],
     ['message.timestamp.before.max.ms', 0, '0'],
     ['message.timestamp.after.max.ms', '9223372036854775807', '9223372036854775807'],
+    ['message.timestamp.before.max.ms', 2 ** 63, '9223372036854775807'],
+    ['retention.ms', '9223372036854775807', '9223372036854775807'],
+    ['retention.bytes', 2 ** 63, '9223372036854775807'],
+    ['segment.ms', '9223372036854775807', '9223372036854775807'],
+    ['min.compaction.lag.ms', '9223372036854775807', '9223372036854775807'],
+    ['delete.retention.ms', '9223372036854775807', '9223372036854775807'],
   ] as const)('%s accepts %j and stores %j', (key, value, text) => {
     expect(checkTopicConfig(key, value)).toEqual({ ok: true, text });
   });
@@ -28,6 +34,8 @@ describe('topic configs', () => {
     ['retention.ms', '1e3'],
     ['retention.ms', Number.NaN],
     ['retention.ms', null],
+    ['retention.ms', '9223372036854775808'],
+    ['segment.bytes', '9223372036854775807'],
     ['segment.bytes', 1023],
     ['segment.bytes', 2 ** 31],
     ['cleanup.policy', ''],

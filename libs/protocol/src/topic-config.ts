@@ -6,9 +6,12 @@
 /** Every config of a topic, parsed, with defaults filled in. */
 export interface TopicConfig {
   readonly 'cleanup.policy': CleanupPolicy;
+  /** Milliseconds; -1 and Infinity mean for ever. */
   readonly 'retention.ms': number;
+  /** Bytes; -1 and Infinity mean all. */
   readonly 'retention.bytes': number;
   readonly 'segment.bytes': number;
+  /** Milliseconds; Infinity means no limit. */
   readonly 'segment.ms': number;
   readonly 'min.insync.replicas': number;
   readonly 'max.message.bytes': number;
@@ -17,8 +20,10 @@ export interface TopicConfig {
   readonly 'message.timestamp.before.max.ms': number;
   /** Milliseconds; Infinity means no limit. */
   readonly 'message.timestamp.after.max.ms': number;
+  /** Milliseconds; Infinity means for ever. */
   readonly 'min.compaction.lag.ms': number;
   readonly 'min.cleanable.dirty.ratio': number;
+  /** Milliseconds; Infinity means for ever. */
   readonly 'delete.retention.ms': number;
   readonly 'unclean.leader.election.enable': boolean;
   readonly 'sluice.delete.on.ack': boolean;
@@ -41,10 +46,11 @@ interface ConfigDefinition {
   readonly sentence: string;
 }
 
-const INT64_MAX = Number.MAX_SAFE_INTEGER;
 const INT32_MAX = 2 ** 31 - 1;
 /** Kafka's value for "no limit": an int64 beyond the safe integers of JavaScript. */
 const KAFKA_LONG_MAX = '9223372036854775807';
+/** The same as `JSON.parse` reads it when it comes as a number. */
+const KAFKA_LONG_MAX_READ = 2 ** 63;
 
 export const TOPIC_CONFIGS: Readonly<Record<TopicConfigKey, ConfigDefinition>> = {
   'cleanup.policy': {
@@ -53,10 +59,10 @@ export const TOPIC_CONFIGS: Readonly<Record<TopicConfigKey, ConfigDefinition>> =
     defaultText: () => 'delete',
     sentence: 'Whether old records are deleted, compacted by key, or both.',
   },
-  'retention.ms': integer(-1, INT64_MAX, 604_800_000, 'How long records are kept; -1: for ever.'),
-  'retention.bytes': integer(-1, INT64_MAX, -1, 'How many bytes of a partition are kept; -1: all.'),
+  'retention.ms': long(-1, '604800000', 'How long records are kept; -1: for ever.'),
+  'retention.bytes': long(-1, '-1', 'How many bytes of a partition are kept; -1: all.'),
   'segment.bytes': integer(1024, INT32_MAX, 1_073_741_824, 'Size at which a segment is rolled.'),
-  'segment.ms': integer(1, INT64_MAX, 604_800_000, 'Age at which a segment is rolled.'),
+  'segment.ms': long(1, '604800000', 'Age at which a segment is rolled.'),
   'min.insync.replicas': {
     ...integer(1, INT32_MAX, 1, 'Replicas that must have a record before acks=all is answered.'),
     defaultText: (replicationFactor) => String(Math.min(2, replicationFactor)),
@@ -68,22 +74,24 @@ export const TOPIC_CONFIGS: Readonly<Record<TopicConfigKey, ConfigDefinition>> =
     defaultText: () => 'CreateTime',
     sentence: "Whether a record's timestamp is its producer's or the broker's.",
   },
-  'message.timestamp.before.max.ms': difference(
+  'message.timestamp.before.max.ms': long(
+    0,
     KAFKA_LONG_MAX,
     "How far a record's timestamp may lie in the past; not with LogAppendTime.",
   ),
-  'message.timestamp.after.max.ms': difference(
+  'message.timestamp.after.max.ms': long(
+    0,
     '3600000',
     "How far a record's timestamp may lie in the future; not with LogAppendTime.",
   ),
-  'min.compaction.lag.ms': integer(0, INT64_MAX, 0, 'How long a record stays uncompacted.'),
+  'min.compaction.lag.ms': long(0, '0', 'How long a record stays uncompacted.'),
   'min.cleanable.dirty.ratio': {
     accepts: 'a number from 0 to 1',
     canonical: canonicalRatio,
     defaultText: () => '0.5',
     sentence: 'Share of a log that must be uncompacted before it is compacted.',
   },
-  'delete.retention.ms': integer(0, INT64_MAX, 86_400_000, 'How long tombstones are kept.'),
+  'delete.retention.ms': long(0, '86400000', 'How long tombstones are kept.'),
   'unclean.leader.election.enable': boolean(
     false,
     'Whether a replica out of sync may lead when none in sync is left: loses records.',
@@ -113,7 +121,8 @@ export function checkTopicConfig(
   const definition = TOPIC_CONFIGS[key];
   const isText =
     typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
-  const text = isText ? definition.canonical(String(value).trim()) : undefined;
+  const written = value === KAFKA_LONG_MAX_READ ? KAFKA_LONG_MAX : String(value).trim();
+  const text = isText ? definition.canonical(written) : undefined;
   return text === undefined ? { ok: false, accepts: definition.accepts } : { ok: true, text };
 }
 
@@ -137,18 +146,18 @@ export function parseTopicConfig(
   const texts = effectiveConfigTexts(overrides, replicationFactor);
   return {
     'cleanup.policy': texts['cleanup.policy'] as CleanupPolicy,
-    'retention.ms': Number(texts['retention.ms']),
-    'retention.bytes': Number(texts['retention.bytes']),
+    'retention.ms': longOf(texts['retention.ms']),
+    'retention.bytes': longOf(texts['retention.bytes']),
     'segment.bytes': Number(texts['segment.bytes']),
-    'segment.ms': Number(texts['segment.ms']),
+    'segment.ms': longOf(texts['segment.ms']),
     'min.insync.replicas': Number(texts['min.insync.replicas']),
     'max.message.bytes': Number(texts['max.message.bytes']),
     'message.timestamp.type': texts['message.timestamp.type'] as 'CreateTime' | 'LogAppendTime',
-    'message.timestamp.before.max.ms': differenceMs(texts['message.timestamp.before.max.ms']),
-    'message.timestamp.after.max.ms': differenceMs(texts['message.timestamp.after.max.ms']),
-    'min.compaction.lag.ms': Number(texts['min.compaction.lag.ms']),
+    'message.timestamp.before.max.ms': longOf(texts['message.timestamp.before.max.ms']),
+    'message.timestamp.after.max.ms': longOf(texts['message.timestamp.after.max.ms']),
+    'min.compaction.lag.ms': longOf(texts['min.compaction.lag.ms']),
     'min.cleanable.dirty.ratio': Number(texts['min.cleanable.dirty.ratio']),
-    'delete.retention.ms': Number(texts['delete.retention.ms']),
+    'delete.retention.ms': longOf(texts['delete.retention.ms']),
     'unclean.leader.election.enable': texts['unclean.leader.election.enable'] === 'true',
     'sluice.delete.on.ack': texts['sluice.delete.on.ack'] === 'true',
     'errors.deadletterqueue.group.enable': texts['errors.deadletterqueue.group.enable'] === 'true',
@@ -168,22 +177,18 @@ function integer(min: number, max: number, byDefault: number, sentence: string):
   };
 }
 
-/** A difference of two times in ms: any int64 of Kafka's that is not negative. */
-function difference(defaultText: string, sentence: string): ConfigDefinition {
+/** An int64 of Kafka's: a safe integer, or its largest value, which means no limit. */
+function long(min: number, defaultText: string, sentence: string): ConfigDefinition {
+  const { accepts, canonical } = integer(min, Number.MAX_SAFE_INTEGER, 0, sentence);
   return {
-    accepts: `a whole number from 0 to ${INT64_MAX}, or ${KAFKA_LONG_MAX} for no limit`,
-    canonical: (value) => {
-      if (value === KAFKA_LONG_MAX) return value;
-      if (!/^\d+$/.test(value)) return undefined;
-      const number = Number(value);
-      return number <= INT64_MAX ? String(number) : undefined;
-    },
+    accepts: `${accepts}, or ${KAFKA_LONG_MAX} for no limit`,
+    canonical: (value) => (value === KAFKA_LONG_MAX ? value : canonical(value)),
     defaultText: () => defaultText,
     sentence,
   };
 }
 
-function differenceMs(text: string): number {
+function longOf(text: string): number {
   return text === KAFKA_LONG_MAX ? Number.POSITIVE_INFINITY : Number(text);
 }
 

@@ -22,13 +22,13 @@ export interface components {
         ConfigsToSet: {
             /** @description Whether old records are deleted, compacted by key, or both. Accepted: "delete", "compact" or "compact,delete". */
             "cleanup.policy"?: components["schemas"]["ConfigValue"];
-            /** @description How long records are kept; -1: for ever. Accepted: a whole number from -1 to 9007199254740991. */
+            /** @description How long records are kept; -1: for ever. Accepted: a whole number from -1 to 9007199254740991, or 9223372036854775807 for no limit. */
             "retention.ms"?: components["schemas"]["ConfigValue"];
-            /** @description How many bytes of a partition are kept; -1: all. Accepted: a whole number from -1 to 9007199254740991. */
+            /** @description How many bytes of a partition are kept; -1: all. Accepted: a whole number from -1 to 9007199254740991, or 9223372036854775807 for no limit. */
             "retention.bytes"?: components["schemas"]["ConfigValue"];
             /** @description Size at which a segment is rolled. Accepted: a whole number from 1024 to 2147483647. */
             "segment.bytes"?: components["schemas"]["ConfigValue"];
-            /** @description Age at which a segment is rolled. Accepted: a whole number from 1 to 9007199254740991. */
+            /** @description Age at which a segment is rolled. Accepted: a whole number from 1 to 9007199254740991, or 9223372036854775807 for no limit. */
             "segment.ms"?: components["schemas"]["ConfigValue"];
             /** @description Replicas that must have a record before acks=all is answered. Accepted: a whole number from 1 to 2147483647. */
             "min.insync.replicas"?: components["schemas"]["ConfigValue"];
@@ -40,11 +40,11 @@ export interface components {
             "message.timestamp.before.max.ms"?: components["schemas"]["ConfigValue"];
             /** @description How far a record's timestamp may lie in the future; not with LogAppendTime. Accepted: a whole number from 0 to 9007199254740991, or 9223372036854775807 for no limit. */
             "message.timestamp.after.max.ms"?: components["schemas"]["ConfigValue"];
-            /** @description How long a record stays uncompacted. Accepted: a whole number from 0 to 9007199254740991. */
+            /** @description How long a record stays uncompacted. Accepted: a whole number from 0 to 9007199254740991, or 9223372036854775807 for no limit. */
             "min.compaction.lag.ms"?: components["schemas"]["ConfigValue"];
             /** @description Share of a log that must be uncompacted before it is compacted. Accepted: a number from 0 to 1. */
             "min.cleanable.dirty.ratio"?: components["schemas"]["ConfigValue"];
-            /** @description How long tombstones are kept. Accepted: a whole number from 0 to 9007199254740991. */
+            /** @description How long tombstones are kept. Accepted: a whole number from 0 to 9007199254740991, or 9223372036854775807 for no limit. */
             "delete.retention.ms"?: components["schemas"]["ConfigValue"];
             /** @description Whether a replica out of sync may lead when none in sync is left: loses records. Accepted: true or false. */
             "unclean.leader.election.enable"?: components["schemas"]["ConfigValue"];
