@@ -1,4 +1,4 @@
-import type { RequestListener, Server } from 'node:http';
+import { maxHeaderSize, type RequestListener, type Server } from 'node:http';
 import { NotFoundException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type {
@@ -46,16 +46,14 @@ export function controlPlaneAdapter(options: ControlPlaneOptions): FastifyAdapte
     frameworkErrors: (error, request, reply) => filter.answer(error, request, reply),
     // The stop answers requests that came over open connections; see engine/gateway.ts.
     return503OnClosing: false,
-    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    // A long name gets its own error, and not that of the router.
+    routerOptions: { maxParamLength: maxHeaderSize },
   };
   const adapter = new FastifyAdapter(fastifyOptions);
   acceptJsonBodies(adapter, settings);
   observe(adapter, options);
   return adapter;
 }
-
-/** Longer than any name, so that a long name gets its own error and not that of a missing route. */
-const MAX_PARAM_LENGTH = 1024;
 
 function acceptJsonBodies(adapter: FastifyAdapter, limits: DocumentLimits): void {
   const fastify = adapter.getInstance();

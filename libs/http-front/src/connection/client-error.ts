@@ -66,10 +66,15 @@ function wasReadingHeld(connection: Connection, { clock, options }: FrontContext
 }
 
 function clientProblem(error: NodeJS.ErrnoException, pathPrefix: string): Problem {
-  const { status, detail, isTimeout = false } = EXPLANATIONS[error.code ?? ''] ?? NOT_HTTP;
+  const { status, detail, isTimeout = false } = EXPLANATIONS[error.code ?? ''] ?? notHttp(error);
   const code = isTimeout ? 'REQUEST_TIMED_OUT' : 'INVALID_REQUEST';
   const shown = new ProtocolError(code, detail, { outcome: 'failed' });
   return problemDocument(shown, `${pathPrefix}/`, { status, isWrite: true });
+}
+
+/** An error of Node's HTTP parser, or of the socket. */
+interface ParseError extends NodeJS.ErrnoException {
+  readonly reason?: string;
 }
 
 interface Explanation {
@@ -88,6 +93,10 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     status: 400,
     detail: 'The request has a method that HTTP does not define.',
   },
+  HPE_INVALID_URL: {
+    status: 400,
+    detail: 'The URL has a character that must be percent-encoded, or does not begin with "/".',
+  },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, detail: 'The chunk extensions are too large.' },
   HPE_INVALID_EOF_STATE: {
     status: 400,
@@ -99,4 +108,9 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     isTimeout: true,
   },
 };
-const NOT_HTTP: Explanation = { status: 400, detail: 'This is not an HTTP/1.1 request.' };
+
+/** Explains what is not HTTP, with the parser's reason: it is a constant and shows no data. */
+function notHttp({ reason }: ParseError): Explanation {
+  const explanation = reason === undefined || reason === '' ? '' : `: ${reason}`;
+  return { status: 400, detail: `This is not an HTTP/1.1 request${explanation}.` };
+}
