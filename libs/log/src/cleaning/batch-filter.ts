@@ -93,7 +93,7 @@ async function keptBatch(
   return rewriteBatch(batch, unpacked, horizonMs, throttler);
 }
 
-/** When tombstones may go: a time that readers of the batch can represent, however long it is. */
+/** Returns the time at which tombstones may go, as an integer that readers can represent. */
 function deleteHorizonMs({ nowMs, deleteRetentionMs }: RetentionRule): number {
   return Math.min(nowMs + deleteRetentionMs, Number.MAX_SAFE_INTEGER);
 }
