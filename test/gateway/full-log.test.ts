@@ -33,9 +33,10 @@ test.skipIf(process.platform !== 'linux').each(['json', 'pretty'])(
       rmSync(dataDir, { recursive: true });
     });
 
-    let url: string | undefined;
+    if (child.stdout === null) throw new Error('the standard output is a pipe');
+    let url = '';
     for await (const line of createInterface(child.stdout)) {
-      url ??= /http:\/\/\S+/.exec(line)?.[0];
+      url ||= /http:\/\/\S+/.exec(line)?.[0] ?? '';
       if (line.includes('/records?')) break;
     }
     const http = supertest(url);
