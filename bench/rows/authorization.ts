@@ -1,10 +1,14 @@
 /**
  * Produce, fetch and fan-out with authorisation on, beside a gateway with authorisation off: the
- * loads take turns on the two gateways, so that what else the machine does slows both down. The
+ * loads take turns on the gateways, so that what else the machine does slows all of them down. The
  * ratio is that of the CPU times of pairs of turns, which other work changes less than the rates.
- * Both gateways are sent the same heads: a client that has a key would send it to either, and what
- * is measured is the check of the key and of the permissions, not the longer request.
+ * All gateways are sent the same heads: a client that has a key would send it to any, and what is
+ * measured is the check of the key and of the permissions, not the longer request.
+ *
+ * A third gateway is the control: it has authorisation off as well, and the note of each line says
+ * its ratio. A smaller difference than that between equal gateways was not measured.
  */
+import { join } from 'node:path';
 import { call, createTopic, JSON_HEADERS, load } from '../harness/http.js';
 import { runJson, type Server, startGateway, withTempDir } from '../harness/processes.js';
 import { median, quantile, type Row, type RowContext, type RowResult } from '../harness/row.js';
@@ -13,9 +17,9 @@ const RECORDS = '/v1/topics/bench/records';
 const ROOT_KEY = `root.${'s'.repeat(43)}`;
 /** A turn of one gateway: short, because the machine changes its speed. */
 const TURN_MS = 700;
-/** Time for each shape in one round, warm-up included: the whole row ends within five minutes. */
-const SHAPE_MS_PER_ROUND = 16_000;
-/** Pairs of turns, at least. */
+/** Time for each shape in one round: the whole row ends within eight minutes. */
+const SHAPE_MS_PER_ROUND = 24_000;
+/** Turns of each gateway, at least. */
 const TURNS_MIN = 9;
 /** The share of the speed that is to be left with authorisation on. */
 const TARGET = 0.97;
@@ -31,6 +35,10 @@ const PRODUCERS = 32;
 
 const bodyOf = (count: number) =>
   JSON.stringify({ records: Array.from({ length: count }, () => ({ value: 'x'.repeat(98) })) });
+
+const SIDES = ['off', 'on', 'control'] as const;
+
+type Side = (typeof SIDES)[number];
 
 /** The measurements of a turn. */
 interface Turn {
@@ -49,11 +57,12 @@ type Shape = readonly [
   run: (server: Server, durationMs: number) => Promise<Turn>,
 ];
 
+/** The reads come first: later the records that are written take their place in memory. */
 const SHAPES: readonly Shape[] = [
-  ['POST 1 record', 'requests/s', (server, ms) => requests(server, ms, { body: bodyOf(1) })],
-  ['POST 100 records', 'requests/s', (server, ms) => requests(server, ms, { body: bodyOf(100) })],
   ['GET 1 record', 'requests/s', (server, ms) => requests(server, ms, { path: pathOf(1) })],
   ['GET 100 records', 'requests/s', (server, ms) => requests(server, ms, { path: pathOf(100) })],
+  ['POST 1 record', 'requests/s', (server, ms) => requests(server, ms, { body: bodyOf(1) })],
+  ['POST 100 records', 'requests/s', (server, ms) => requests(server, ms, { body: bodyOf(100) })],
   [`fan-out to ${SUBSCRIBERS}`, 'records/s', fanOut],
 ];
 
@@ -61,24 +70,32 @@ export const authorizationRow: Row = {
   id: 'authorization',
   title: 'produce, fetch and fan-out with authorisation on, in turns with authorisation off',
   run: (context) =>
-    withTempDir((offDir) =>
-      withTempDir(async (onDir) => {
-        const off = await startGateway({ dataDir: offDir });
-        const env = { SLUICE_AUTH: 'on', SLUICE_BOOTSTRAP_API_KEY: ROOT_KEY };
-        const open = await startGateway({ dataDir: onDir, env });
-        try {
-          await fill(off);
-          const on = await withKey(open);
-          const { authorization = '' } = on;
-          const sides = { off: { ...off, authorization }, on };
-          const results: RowResult[] = [];
-          for (const shape of SHAPES) results.push(await measure(shape, sides, context));
-          return results;
-        } finally {
-          await Promise.all([off.stop(), open.stop()]);
-        }
-      }),
-    ),
+    withTempDir(async (root) => {
+      const servers: Server[] = [];
+      const start = async (name: string, env: Readonly<Record<string, string>>) => {
+        const server = await startGateway({ dataDir: join(root, name), env });
+        servers.push(server);
+        return server;
+      };
+      try {
+        const off = await start('off', {});
+        const open = await start('on', { SLUICE_AUTH: 'on', SLUICE_BOOTSTRAP_API_KEY: ROOT_KEY });
+        const control = await start('control', {});
+        for (const server of [off, control]) await fill(server);
+        const on = await withKey(open);
+        const { authorization = '' } = on;
+        const sides = {
+          off: { ...off, authorization },
+          on,
+          control: { ...control, authorization },
+        };
+        const results: RowResult[] = [];
+        for (const shape of SHAPES) results.push(await measure(shape, sides, context));
+        return results;
+      } finally {
+        await Promise.all(servers.map((server) => server.stop()));
+      }
+    }),
 };
 
 /** Fills the topic, and returns the server with a key that may use it and nothing else. */
@@ -107,38 +124,55 @@ async function fill(server: Server): Promise<void> {
 }
 
 async function measure(
-  [name, unit, run]: Shape,
-  { off, on }: { readonly off: Server; readonly on: Server },
+  shape: Shape,
+  servers: Readonly<Record<Side, Server>>,
   context: RowContext,
 ): Promise<RowResult> {
+  const [name, unit, run] = shape;
+  await warmUp(shape, Object.values(servers));
   const endMs = performance.now() + SHAPE_MS_PER_ROUND * context.rounds;
-  for (const server of [off, on]) {
-    for (let cpuMs = 0; cpuMs < WARMUP_CPU_MS; ) cpuMs += (await run(server, WARMUP_TURN_MS)).cpuMs;
+  const turns: Readonly<Record<Side, Turn[]>> = { off: [], on: [], control: [] };
+  for (let round = 0; round < TURNS_MIN || performance.now() < endMs; round += 1) {
+    context.progress(`authorization: ${name}, turn ${round + 1}`);
+    // Each gateway is the first one as often as the others.
+    for (let place = 0; place < SIDES.length; place += 1) {
+      const side = SIDES[(round + place) % SIDES.length] as Side;
+      turns[side].push(await run(servers[side], TURN_MS));
+    }
   }
-  const turns: { readonly off: Turn; readonly on: Turn }[] = [];
-  while (turns.length < TURNS_MIN || performance.now() < endMs) {
-    context.progress(`authorization: ${name}, turn ${turns.length + 1}`);
-    // Each gateway is the first one half of the times.
-    const isOffFirst = turns.length % 2 === 0;
-    const first = await run(isOffFirst ? off : on, TURN_MS);
-    const second = await run(isOffFirst ? on : off, TURN_MS);
-    turns.push(isOffFirst ? { off: first, on: second } : { off: second, on: first });
-  }
-  const ratios = turns.map((turn) => turn.off.cpuMicros / turn.on.cpuMicros);
-  const cpuOf = (which: 'off' | 'on'): string =>
-    median(turns.map((turn) => turn[which].cpuMicros)).toFixed(2);
-  const [low, high] = [quantile(ratios, 0.25), quantile(ratios, 0.75)];
+  const cpuOf = (side: Side): string =>
+    median(turns[side].map(({ cpuMicros }) => cpuMicros)).toFixed(2);
+  const ratios = ratiosOf(turns.off, turns.on);
+  const ofControl = ratiosOf(turns.off, turns.control);
   return {
     name: `${name}, authorisation on`,
-    value: median(turns.map((turn) => turn.on.rate)),
+    value: median(turns.on.map(({ rate }) => rate)),
     unit,
-    baseline: { name: 'off', value: median(turns.map((turn) => turn.off.rate)) },
+    baseline: { name: 'off', value: median(turns.off.map(({ rate }) => rate)) },
     ratio: median(ratios),
     target: TARGET,
     note:
-      `ratio by CPU: ${cpuOf('on')} us beside ${cpuOf('off')}; half of ${turns.length} pairs of ` +
-      `turns between ${low.toFixed(3)} and ${high.toFixed(3)}`,
+      `ratio by CPU: ${cpuOf('on')} us beside ${cpuOf('off')}; half of ${ratios.length} pairs of ` +
+      `turns ${middleOf(ratios)}; control, also off: ${median(ofControl).toFixed(3)} ` +
+      `(${cpuOf('control')} us, half ${middleOf(ofControl)})`,
   };
+}
+
+/** Loads the servers until V8 has compiled the code of a shape. */
+async function warmUp([, , run]: Shape, servers: readonly Server[]): Promise<void> {
+  for (const server of servers) {
+    for (let cpuMs = 0; cpuMs < WARMUP_CPU_MS; ) cpuMs += (await run(server, WARMUP_TURN_MS)).cpuMs;
+  }
+}
+
+/** Ratios of the CPU times of the turns that belong together. */
+function ratiosOf(off: readonly Turn[], other: readonly Turn[]): number[] {
+  return off.map(({ cpuMicros }, turn) => cpuMicros / (other[turn]?.cpuMicros ?? Number.NaN));
+}
+
+/** Names the values between which half of them are. */
+function middleOf(values: readonly number[]): string {
+  return `between ${quantile(values, 0.25).toFixed(3)} and ${quantile(values, 0.75).toFixed(3)}`;
 }
 
 async function requests(

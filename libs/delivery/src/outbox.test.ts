@@ -70,6 +70,7 @@ describe('an outbox', () => {
     const connection = new SlowConnection();
     const scheduler = new FakeScheduler(new FakeClock());
     const charged: number[] = [];
+    const quotas = { areSet: true };
     let told = 0;
     const charge = (bytes: number): number => {
       charged.push(bytes);
@@ -78,7 +79,7 @@ describe('an outbox', () => {
     const outbox = new Outbox(connection, sharedOf(), {
       bytesMax: 100,
       onRoom: () => (told += 1),
-      throttle: { scheduler, charge },
+      throttle: { scheduler, quotas, charge },
     });
     outbox.push(Buffer.alloc(3));
     outbox.push(Buffer.alloc(4));
@@ -90,6 +91,31 @@ describe('an outbox', () => {
     expect([told, outbox.hasRoom()]).toEqual([0, false]);
     await scheduler.advance(1);
     expect([told, outbox.hasRoom()]).toEqual([1, true]);
+  });
+
+  test('charges what is written only while a quota is set', async () => {
+    const connection = new SlowConnection();
+    const charged: number[] = [];
+    const quotas = { areSet: false };
+    const charge = (bytes: number): number => {
+      charged.push(bytes);
+      return 0;
+    };
+    const scheduler = new FakeScheduler(new FakeClock());
+    const throttle = { scheduler, quotas, charge };
+    const outbox = new Outbox(connection, sharedOf(), { bytesMax: 100, throttle });
+    for (const [bytes, areSet] of [
+      [3, false],
+      [4, true],
+      [5, false],
+    ] as const) {
+      quotas.areSet = areSet;
+      outbox.push(Buffer.alloc(bytes));
+      await turn();
+      connection.take();
+    }
+    expect(connection.writes).toHaveLength(3);
+    expect(charged).toEqual([4]);
   });
 
   test('tells of room also when the connection took everything at once', async () => {

@@ -255,5 +255,7 @@ export function throttleOf(
   callerOf: () => SocketCaller,
 ): OutboxThrottle | undefined {
   if (security === undefined) return undefined;
-  return { scheduler, charge: (bytes) => callerOf().chargeSent('consumer_byte_rate', bytes) };
+  const { quotas } = security;
+  const charge = (bytes: number) => callerOf().chargeSent('consumer_byte_rate', bytes);
+  return { scheduler, quotas, charge };
 }

@@ -286,5 +286,7 @@ export function tooManyPartitions(count: number): ProtocolError {
 function throttleOf(exchange: Exchange): OutboxThrottle | undefined {
   const { scheduler, security } = exchange.context;
   if (security === undefined) return undefined;
-  return { scheduler, charge: (bytes) => chargeQuota(exchange, 'consumer_byte_rate', bytes) };
+  const { quotas } = security;
+  const charge = (bytes: number) => chargeQuota(exchange, 'consumer_byte_rate', bytes);
+  return { scheduler, quotas, charge };
 }

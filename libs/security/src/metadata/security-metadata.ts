@@ -19,6 +19,7 @@ export interface SecurityView {
   keys(): Iterable<ApiKey>;
   readonly keyCount: number;
   readonly aclCount: number;
+  readonly quotaCount: number;
   /** True if the subject of a revocation (`key:<id>`, `secret:<hash>`) is revoked. */
   isRevoked(subject: string): boolean;
   /** Rules that the filter selects. */

@@ -96,11 +96,13 @@ describe('quotas', () => {
   it('a quota that is changed applies to the next use', () => {
     const limits: Record<string, Quota> = { 'user:a': { request_rate: 1 } };
     const { quotas } = limited(limits);
+    expect(quotas.areSet).toBe(true);
     quotas.take('user:a', 'request_rate', 3);
     expect(() => quotas.take('user:a', 'request_rate', 1)).toThrow(USED_UP);
     limits['user:a'] = { request_rate: 1000 };
     expect(quotas.take('user:a', 'request_rate', 1)).toBe(2);
     delete limits['user:a'];
+    expect(quotas.areSet).toBe(false);
     expect(quotas.take('user:a', 'request_rate', 1)).toBe(0);
   });
 });
@@ -116,7 +118,12 @@ function mayTake(quotas: QuotaLimiter): boolean {
 
 function limited(limits: Record<string, Quota>, bucketsMax = 1_000_000) {
   const clock = new FakeClock();
-  const view = { quotaOf: (principal: string) => limits[principal] ?? limits['default'] };
+  const view = {
+    quotaOf: (principal: string) => limits[principal] ?? limits['default'],
+    get quotaCount() {
+      return Object.keys(limits).length;
+    },
+  };
   return {
     quotas: new QuotaLimiter(view, smallShares(), { waitMsMax: 1000, bucketsMax }, clock),
     clock,

@@ -31,6 +31,9 @@ export interface ThrottleCounts {
   delayMs: number;
 }
 
+/** The quotas of a cluster. */
+type QuotaView = Pick<SecurityView, 'quotaOf' | 'quotaCount'>;
+
 interface NamedBucket {
   readonly principal: string;
   readonly quota: RateQuota;
@@ -45,7 +48,7 @@ interface NamedBucket {
  * refused. Principals without a quota cost nothing, and buckets that are full again are forgotten.
  */
 export class QuotaLimiter {
-  readonly #view: Pick<SecurityView, 'quotaOf'>;
+  readonly #view: QuotaView;
   readonly #options: QuotaLimiterOptions;
   readonly #clock: Clock;
   readonly #buckets = new Map<string, NamedBucket>();
@@ -61,7 +64,7 @@ export class QuotaLimiter {
 
   /** @param shares counts the connections of each principal, which have a bound of their own */
   constructor(
-    view: Pick<SecurityView, 'quotaOf'>,
+    view: QuotaView,
     shares: PrincipalShares,
     options: QuotaLimiterOptions,
     clock: Clock,
@@ -74,6 +77,11 @@ export class QuotaLimiter {
 
   get bucketCount(): number {
     return this.#buckets.size;
+  }
+
+  /** True while any principal has a quota; most clusters have none. */
+  get areSet(): boolean {
+    return this.#view.quotaCount > 0;
   }
 
   get counts(): Readonly<Record<RateQuota | 'connections', Readonly<ThrottleCounts>>> {
