@@ -124,8 +124,8 @@ const OF_TICKETS_AND_KEYS: readonly Defence[] = [
   {
     name: 'an expired secret of a key is valid',
     file: 'security/src/credential/api-key.ts',
-    from: '&& !isOver(candidate, nowMs)',
-    to: '&& (isOver(candidate, nowMs) || true)',
+    from: '&& !hasExpired(candidate, nowMs)',
+    to: '&& (hasExpired(candidate, nowMs) || true)',
     tests: [`${CREDENTIAL}/api-key.test.ts`],
     seenBy: ['until the overlap ends'],
   },
