@@ -55,11 +55,27 @@ export class PageReader {
   }
 
   /**
-   * Returns undefined when the client has gone.
+   * Reads on behind batches without records to show, which compaction leaves, so that a page is
+   * empty only at the end of the log or after the wait. Returns undefined when the client has gone.
    * @throws ProtocolError of the broker; THROTTLING_QUOTA_EXCEEDED when a large page has no room
    *   among the bytes that clients have not received
    */
   async read(fetch: Fetch): Promise<Page | undefined> {
+    const { clock } = fetch.exchange.context;
+    const endMs = clock.monotonicMs() + fetch.query.waitMs;
+    let asked = fetch;
+    for (;;) {
+      const page = await this.#readOnce(asked);
+      if (page === undefined || !showsGap(page)) return page;
+      const { rendered, result } = page;
+      const waitMs = Math.max(0, Math.trunc(endMs - clock.monotonicMs()));
+      const position = rendered.nextOffset;
+      const { leaderEpoch } = result;
+      asked = { ...fetch, query: { ...fetch.query, position, leaderEpoch, waitMs } };
+    }
+  }
+
+  async #readOnce(fetch: Fetch): Promise<Page | undefined> {
     const first = await this.#fetch(fetch);
     if (fetch.exchange.isGone) return undefined;
     const { batches } = first.result;
@@ -92,6 +108,11 @@ export class PageReader {
   #fetch(fetch: Fetch): Promise<FirstFetch> {
     return fetchFrom(this.#broker, fetch, pageBounds(fetch.query).maxBytes);
   }
+}
+
+/** True for a page of batches that have no record at or after its position. */
+function showsGap({ rendered, result }: Page): boolean {
+  return rendered.count === 0 && result.batches.length > 0;
 }
 
 async function renderLarge(
