@@ -143,7 +143,7 @@ export function assembleGroups(
     polls,
     queuePolls,
     queueFeeds,
-    heartbeats: new GroupHeartbeats({ ...options, calls }),
+    heartbeats: new GroupHeartbeats({ ...options, calls, coordinators }),
     assertCommits,
     watcher,
     topics,

@@ -5,6 +5,7 @@ export type {
   DeadLetterBatch,
   DeadLetterTopics,
 } from './coordinator/dead-letter-writer.js';
+export type { SettleHeartbeat } from './coordinator/decide-heartbeats.js';
 export type { GroupCalls, HeartbeatCall, MemberCommit } from './coordinator/group-calls.js';
 export type { GroupConfigEntry } from './coordinator/group-configs.js';
 export { GroupCoordinators, type GroupCounts } from './coordinator/group-coordinators.js';
@@ -21,6 +22,7 @@ export type {
   QueuePoll,
   QueuePollAnswer,
 } from './coordinator/group-queues.js';
+export type { Outcome } from './coordinator/group-rounds.js';
 export {
   type GivenGroupSettings,
   type GroupSettings,

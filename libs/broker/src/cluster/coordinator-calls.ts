@@ -83,8 +83,7 @@ export class CoordinatorCalls {
     method: M,
     asked: GroupRequest<M>,
   ): Promise<GroupAnswer<M>> {
-    const { requester, coordinators, replicas, leaders, peers, clock, leaderWaitMs, topics } =
-      this.#options;
+    const { requester, coordinators, leaders, peers, clock, leaderWaitMs, topics } = this.#options;
     const request = requester === undefined ? asked : { caller: requester, ...asked };
     assertGroupName(request.group);
     assertAllSupportGroups(this.#options.store.state);
@@ -102,7 +101,7 @@ export class CoordinatorCalls {
       return (answer.body as { readonly answer: GroupAnswer<M> }).answer;
     };
     const hereAsLeader = async (): Promise<GroupAnswer<M>> => {
-      replicas.table.leaderOrThrow(target);
+      this.assertCoordinatesHere(request.group);
       return here();
     };
     try {
@@ -117,6 +116,15 @@ export class CoordinatorCalls {
     const { leaders, topics } = this.#options;
     if (topics.topic(CONSUMER_OFFSETS_TOPIC) === undefined) return null;
     return leaders.leaderOf(this.#partitionOf(group));
+  }
+
+  /**
+   * @throws NotLeaderError when another broker coordinates the group; ProtocolError
+   *   COORDINATOR_NOT_AVAILABLE when a broker of an earlier version might
+   */
+  assertCoordinatesHere(group: string): void {
+    assertAllSupportGroups(this.#options.store.state);
+    this.#options.replicas.table.leaderOrThrow(this.#partitionOf(group));
   }
 
   /**

@@ -28,9 +28,10 @@ export function groupHandlers(options: GroupHandlersOptions): PeerHandlers {
   const handlers: Record<string, PeerHandler> = {
     'group-heartbeats': async ({ body }) => {
       const { heartbeats } = body as { readonly heartbeats: readonly HeartbeatCall[] };
-      const answers = await answerHeartbeats(coordinators, heartbeats, (group) => {
+      const assertHere = (group: string): void => {
         assertCoordinator(options, group);
-      });
+      };
+      const answers = await answerHeartbeats({ coordinators, assertHere }, heartbeats);
       return jsonMessage({ answers });
     },
     'group-list': async ({ body }) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MemberView } from '#groups';
+import type { HeartbeatCall, MemberView, Outcome, SettleHeartbeat } from '#groups';
 import { ProtocolError } from '#protocol';
 import { NotLeaderError, type PeerMethod, PeerUnreachableError } from '#replication';
 import { DistantCoordinators } from '../testing/distant-coordinators.js';
@@ -18,48 +18,78 @@ const NOT_A_MEMBER = new ProtocolError('UNKNOWN_MEMBER_ID', 'The group has no su
 describe('heartbeats to another broker', () => {
   it('are sent one by one after a call with all of them got no answer', async () => {
     const methods: PeerMethod[] = [];
-    const { sent } = heartbeatsWith((_, method) => {
+    const outcomes = await outcomesWith((_, method) => {
       methods.push(method);
       if (method === 'group-heartbeats') {
         return Promise.reject(new PeerUnreachableError(2, true, undefined));
       }
       return Promise.resolve({ answer: VIEW });
     });
-    expect(await Promise.all(sent)).toEqual([VIEW, VIEW]);
+    expect(outcomes).toEqual([{ answer: VIEW }, { answer: VIEW }]);
     expect(methods).toEqual(['group-heartbeats', 'group-heartbeat', 'group-heartbeat']);
   });
 
-  it('reject for the member that the group lost, and not for the other one', async () => {
-    const { sent } = heartbeatsWith(async (_, method, body) => {
+  it('are refused for the member that the group lost, and not for the other one', async () => {
+    const outcomes = await outcomesWith(async (_, method, body) => {
       if (method !== 'group-heartbeats') throw new Error('not to be called');
       const { heartbeats } = body as { readonly heartbeats: typeof HEARTBEATS };
-      return { answers: await answerHeartbeats(GROUP_OF_M, heartbeats, () => undefined) };
+      return { answers: await answerHeartbeats(GROUP_OF_M, heartbeats) };
     });
-    expect(await sent[0]).toBe(VIEW);
-    await expect(sent[1]).rejects.toMatchObject({
-      code: 'UNKNOWN_MEMBER_ID',
-      message: NOT_A_MEMBER.message,
-    });
+    expect(outcomes).toEqual([
+      { answer: VIEW },
+      {
+        refusal: expect.objectContaining({
+          code: 'UNKNOWN_MEMBER_ID',
+          message: NOT_A_MEMBER.message,
+        }) as unknown,
+      },
+    ]);
   });
 
   it('are left open by a broker that does not coordinate their group any more', async () => {
-    const answers = await answerHeartbeats(GROUP_OF_M, HEARTBEATS, () => {
+    const assertHere = (): void => {
       throw new NotLeaderError('NOT_LEADER_OR_FOLLOWER', null, 0);
-    });
-    expect(answers).toEqual([{}, {}]);
+    };
+    expect(await answerHeartbeats({ ...GROUP_OF_M, assertHere }, HEARTBEATS)).toEqual([{}, {}]);
+  });
+
+  it('are left open when the coordinator cannot write', async () => {
+    const fault = new ProtocolError('NOT_ENOUGH_REPLICAS', 'Too few replicas.');
+    const heartbeats = (calls: readonly HeartbeatCall[], settle: SettleHeartbeat) => {
+      for (const at of calls.keys()) settle(at, { refusal: fault });
+      return Promise.resolve();
+    };
+    const here = { ...GROUP_OF_M, coordinators: { heartbeats } };
+    expect(await answerHeartbeats(here, HEARTBEATS)).toEqual([{}, {}]);
   });
 });
 
-/** A group of which `m` is the only member. */
+/** A broker that coordinates a group of which `m` is the only member. */
 const GROUP_OF_M = {
-  heartbeat: ({ memberId }: { readonly memberId: string }) =>
-    memberId === 'm' ? Promise.resolve(VIEW) : Promise.reject(NOT_A_MEMBER),
+  assertHere: () => undefined,
+  coordinators: {
+    heartbeats: (calls: readonly HeartbeatCall[], settle: SettleHeartbeat) => {
+      for (const [at, { memberId }] of calls.entries()) {
+        settle(at, memberId === 'm' ? { answer: VIEW } : { refusal: NOT_A_MEMBER });
+      }
+      return Promise.resolve();
+    },
+  },
 };
 
 /** Sends the heartbeats at a broker, whose calls to the coordinator are answered so. */
-function heartbeatsWith(
+function outcomesWith(
   answer: (brokerId: number, method: PeerMethod, body: unknown) => Promise<object>,
-) {
+): Promise<readonly Outcome<MemberView>[]> {
   const { calls, peers, brokerId } = new DistantCoordinators({ leaders: [2], answer });
-  return { sent: new GroupHeartbeats({ calls, peers, brokerId }).send(HEARTBEATS) };
+  const { coordinators } = GROUP_OF_M;
+  const heartbeats = new GroupHeartbeats({ calls, coordinators, peers, brokerId });
+  return new Promise((resolve) => {
+    const outcomes = new Map<number, Outcome<MemberView>>();
+    heartbeats.send(HEARTBEATS, (at, outcome) => {
+      outcomes.set(at, outcome);
+      const all = HEARTBEATS.map((_, index) => outcomes.get(index));
+      if (!all.includes(undefined)) resolve(all as Outcome<MemberView>[]);
+    });
+  });
 }

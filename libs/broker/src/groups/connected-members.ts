@@ -1,4 +1,4 @@
-import type { MemberCommit, MemberView, TopicDirectory } from '#groups';
+import type { MemberCommit, MemberView, SettleHeartbeat, TopicDirectory } from '#groups';
 import type { Scheduler } from '#runtime';
 import type { CoordinatorCalls } from '../cluster/coordinator-calls.js';
 import type { GroupHeartbeats } from '../cluster/group-heartbeats.js';
@@ -45,10 +45,13 @@ export class ConnectedMembers implements GroupMembers {
     return calls.call('join', isOwned ? { ...call, caller } : call);
   }
 
-  heartbeats(heartbeats: readonly MemberHeartbeat[]): readonly Promise<MemberView>[] {
+  heartbeats(heartbeats: readonly MemberHeartbeat[], settle: SettleHeartbeat): void {
     const brokerEpoch = this.#options.brokerEpoch();
-    return this.#options.heartbeats.send(
-      heartbeats.map((heartbeat) => ({ ...heartbeat, brokerEpoch, caller: 'broker' })),
+    this.#options.heartbeats.send(
+      heartbeats.map(({ group, memberId, generation }) => {
+        return { group, memberId, generation, brokerEpoch, caller: 'broker' };
+      }),
+      settle,
     );
   }
 

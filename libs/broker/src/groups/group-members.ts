@@ -3,7 +3,7 @@
  * their heartbeats for as long as their connections are open.
  */
 
-import type { JoinRequest, MemberCommit, MemberView } from '#groups';
+import type { JoinRequest, MemberCommit, MemberView, SettleHeartbeat } from '#groups';
 import type { Caller } from '#security';
 import type { QueueDelivering, QueueReceiver } from './queue-receiver.js';
 
@@ -33,9 +33,10 @@ export interface GroupMembers {
   join(group: string, join: MemberJoin): Promise<MemberView>;
   /**
    * Sends many heartbeats with few calls.
-   * @returns the answer to each, in order; they reject as `Groups.heartbeat`
+   * @param settle called once for each, later, with its answer, or with what `Groups.heartbeat`
+   *   throws
    */
-  heartbeats(heartbeats: readonly MemberHeartbeat[]): readonly Promise<MemberView>[];
+  heartbeats(heartbeats: readonly MemberHeartbeat[], settle: SettleHeartbeat): void;
   /** See `Groups.commitAsMember`. */
   commitAsMember(commit: MemberCommit): Promise<void>;
   /**

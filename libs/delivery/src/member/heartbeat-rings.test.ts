@@ -25,7 +25,7 @@ describe('heartbeats of members', () => {
     for (let number = 0; number < 1600; number += 1) all.set(`m${number}`, 48_000);
     const counts: number[] = [];
     for (let step = 0; step < 16; step += 1) {
-      await scheduler.advance(512);
+      await scheduler.advance(937.5);
       counts.push([...due.values()].reduce((total, each) => total + each, 0));
     }
     expect(counts).toEqual(counts.map((_, index) => (index + 1) * 100));

@@ -4,6 +4,8 @@ import type { Scheduler, Timer } from '#runtime';
 const SLOTS = 16;
 /** Heartbeats within one session time-out. */
 const HEARTBEATS_PER_SESSION = 3;
+/** First digits of intervals in ms; others are rounded down, so that there are few timers. */
+const STEPS = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8];
 
 /** Members whose heartbeats have the same interval. */
 interface Ring<Member> {
@@ -16,7 +18,7 @@ interface Ring<Member> {
 
 /**
  * Calls back for each member at least three times within its session time-out. Members are spread
- * evenly over the time, and there are few timers: intervals are powers of two.
+ * evenly over the time, and there are few timers: at most ten intervals in each power of ten.
  */
 export class HeartbeatRings<Member> {
   readonly #scheduler: Scheduler;
@@ -41,8 +43,7 @@ export class HeartbeatRings<Member> {
 
   /** Adds a member, or changes its session time-out. */
   set(member: Member, sessionTimeoutMs: number): void {
-    const wantedMs = Math.max(1, sessionTimeoutMs / HEARTBEATS_PER_SESSION);
-    const intervalMs = 2 ** Math.floor(Math.log2(wantedMs));
+    const intervalMs = roundedDown(Math.max(1, sessionTimeoutMs / HEARTBEATS_PER_SESSION));
     const present = this.#places.get(member);
     if (present?.ring.intervalMs === intervalMs) return;
     this.remove(member);
@@ -89,6 +90,12 @@ export class HeartbeatRings<Member> {
       for (const member of due) this.#onDue(member, ring.intervalMs);
     });
   }
+}
+
+function roundedDown(ms: number): number {
+  const power = 10 ** Math.floor(Math.log10(ms));
+  const step = STEPS.findLast((one) => one * power <= ms) ?? 1;
+  return step * power;
 }
 
 function smallest(slots: readonly Set<unknown>[]): number {

@@ -105,27 +105,22 @@ export class MemberHeartbeats {
       this.#due.delete(member);
       this.#underWay.add(member);
     }
-    const answers = this.#parts.groups.heartbeats(members.map((member) => member.heartbeat()));
-    for (const [index, member] of members.entries()) {
-      const answer = answers[index];
-      if (answer !== undefined) void this.#receive(member, answer);
-    }
+    const heartbeats = members.map((member) => member.heartbeat());
+    this.#parts.groups.heartbeats(heartbeats, (at, outcome) => {
+      const member = members[at];
+      if (member === undefined) return;
+      this.#underWay.delete(member);
+      if ('answer' in outcome) this.#answered(member, outcome.answer);
+      else this.#failed(member, outcome.refusal);
+      if (this.#due.has(member)) this.#sendSoon();
+    });
   }
 
-  /** Never rejects. */
-  async #receive(member: HeartbeatMember, answer: Promise<MemberView>): Promise<void> {
-    try {
-      const view = await answer;
-      this.#underWay.delete(member);
-      if (!this.#rings.has(member)) return;
-      this.#backoff.reset();
-      this.#rings.set(member, withinMs(member, view));
-      member.answered(view);
-    } catch (error) {
-      this.#underWay.delete(member);
-      this.#failed(member, error);
-    }
-    if (this.#due.has(member)) this.#sendSoon();
+  #answered(member: HeartbeatMember, view: MemberView): void {
+    if (!this.#rings.has(member)) return;
+    this.#backoff.reset();
+    this.#rings.set(member, withinMs(member, view));
+    member.answered(view);
   }
 
   #failed(member: HeartbeatMember, error: unknown): void {

@@ -54,6 +54,50 @@ describe('members whose connections a broker has', () => {
   });
 });
 
+describe('heartbeats of many members', () => {
+  it('are decided in one round, and a refused one stops none of the others', async () => {
+    const test = await open();
+    test.addTopic('events', 2);
+    for (const memberId of ['a', 'b']) {
+      const request = { memberId, topics: ['events'] };
+      await test.coordinators.join({ group: 'g', request, brokerEpoch: 7 });
+    }
+    const path = '/data/__consumer_offsets-0/00000000000000000000.log';
+    const { writes } = test.led.disk.counts(path);
+    const outcomes = await heartbeatsOf(test, ['a', 'gone', 'b']);
+    expect(test.led.disk.counts(path).writes - writes).toBe(1);
+    expect(outcomes).toMatchObject([
+      { answer: { memberId: 'a' } },
+      { refusal: { code: 'UNKNOWN_MEMBER_ID' } },
+      { answer: { memberId: 'b' } },
+    ]);
+  });
+
+  it('are refused one by one while their coordinator is elsewhere', async () => {
+    const test = await open();
+    await join(test, 'a');
+    const { partition, metadata } = test.led;
+    await partition.becomeFollower({ ...metadata, leader: 1, leaderEpoch: 1 });
+    const refusal = { code: 'COORDINATOR_NOT_AVAILABLE' };
+    expect(await heartbeatsOf(test, ['a', 'b'])).toMatchObject([{ refusal }, { refusal }]);
+  });
+});
+
+/** Sends heartbeats of members whose connections another process has now. */
+async function heartbeatsOf(
+  test: TestCoordinators,
+  memberIds: readonly string[],
+): Promise<readonly unknown[]> {
+  const outcomes: unknown[] = [];
+  const calls = memberIds.map((memberId) => {
+    return { group: 'g', memberId, generation: null, brokerEpoch: 8 };
+  });
+  await test.coordinators.heartbeats(calls, (at, outcome) => {
+    outcomes[at] = outcome;
+  });
+  return outcomes;
+}
+
 describe('a former leader of an offsets partition', () => {
   it('refuses calls of its groups', async () => {
     const test = await open();

@@ -27,7 +27,12 @@ import type { CoordinatorTotals } from './coordinator-totals.js';
 import { DeadLetterWriter } from './dead-letter-writer.js';
 import type { GroupCoordinatorOptions } from './group-coordinator-options.js';
 import { GroupLog } from './group-log.js';
-import { type ChangedMembers, type GroupCommand, GroupRounds } from './group-rounds.js';
+import {
+  type ChangedMembers,
+  type GroupCommand,
+  GroupRounds,
+  type Outcome,
+} from './group-rounds.js';
 import type { GroupTable } from './group-table.js';
 import { joinOffsets } from './join-offsets.js';
 import { assertConfigNotLatest } from './join-request.js';
@@ -45,6 +50,11 @@ import { WaitingMembers } from './waiting-members.js';
 interface MemberIdentity {
   readonly memberId: string;
   readonly caller?: MemberCaller;
+}
+
+/** A heartbeat of a member of any group. */
+interface GroupHeartbeat extends HeartbeatCommand {
+  readonly group: string;
 }
 
 export class GroupCoordinator {
@@ -187,19 +197,23 @@ export class GroupCoordinator {
     });
   }
 
-  /** Keeps a member; without polls, commits or acks at most for its `maxPollIntervalMs`. */
-  heartbeat(group: string, heartbeat: HeartbeatCommand): Promise<MemberView> {
-    const { memberId } = heartbeat;
-    return this.#rounds.run({
-      group,
-      decide: (state) => {
-        const records = decideHeartbeat(state, heartbeat);
-        this.#members.keep(state, memberId);
-        this.#members.calledBy(state, memberId, heartbeat.caller);
-        return records;
-      },
-      answer: (state) => this.#members.tell(state, memberId),
-    });
+  /**
+   * Keeps members; those that do not poll, commit or acknowledge at most for `maxPollIntervalMs`.
+   * @returns the view of each member, in order, or its refusal
+   */
+  heartbeats(heartbeats: readonly GroupHeartbeat[]): Promise<readonly Outcome<MemberView>[]> {
+    return this.#rounds.runAll(
+      heartbeats.map((heartbeat) => ({
+        group: heartbeat.group,
+        decide: (state) => {
+          const records = decideHeartbeat(state, heartbeat);
+          this.#members.keep(state, heartbeat.memberId);
+          this.#members.calledBy(state, heartbeat.memberId, heartbeat.caller);
+          return records;
+        },
+        answer: (state) => this.#members.tell(state, heartbeat.memberId),
+      })),
+    );
   }
 
   /** Takes a member's poll: what it acknowledges is committed when this resolves. */

@@ -32,6 +32,7 @@ import { committedOffsets, type GroupOffset, groupOffset } from './committed-off
 import { type CommittedPosition, committedPositions } from './committed-positions.js';
 import { type CoordinatorTotals, zeroTotals } from './coordinator-totals.js';
 import type { DeadLetterTopics } from './dead-letter-writer.js';
+import { decideHeartbeats, type SettleHeartbeat } from './decide-heartbeats.js';
 import type {
   AlterConfigsCall,
   GroupCall,
@@ -66,6 +67,7 @@ import {
   type QueuePoll,
   type QueuePollAnswer,
 } from './group-queues.js';
+import { answerOf } from './group-rounds.js';
 import type { GroupSettings } from './group-settings.js';
 import { GroupWatches } from './group-watches.js';
 import { assertNotLatest, joinCommand } from './join-request.js';
@@ -269,9 +271,15 @@ export class GroupCoordinators implements GroupCalls {
     });
   }
 
-  async heartbeat({ group, ...heartbeat }: HeartbeatCall): Promise<MemberView> {
-    const coordinator = await this.#coordinatorOfMember(group, heartbeat.memberId);
-    return coordinator.heartbeat(group, heartbeat);
+  async heartbeat(call: HeartbeatCall): Promise<MemberView> {
+    const coordinator = await this.#coordinatorOfMember(call.group, call.memberId);
+    return answerOf((await coordinator.heartbeats([call]))[0]);
+  }
+
+  /** Takes heartbeats of many members. Resolves when all are settled; never rejects. */
+  heartbeats(calls: readonly HeartbeatCall[], settle: SettleHeartbeat): Promise<void> {
+    const coordinatorOf = (group: string, id: string) => this.#coordinatorOfMember(group, id);
+    return decideHeartbeats({ loaded: this.#loaded, coordinatorOf }, calls, settle);
   }
 
   async poll({ group, ...poll }: MemberPoll): Promise<PollView> {

@@ -57,15 +57,22 @@ interface GroupRoundsOptions {
   readonly logger: Logger;
 }
 
-/** A request that waits for its round. */
-interface Queued {
-  readonly command: GroupCommand<unknown>;
-  readonly resolve: (answer: unknown) => void;
-  readonly reject: (error: unknown) => void;
+/** The answer to a request that was decided, or its refusal. */
+export type Outcome<T> = { readonly answer: T } | { readonly refusal: unknown };
+
+/** The answer of a request. @throws its refusal */
+export function answerOf<T>(outcome: Outcome<T> | undefined): T {
+  assert(outcome !== undefined, 'each request has an outcome');
+  if ('refusal' in outcome) throw outcome.refusal;
+  return outcome.answer;
 }
 
-/** A request that was decided: its answer, or its refusal. */
-type Decided = Queued & ({ readonly answer: unknown } | { readonly refusal: unknown });
+/** Requests of one call, which wait for their round. */
+interface Queued {
+  readonly commands: readonly GroupCommand<unknown>[];
+  readonly resolve: (outcomes: readonly Outcome<unknown>[]) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 export class GroupRounds {
   readonly #log: GroupLog;
@@ -103,9 +110,20 @@ export class GroupRounds {
    * Decides a request and resolves with its answer when all it depends on is committed.
    * @throws what `decide` throws; what loading and appending throw, for all requests of a round
    */
-  run<T>(command: GroupCommand<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ command, resolve: resolve as (answer: unknown) => void, reject });
+  async run<T>(command: GroupCommand<T>): Promise<T> {
+    return answerOf((await this.runAll([command]))[0]);
+  }
+
+  /**
+   * Decides many requests in the same round, also of different groups. A request that is refused
+   * stops none of the others.
+   * @returns the outcome of each, in order
+   * @throws what loading and appending throw, for all requests of a round
+   */
+  runAll<T>(commands: readonly GroupCommand<T>[]): Promise<readonly Outcome<T>[]> {
+    return new Promise<readonly Outcome<T>[]>((resolve, reject) => {
+      const settle = resolve as (outcomes: readonly Outcome<unknown>[]) => void;
+      this.#queue.push({ commands, resolve: settle, reject });
       if (!this.#isRunning) void this.#runRounds();
       else if (this.#failures === 1) this.#endDelay?.();
     });
@@ -132,7 +150,7 @@ export class GroupRounds {
     let isLoadDue = false;
     while (this.#queue.length > 0 || isLoadDue) {
       if (isLoadDue) await this.#delay();
-      const queued = this.#queue.splice(0, ROUND_REQUESTS_MAX);
+      const queued = this.#takeQueued();
       try {
         if (!this.#isLoaded) await this.load();
         isLoadDue = false;
@@ -143,18 +161,31 @@ export class GroupRounds {
         isLoadDue = !this.#isClosed && !this.#log.isFenced;
         for (const { reject } of queued) reject(error);
         const { logger } = this.#options;
-        const fields = { err: error, requests: queued.length };
+        const requests = queued.reduce((total, { commands }) => total + commands.length, 0);
+        const fields = { err: error, requests };
         if (isLoadDue) logger.warn(fields, 'changes of groups could not be written or loaded');
       }
     }
     this.#isRunning = false;
   }
 
+  /** Takes the calls that waited longest, until they have as many requests as a round decides. */
+  #takeQueued(): Queued[] {
+    let requests = 0;
+    let count = 0;
+    for (const { commands } of this.#queue) {
+      if (requests >= ROUND_REQUESTS_MAX) break;
+      requests += commands.length;
+      count += 1;
+    }
+    return this.#queue.splice(0, count);
+  }
+
   async #runRound(queued: readonly Queued[]): Promise<void> {
     const { tally } = this.#options;
     const context = this.#options.context(this.#table);
     const round = new Round(this.#table, this.#log, { context, tally });
-    const decided = round.decideAll(queued);
+    const outcomes = round.decideAll(queued.flatMap(({ commands }) => commands));
     if (round.batches.length > 0) {
       await this.#log.append(round.batches);
       this.#backoff.reset();
@@ -164,7 +195,11 @@ export class GroupRounds {
       totals.offsetsCommitted += round.offsetsCommitted;
     }
     this.#options.onCommitted(round.changed, this.#table);
-    for (const one of decided) settle(one);
+    let from = 0;
+    for (const { commands, resolve } of queued) {
+      resolve(outcomes.slice(from, from + commands.length));
+      from += commands.length;
+    }
   }
 
   #delay(): Promise<void> {
@@ -178,11 +213,6 @@ export class GroupRounds {
       };
     });
   }
-}
-
-function settle(one: Decided): void {
-  if ('refusal' in one) one.reject(one.refusal);
-  else one.resolve(one.answer);
 }
 
 /** The decisions of one round. */
@@ -207,24 +237,23 @@ class Round {
     this.#context = context;
   }
 
-  decideAll(queued: readonly Queued[]): Decided[] {
+  decideAll(commands: readonly GroupCommand<unknown>[]): Outcome<unknown>[] {
     const retargeted = new Set<string>();
-    const refusals = new Map<Queued, unknown>();
-    for (const one of queued) {
-      const { group, decide, isAtomic = false, isRetargeted = false } = one.command;
+    const refusals = new Map<number, { readonly refusal: unknown }>();
+    for (const [at, command] of commands.entries()) {
+      const { group, decide, isAtomic = false, isRetargeted = false } = command;
       if (isRetargeted) retargeted.add(group);
       try {
         this.#write(decide(this.#table.get(group), this.#context), isAtomic);
-      } catch (error) {
-        refusals.set(one, error);
+      } catch (refusal) {
+        refusals.set(at, { refusal });
       }
     }
     for (const name of new Set([...this.changed.keys(), ...retargeted])) {
       this.#assign(name, retargeted.has(name));
     }
-    return queued.map((one) => {
-      if (refusals.has(one)) return { ...one, refusal: refusals.get(one) };
-      return { ...one, answer: one.command.answer(this.#table.get(one.command.group)) };
+    return commands.map(({ group, answer }, at) => {
+      return refusals.get(at) ?? { answer: answer(this.#table.get(group)) };
     });
   }
 

@@ -63,9 +63,14 @@ export class LoadedCoordinators {
 
   /** The coordinator of a group; undefined when the offsets topic does not exist. */
   async of(group: string): Promise<GroupCoordinator | undefined> {
+    const partition = this.partitionOf(group);
+    return partition === undefined ? undefined : this.get(partition);
+  }
+
+  /** The partition that keeps a group; undefined when the offsets topic does not exist. */
+  partitionOf(group: string): number | undefined {
     const topic = this.#options.topics.topic(CONSUMER_OFFSETS_TOPIC);
-    if (topic === undefined) return undefined;
-    return this.get(partitionForGroup(group, topic.partitionCount));
+    return topic === undefined ? undefined : partitionForGroup(group, topic.partitionCount);
   }
 
   /** @throws ProtocolError COORDINATOR_NOT_AVAILABLE; what loading throws */
