@@ -160,6 +160,19 @@ describe('records of a queue for several members', () => {
   });
 });
 
+describe('the first records of a group', () => {
+  it('are taken and delivered with one write', async () => {
+    const queue = await DeliveryTest.open(6);
+    await queue.join('a');
+    const path = '/data/__consumer_offsets-0/00000000000000000000.log';
+    const { writes } = queue.test.led.disk.counts(path);
+    expect(await queue.deliver({ a: 6 })).toMatchObject({
+      a: ['0x1', '1x1', '2x1', '3x1', '4x1', '5x1'],
+    });
+    expect(queue.test.led.disk.counts(path).writes - writes).toBe(1);
+  });
+});
+
 describe('a record that has used half of its deliveries', () => {
   /** The first record has failed twice of four times; `a` has the other records of two. */
   async function withSuspect(): Promise<DeliveryTest> {

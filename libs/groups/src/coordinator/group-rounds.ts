@@ -147,6 +147,8 @@ export class GroupRounds {
 
   async #runRounds(): Promise<void> {
     this.#isRunning = true;
+    // Requests that are made in the same turn are decided in the same round, also the first.
+    await Promise.resolve();
     let isLoadDue = false;
     while (this.#queue.length > 0 || isLoadDue) {
       if (isLoadDue) await this.#delay();
