@@ -59,6 +59,7 @@ export { DEAD_LETTER_TOPIC_CONFIG } from './queue/dead-letter-topic.js';
 export type { DeadLetterTarget } from './queue/dead-letters.js';
 export { queuedRecords, REDRIVE_GROUP_HEADER, recordOffer } from './queue/record-scan.js';
 export type { RedrivePlan } from './queue/redrive-state.js';
+export type { CancelledRecord } from './queue/share-change.js';
 export type { PendingPosition } from './state/assign.js';
 export type { Acknowledgement } from './state/decide-offsets.js';
 export type {

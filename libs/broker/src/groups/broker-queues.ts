@@ -5,6 +5,7 @@
  * Overlap: calls may overlap; requests of one group are ordered by its coordinator.
  */
 import {
+  type CancelledRecord,
   type CancelResult,
   DEAD_LETTER_TOPIC_CONFIG,
   queuedRecords,
@@ -157,7 +158,7 @@ export class BrokerQueues implements Queues {
     { topic, partition }: TopicPartition,
     offset: Offset,
     group: string,
-  ): Promise<{ readonly offset: Offset; readonly deliverAtMs: number | null } | undefined> {
+  ): Promise<CancelledRecord | undefined> {
     const request = { topic, partition, offset, maxBytes: READ_BYTES, minBytes: 1, waitMs: 0 };
     const { batches, highWatermark } = await this.#fetch(request);
     if (offset >= highWatermark) throw noRecordYet({ topic, partition }, offset, highWatermark);
@@ -166,7 +167,8 @@ export class BrokerQueues implements Queues {
     for (const record of queuedRecords(batch)) {
       if (record.offset !== offset) continue;
       const { deliverAtMs = null, redriveGroup = group } = record;
-      return redriveGroup === group ? { offset, deliverAtMs } : undefined;
+      const { leaderEpoch } = batch;
+      return redriveGroup === group ? { offset, deliverAtMs, leaderEpoch } : undefined;
     }
     return undefined;
   }

@@ -7,7 +7,8 @@
 
 import type { Offset } from '#protocol';
 import type { Clock } from '#runtime';
-import type { CancelledRecord, CancelResult } from '../queue/cancel-record.js';
+import type { CancelResult } from '../queue/cancel-record.js';
+import type { CancelledRecord } from '../queue/share-change.js';
 import type { ShareTimes } from '../queue/share-context.js';
 import { floorOf } from '../queue/share-floor.js';
 import type { WindowRecord } from '../queue/window-record.js';

@@ -1,5 +1,4 @@
-import type { Offset } from '#protocol';
-import { compareDue, type ShareChange } from './share-change.js';
+import { type CancelledRecord, compareDue, type ShareChange } from './share-change.js';
 import type { ShareContext } from './share-context.js';
 import type { SharePartition } from './share-partition.js';
 
@@ -11,29 +10,25 @@ import type { SharePartition } from './share-partition.js';
  */
 export type CancelResult = 'done' | 'finished' | 'inUse' | 'full';
 
-/** A record of the log that is to be cancelled. */
-export interface CancelledRecord {
-  readonly offset: Offset;
-  /** Its time of delivery, ms since 1970; null for a record that is not delayed. */
-  readonly deliverAtMs: number | null;
-}
-
 /** Finishes one record that waits, delayed or not, so that it is never delivered. */
 export function cancelRecord(
   state: SharePartition,
-  { offset, deliverAtMs }: CancelledRecord,
+  cancelled: CancelledRecord,
   { config }: Pick<ShareContext, 'config'>,
 ): { readonly result: CancelResult; readonly changes: ShareChange[] } {
+  const { offset, leaderEpoch } = cancelled;
   const record = state.window.get(offset);
   if (record?.state === 'available') {
     return { result: 'done', changes: [{ kind: 'archived', ranges: [offset, offset] }] };
   }
   if (record !== undefined && record.state !== 'delayed') return { result: 'inUse', changes: [] };
-  if (state.cancelled.has(offset)) return { result: 'done', changes: [] };
-  const isLive = record !== undefined || !isFinished(state, { offset, deliverAtMs });
+  if (state.cancelled.isSame(offset, leaderEpoch)) return { result: 'done', changes: [] };
+  const isLive = record !== undefined || !isFinished(state, cancelled);
   if (!isLive) return { result: 'finished', changes: [] };
-  if (state.cancelled.size >= config.recordLocksMax) return { result: 'full', changes: [] };
-  return { result: 'done', changes: [{ kind: 'cancelled', offset, deliverAtMs }] };
+  // The mark of a record that was lost gives its place to that of the record with its offset.
+  const marks = state.cancelled.size - (state.cancelled.has(offset) ? 1 : 0);
+  if (marks >= config.recordLocksMax) return { result: 'full', changes: [] };
+  return { result: 'done', changes: [{ kind: 'cancelled', ...cancelled }] };
 }
 
 /** True when a record outside of the window was scanned and is not pending. */

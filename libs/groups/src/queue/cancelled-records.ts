@@ -1,50 +1,62 @@
-import type { Offset } from '#protocol';
-import { compareDue, type DueCursor } from './share-change.js';
+import type { LeaderEpoch, Offset } from '#protocol';
+import { type CancelledRecord, compareDue, type DueCursor } from './share-change.js';
 
 /**
  * Cancelled records that were delayed or not scanned yet: the group skips them when it reaches
  * them. Each is remembered until then, so the caller bounds their number.
  */
 export class CancelledRecords {
-  /** Time of delivery by offset, ms since 1970; null for a record that is not delayed. */
-  readonly #atMs = new Map<Offset, number | null>();
+  readonly #records = new Map<Offset, CancelledRecord>();
 
   get size(): number {
-    return this.#atMs.size;
+    return this.#records.size;
   }
 
-  /** Offset and time of delivery of each, in the order in which they were cancelled. */
-  get entries(): readonly (readonly [Offset, number | null])[] {
-    return [...this.#atMs];
+  /** All of them, in the order in which they were cancelled. */
+  get all(): readonly CancelledRecord[] {
+    return [...this.#records.values()];
   }
 
+  /** True when a record with this offset was cancelled: this one, or one that was lost since. */
   has(offset: Offset): boolean {
-    return this.#atMs.has(offset);
+    return this.#records.has(offset);
   }
 
-  add(offset: Offset, deliverAtMs: number | null): void {
-    this.#atMs.set(offset, deliverAtMs);
+  /** True when a record that a leader of this epoch appended may be the one that was cancelled. */
+  isSame(offset: Offset, leaderEpoch: LeaderEpoch | undefined): boolean {
+    const record = this.#records.get(offset);
+    if (record === undefined) return false;
+    const { leaderEpoch: known } = record;
+    return known === undefined || leaderEpoch === undefined || known === leaderEpoch;
+  }
+
+  add(record: CancelledRecord): void {
+    this.#records.set(record.offset, record);
   }
 
   clear(): void {
-    this.#atMs.clear();
+    this.#records.clear();
+  }
+
+  forget(offsets: readonly Offset[]): void {
+    for (const offset of offsets) this.#records.delete(offset);
   }
 
   /** Forgets all records below an offset. */
   forgetBelow(offset: Offset): void {
-    for (const one of this.#atMs.keys()) if (one < offset) this.#atMs.delete(one);
+    for (const one of this.#records.keys()) if (one < offset) this.#records.delete(one);
   }
 
   /** Forgets all records from an offset on. */
   forgetFrom(offset: Offset): void {
-    for (const one of this.#atMs.keys()) if (one >= offset) this.#atMs.delete(one);
+    for (const one of this.#records.keys()) if (one >= offset) this.#records.delete(one);
   }
 
   /** Forgets the records below `scanOffset` that the index of delayed records does not list. */
   forgetPassed(scanOffset: Offset, due: DueCursor): void {
-    for (const [offset, atMs] of this.#atMs) {
+    for (const [offset, { deliverAtMs: atMs }] of this.#records) {
       const isPending = atMs !== null && compareDue({ atMs, offset }, due) > 0;
-      if (offset < scanOffset && !isPending) this.#atMs.delete(offset);
+      if (offset < scanOffset && !isPending) this.#records.delete(offset);
     }
   }
 }

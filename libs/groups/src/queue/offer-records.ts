@@ -21,6 +21,11 @@ export interface RecordOffer {
   readonly keys?: KeyHashes;
   /** Delayed records among them: offset and time of delivery of each, ms since 1970. */
   readonly delayed?: readonly number[];
+  /**
+   * Epochs of the leaders that appended the records: the first offset of each epoch, and the epoch.
+   * Brokers of earlier versions leave it out.
+   */
+  readonly epochs?: readonly number[];
 }
 
 /** A broker's finding that the log was truncated below the scan offset of a group. */
@@ -77,12 +82,19 @@ export function offerRecords(
   const room = recordLocksMax - state.window.size;
   const scan = new Scan(state, isKeyOrdered, room, delayedRoomOf(state, config));
   const delayed = timesByOffset(offer.delayed ?? []);
+  const epochs = new EpochsByOffset(offer.epochs ?? []);
   let to = offer.to;
   let at = -1;
   for (const offset of offsetsIn(offer.ranges)) {
     at += 1;
     if (offset < scanOffset) continue;
-    if (!scan.take(offset, delayed.get(offset), offer.keys?.[at] ?? null)) {
+    const record = {
+      offset,
+      deliverAtMs: delayed.get(offset),
+      keyHash: offer.keys?.[at] ?? null,
+      leaderEpoch: epochs.of(offset),
+    };
+    if (!scan.take(record)) {
       to = offset;
       break;
     }
@@ -193,6 +205,30 @@ function byTime(left: WindowRecord, right: WindowRecord): number {
   return left.deliverAtMs - right.deliverAtMs || left.offset - right.offset;
 }
 
+/** A record of an offer. */
+interface ScannedRecord {
+  readonly offset: Offset;
+  readonly deliverAtMs: number | undefined;
+  readonly keyHash: number | null;
+  readonly leaderEpoch: LeaderEpoch | undefined;
+}
+
+/** Leader epochs of records, which are asked for in the order of their offsets. */
+class EpochsByOffset {
+  readonly #epochs: readonly number[];
+  #at = 0;
+
+  constructor(epochs: readonly number[]) {
+    this.#epochs = epochs;
+  }
+
+  of(offset: Offset): LeaderEpoch | undefined {
+    while ((this.#epochs[this.#at + 2] ?? Number.POSITIVE_INFINITY) <= offset) this.#at += 2;
+    const from = this.#epochs[this.#at];
+    return from === undefined || from > offset ? undefined : this.#epochs[this.#at + 1];
+  }
+}
+
 /** Collects the records of one scan. */
 class Scan {
   /** Delayed records that may still wait in the window. */
@@ -200,6 +236,7 @@ class Scan {
   readonly #offsets: Offset[] = [];
   readonly #keys: (number | null)[] = [];
   readonly #delayed: number[] = [];
+  readonly #uncancelled: Offset[] = [];
   #pending = 0;
 
   constructor(
@@ -212,8 +249,16 @@ class Scan {
   }
 
   /** Takes one record; false when there is no room for it. */
-  take(offset: Offset, deliverAtMs: number | undefined, keyHash: number | null): boolean {
-    if (this.state.cancelled.has(offset)) return true;
+  take(record: ScannedRecord): boolean {
+    const { offset, leaderEpoch } = record;
+    const { cancelled } = this.state;
+    if (cancelled.isSame(offset, leaderEpoch)) return true;
+    if (!this.#place(record)) return false;
+    if (cancelled.has(offset)) this.#uncancelled.push(offset);
+    return true;
+  }
+
+  #place({ offset, deliverAtMs, keyHash }: ScannedRecord): boolean {
     const isPending =
       deliverAtMs !== undefined && compareDue({ atMs: deliverAtMs, offset }, this.state.due) > 0;
     // A delayed record of a key-ordered group waits in the window, so that it holds its key back.
@@ -240,6 +285,7 @@ class Scan {
       ...(this.#delayed.length > 0 ? { delayed: this.#delayed } : {}),
       ...(this.#pending > 0 ? { pending: this.#pending } : {}),
       ...(leaderEpoch === undefined ? {} : { leaderEpoch }),
+      ...(this.#uncancelled.length > 0 ? { uncancelled: this.#uncancelled } : {}),
     };
   }
 }

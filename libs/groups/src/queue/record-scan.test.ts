@@ -26,6 +26,14 @@ describe('an offer of records', () => {
     expect(keys[0]).not.toBeNull();
   });
 
+  it('says which leader appended the records', () => {
+    const log = new MemoryLog();
+    const batches = [log.append(PLAIN, PLAIN), log.append(PLAIN)];
+    log.leaderEpoch = 4;
+    batches.push(log.append(PLAIN), log.append(PLAIN));
+    expect(recordOffer(part(batches, 0, 5), 'g', false).epochs).toEqual([0, 0, 3, 4]);
+  });
+
   it('leaves out what was put back for another group', () => {
     const redriven: TestRecord = { header: ['sluice.redrive.group', 'other'] };
     const batch = new MemoryLog().append(PLAIN, redriven, PLAIN);

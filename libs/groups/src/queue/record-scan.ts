@@ -46,8 +46,10 @@ export function recordOffer(
   const offsets: Offset[] = [];
   const keys: (number | null)[] = [];
   const delayed: number[] = [];
+  const epochs: number[] = [];
   for (const batch of batches) {
     if (batch.isControl) continue;
+    if (batch.leaderEpoch !== epochs.at(-1)) epochs.push(batch.baseOffset, batch.leaderEpoch);
     if (!isKeyOrdered && isDense(batch) && !hasQueueHeaders(batch)) {
       addOffsetsOf(batch, from, to, offsets);
       continue;
@@ -61,7 +63,7 @@ export function recordOffer(
   }
   const ranges = rangesOf(offsets);
   const read = { from, to, logStartOffset, ...(leaderEpoch === null ? {} : { leaderEpoch }) };
-  return { ...read, ranges, delayed, ...(isKeyOrdered ? { keys } : {}) };
+  return { ...read, ranges, delayed, epochs, ...(isKeyOrdered ? { keys } : {}) };
 }
 
 /** Adds the offsets of a dense batch that lie in [from, to). */

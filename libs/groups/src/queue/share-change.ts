@@ -31,6 +31,18 @@ export interface DeadLetterPlan {
   readonly partition: number;
 }
 
+/** A record that was cancelled. */
+export interface CancelledRecord {
+  readonly offset: Offset;
+  /** Its time of delivery, ms since 1970; null for a record that is not delayed. */
+  readonly deliverAtMs: number | null;
+  /**
+   * Epoch of the leader that appended it, which tells it from a later record with its offset; left
+   * out where it is not known.
+   */
+  readonly leaderEpoch?: LeaderEpoch;
+}
+
 export type ShareChange =
   /** Records below `to` were scanned; those in `ranges` came into the window. */
   | {
@@ -44,6 +56,8 @@ export type ShareChange =
       readonly pending?: number;
       /** Epoch of the leader from which they were read; left out where it is not known. */
       readonly leaderEpoch?: LeaderEpoch;
+      /** Offsets of cancelled records that were lost: other records have these offsets now. */
+      readonly uncancelled?: readonly Offset[];
     }
   /** Delayed records up to the cursor are due; those in `ranges` are available from now on. */
   | {
@@ -99,12 +113,7 @@ export type ShareChange =
    * A record that waits for its time, or that was not scanned yet, is finished: the group skips it
    * when it reaches it.
    */
-  | {
-      readonly kind: 'cancelled';
-      readonly offset: Offset;
-      /** Its time of delivery, ms since 1970; null for a record that is not delayed. */
-      readonly deliverAtMs: number | null;
-    }
+  | ({ readonly kind: 'cancelled' } & CancelledRecord)
   /** All records below `to` that no member has are finished, delayed ones too. */
   | { readonly kind: 'purged'; readonly to: Offset };
 

@@ -79,7 +79,13 @@ const plan = object({ ranges, ...producer });
 const CHANGES: Readonly<Record<ShareChange['kind'], readonly [Members, Members?]>> = {
   scanned: [
     { to: count, ranges },
-    { keys, delayed: list(count), pending: count, leaderEpoch: count },
+    {
+      keys,
+      delayed: list(count),
+      pending: count,
+      leaderEpoch: count,
+      uncancelled: list(count),
+    },
   ],
   due: [
     { cursor, ranges },
@@ -99,7 +105,7 @@ const CHANGES: Readonly<Record<ShareChange['kind'], readonly [Members, Members?]
   deadLettersAbandoned: [{}],
   reset: [{ offset: count }],
   purged: [{ to: count }],
-  cancelled: [{ offset: count, deliverAtMs: nullable(count) }],
+  cancelled: [{ offset: count, deliverAtMs: nullable(count) }, { leaderEpoch: count }],
 };
 
 /** Shape of each kind of part, without its member `kind`. */
@@ -117,7 +123,7 @@ const PARTS: Readonly<Record<SnapshotPart['kind'], readonly [Members, Members?]>
     },
     { scanEpoch: count },
   ],
-  cancelled: [{ entries: list(nullable(count)) }],
+  cancelled: [{ entries: list(nullable(count)) }, { epochs: list(nullable(count)) }],
   finished: [{ member: anyText, deliveryCount: count, first: count, last: count }],
   records: [
     {

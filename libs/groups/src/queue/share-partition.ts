@@ -231,12 +231,13 @@ export class SharePartition {
   }
 
   #applyScanned(change: ChangeOf<'scanned'>): void {
-    const { to, ranges, keys, delayed = [], pending = 0 } = change;
+    const { to, ranges, keys, delayed = [], pending = 0, uncancelled = [] } = change;
     assert(to >= this.#scanOffset, `a scan moves back from ${this.#scanOffset} to ${to}`);
     if (this.#pendingCount === 0) this.#delayedFrom = this.#scanOffset;
     this.#pendingCount += pending;
     this.#scanOffset = to;
     this.#scanEpoch = change.leaderEpoch;
+    this.cancelled.forget(uncancelled);
     this.#addAll(ranges, keys);
     for (let at = 0; at < delayed.length; at += 2) {
       this.window.get(delayed[at] as Offset)?.delayUntil(delayed[at + 1] as number);
@@ -329,8 +330,9 @@ export class SharePartition {
     this.window.remove(rangesOf(waiting.map(({ offset }) => offset)));
   }
 
-  #applyCancelled({ offset, deliverAtMs }: ChangeOf<'cancelled'>): void {
-    this.cancelled.add(offset, deliverAtMs);
+  #applyCancelled(change: ChangeOf<'cancelled'>): void {
+    const { offset } = change;
+    this.cancelled.add(change);
     if (this.window.get(offset) !== undefined) this.window.remove([offset, offset]);
     else if (offset < this.#scanOffset) this.#pendingCount = Math.max(0, this.#pendingCount - 1);
   }

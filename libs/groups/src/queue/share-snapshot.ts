@@ -2,7 +2,7 @@
  * A snapshot of a share partition as parts that can be cut into chunks: neighbouring records in
  * the same situation are one part.
  */
-import type { Offset } from '#protocol';
+import type { LeaderEpoch, Offset } from '#protocol';
 import type { LiveState } from './delivery-state.js';
 import type { FinishedRun } from './finished-deliveries.js';
 import { type OffsetRanges, offsetsIn, rangesOf } from './offset-ranges.js';
@@ -32,6 +32,8 @@ interface RecordsPart {
 interface CancelledPart {
   readonly kind: 'cancelled';
   readonly entries: readonly (number | null)[];
+  /** Leader epoch of each, null where it is not known; left out where none is known. */
+  readonly epochs?: readonly (LeaderEpoch | null)[];
 }
 
 export type SnapshotPart =
@@ -70,16 +72,26 @@ export function restoreSnapshot(parts: readonly SnapshotPart[], times: ShareTime
 
 function cancelledParts({ cancelled }: SharePartition): CancelledPart[] {
   const parts: CancelledPart[] = [];
-  const { entries } = cancelled;
-  for (let at = 0; at < entries.length; at += PART_RECORDS_MAX) {
-    parts.push({ kind: 'cancelled', entries: entries.slice(at, at + PART_RECORDS_MAX).flat() });
+  const { all } = cancelled;
+  for (let at = 0; at < all.length; at += PART_RECORDS_MAX) {
+    const part = all.slice(at, at + PART_RECORDS_MAX);
+    const entries = part.flatMap(({ offset, deliverAtMs }) => [offset, deliverAtMs]);
+    const epochs = part.map(({ leaderEpoch }) => leaderEpoch ?? null);
+    const isKnown = epochs.some((epoch) => epoch !== null);
+    parts.push({ kind: 'cancelled', entries, ...(isKnown ? { epochs } : {}) });
   }
   return parts;
 }
 
-function restoreCancelled({ cancelled }: SharePartition, { entries }: CancelledPart): void {
+function restoreCancelled({ cancelled }: SharePartition, part: CancelledPart): void {
+  const { entries, epochs = [] } = part;
   for (let at = 0; at + 1 < entries.length; at += 2) {
-    cancelled.add(entries[at] as Offset, entries[at + 1] ?? null);
+    const leaderEpoch = epochs[at / 2] ?? null;
+    cancelled.add({
+      offset: entries[at] as Offset,
+      deliverAtMs: entries[at + 1] ?? null,
+      ...(leaderEpoch === null ? {} : { leaderEpoch }),
+    });
   }
 }
 

@@ -71,6 +71,41 @@ describe('a log that was truncated', () => {
     expect(world.ack('a', acksOf([3]))).toEqual(['notAcquired']);
   });
 
+  it.each([
+    ['a record', {}],
+    ['a delayed record', { delayMs: 10_000 }],
+  ])('delivers %s with the offset of a cancelled one that was lost unseen', (_name, later) => {
+    const world = worldOf(1);
+    world.poll('a', 1);
+    world.produce([{}, { delayMs: 50_000 }, {}]);
+    expect([world.cancel(2), world.cancel(3)]).toEqual(['done', 'done']);
+    world.truncate(2);
+    world.produce([later, later]);
+    world.scan();
+    world.snapshot(true);
+    world.failover();
+    world.advance(10_000);
+    expect(world.poll('b', 10)).toEqual([1, 2, 3]);
+    world.assertReplay();
+  });
+
+  it('passes over the record that is cancelled after one with its offset was lost', () => {
+    const world = worldOf(1, { recordLocksMax: 1 });
+    world.poll('a', 1);
+    world.produce([{}, {}]);
+    expect(world.cancel(2)).toBe('done');
+    world.truncate(1);
+    world.produce([{}, {}]);
+    expect(world.cancel(2)).toBe('done');
+    expect(world.cancel(3)).toBe('full');
+    world.snapshot(true);
+    world.failover();
+    world.ack('a', acksOf([0]));
+    expect(world.poll('a', 10)).toEqual([1]);
+    world.ack('a', acksOf([1]));
+    expect(world.poll('a', 10)).toEqual([3]);
+  });
+
   it('makes no dead letter of a record that was lost', () => {
     const world = worldOf(2, { deliveryCountLimit: 1 });
     world.poll('a', 2);

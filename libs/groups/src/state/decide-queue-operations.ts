@@ -1,9 +1,10 @@
 /** Decisions about requests of operators for a queue group: purge, cancel, reset. */
 import type { Offset } from '#protocol';
 import type { GroupRecord } from '../log/group-records.js';
-import { type CancelledRecord, type CancelResult, cancelRecord } from '../queue/cancel-record.js';
+import { type CancelResult, cancelRecord } from '../queue/cancel-record.js';
 import { purgeRecords, resetWindow } from '../queue/move-window.js';
 import { shareConfigOf } from '../queue/queue-config.js';
+import type { CancelledRecord } from '../queue/share-change.js';
 import { positionRecord } from './assign.js';
 import { decideOpen, recordsOf, type SharePlace } from './decide-queue.js';
 import {

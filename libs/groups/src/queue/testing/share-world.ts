@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Offset } from '#protocol';
+import type { LeaderEpoch, Offset } from '#protocol';
 import { type AckResult, acknowledgeRecords, type RecordAck } from '../acknowledge-records.js';
 import { acquireRecords, availableCount } from '../acquire-records.js';
 import { type CancelResult, cancelRecord } from '../cancel-record.js';
@@ -40,6 +40,7 @@ export interface TopicRecord {
   readonly offset: Offset;
   readonly key: number | null;
   readonly deliverAtMs: number | undefined;
+  readonly leaderEpoch: LeaderEpoch;
 }
 
 interface Lock {
@@ -72,8 +73,6 @@ export class ShareWorld {
   /** Ends of the delays of nacks. */
   readonly #notBefore = new Map<Offset, number>();
   readonly #cancelled = new Set<Offset>();
-  /** Records that have the offset of a cancelled one that was lost. */
-  readonly #passedOver = new Set<Offset>();
   readonly #lateOffers: { records: RecordOffer; due: DueOffer }[] = [];
 
   constructor(config: Partial<ShareConfig> = {}) {
@@ -113,9 +112,8 @@ export class ShareWorld {
     for (const { key = null, delayMs, gap = 0 } of records) {
       const offset = this.#logEnd + gap;
       const deliverAtMs = delayMs === undefined ? undefined : this.nowMs + delayMs;
-      this.topic.push({ offset, key, deliverAtMs });
+      this.topic.push({ offset, key, deliverAtMs, leaderEpoch: this.#leaderEpoch });
       this.#logEnd = offset + 1;
-      if (this.#state.cancelled.has(offset)) this.#passOver(offset);
     }
   }
 
@@ -242,7 +240,6 @@ export class ShareWorld {
       for (const known of [this.#locks, this.#counted, this.#notBefore]) known.delete(offset);
       this.done.delete(offset);
       this.#cancelled.delete(offset);
-      this.#passedOver.delete(offset);
     }
     for (const [name, offset] of this.#deadLetters) {
       if (offset >= to) this.#deadLetters.delete(name);
@@ -277,8 +274,9 @@ export class ShareWorld {
   cancel(pick: number): CancelResult | undefined {
     const record = this.topic[pick % Math.max(1, this.topic.length)];
     if (record === undefined) return undefined;
-    const { offset, deliverAtMs = null } = record;
-    const { result, changes } = cancelRecord(this.#state, { offset, deliverAtMs }, this.#context);
+    const { offset, deliverAtMs = null, leaderEpoch } = record;
+    const cancelled = { offset, deliverAtMs, leaderEpoch };
+    const { result, changes } = cancelRecord(this.#state, cancelled, this.#context);
     this.#applyAll(changes);
     if (result === 'finished') expect(this.done.has(offset), `${offset} is not done`).toBe(true);
     if (result !== 'done') return result;
@@ -300,7 +298,6 @@ export class ShareWorld {
     this.#deadLetters.clear();
     this.#notBefore.clear();
     this.#cancelled.clear();
-    this.#passedOver.clear();
   }
 
   /** Writes a snapshot; an unfinished one ends with a crash before its last chunk. */
@@ -400,7 +397,8 @@ export class ShareWorld {
     const ranges = rangesOf(records.map(({ offset }) => offset));
     const logStartOffset = this.#logStart;
     const read = { from, to: this.#logEnd, logStartOffset, leaderEpoch: this.#leaderEpoch };
-    return { ...read, ranges, delayed, ...keys };
+    const epochs = records.flatMap(({ offset, leaderEpoch }) => [offset, leaderEpoch]);
+    return { ...read, ranges, delayed, epochs, ...keys };
   }
 
   #dueOffer(): DueOffer {
@@ -423,21 +421,9 @@ export class ShareWorld {
     return { from, to, records, ...index, nextAtMs };
   }
 
-  /**
-   * A cancelled record was lost before the group looked at it, and no broker can tell it from the
-   * one that has its offset now: that one is passed over. If only the later one is delayed, it is
-   * delivered at its time.
-   */
-  #passOver(offset: Offset): void {
-    this.done.add(offset);
-    this.#cancelled.add(offset);
-    this.#passedOver.add(offset);
-  }
-
   #deliver(offset: Offset, member: string, deliveryCount: number): void {
     const record = this.topic.find((one) => one.offset === offset);
     if (record === undefined) throw new Error(`offset ${offset} has no record`);
-    if (this.#passedOver.delete(offset)) this.done.delete(offset);
     expect(this.done.has(offset), `${offset} is done and delivered again`).toBe(false);
     expect(this.#locks.get(offset), `${offset} is with another member`).toBeUndefined();
     expect(record.deliverAtMs ?? 0, `${offset} is early`).toBeLessThanOrEqual(this.nowMs);
