@@ -74,6 +74,14 @@ export const REQUEST_DEFENCES: readonly Defence[] = [
   },
   {
     ...BUILT,
+    name: 'what subscribers are sent is not charged to their quota',
+    from: 'if (this.#quotas?.areSet === true) this.#throttle();',
+    to: ';',
+    tests: ['test/security/credentials.test.ts'],
+    seenBy: ['a subscriber is paused by a quota'],
+  },
+  {
+    ...BUILT,
     name: 'a page of another site uses the credential of the browser',
     from: "if (headers['sec-fetch-site'] !== 'cross-site') return;",
     to: 'if (headers !== undefined) return;',

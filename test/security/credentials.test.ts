@@ -179,6 +179,26 @@ describe('quotas', () => {
     await asRoot(gateway, 'DELETE', `/v1/quotas/key:${bob.id}`);
   });
 
+  test('a subscriber is paused by a quota that is set after it has subscribed', async () => {
+    const limited = await keyWith(gateway, [WRITE, READ]);
+    const [paused, free] = [await socketOf(limited), await socketOf(alice)];
+    for (const client of [paused, free]) {
+      await client.subscribe({ subscription: 's', topic: 'orders', from: 'latest', credit: 100 });
+    }
+    await asRoot(gateway, 'PUT', `/v1/quotas/key:${limited.id}`, { consumer_byte_rate: 1 });
+    for (const count of [1, 2]) {
+      await produce(bearer(alice.key));
+      await free.recordsOf('s', count);
+      if (count === 1) await paused.recordsOf('s', 1);
+    }
+    // The end of the connection comes after all records that were sent before it.
+    await asRoot(gateway, 'DELETE', `/v1/api-keys/${limited.id}`);
+    expect((await paused.closed).code).toBe(4403);
+    expect(paused.records('s')).toHaveLength(1);
+    await asRoot(gateway, 'DELETE', `/v1/quotas/key:${limited.id}`);
+    free.socket.close();
+  });
+
   test('requests and connections have quotas', async () => {
     await asRoot(gateway, 'PUT', `/v1/quotas/key:${bob.id}`, { request_rate: 1 });
     const calls = Array.from({ length: 5 }, () => call('GET', '/v1/whoami', bearer(bob.key)));
