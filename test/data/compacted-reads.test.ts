@@ -55,3 +55,24 @@ test.each(['offset=1&limit=1', 'offset=1&limit=1&waitMs=60000'])(
     expect(nextOffset).toBe(3);
   },
 );
+
+test.each(['', '&waitMs=60000'])(
+  'a poll from a removed record has those after it (%s)',
+  async (wait) => {
+    const group = `/v1/groups/from-the-gap${wait.length}`;
+    const offsets = [{ topic: 'names', partition: 0, offset: 1 }];
+    await api().put(`${group}/offsets`).send({ offsets }).expect(200);
+    const joined = await api()
+      .post(`${group}/members`)
+      .send({ topics: ['names'] })
+      .expect(201);
+    const { memberId } = joined.body as { memberId: string };
+    const records = `${group}/members/${memberId}/records`;
+    const { body } = await api().get(`${records}?limit=1${wait}`).expect(200);
+    const { records: polled, cursor } = body as Page & { cursor: string };
+    expect(polled).toMatchObject([{ offset: 2, key: 'replaced' }]);
+
+    const next = await api().get(`${records}?limit=1&cursor=${cursor}`).expect(200);
+    expect((next.body as Page).records).toMatchObject([{ offset: 3, key: 'last' }]);
+  },
+);

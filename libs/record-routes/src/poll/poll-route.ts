@@ -59,17 +59,27 @@ export class PollRoute {
   }
 
   async #answer(exchange: Exchange, target: MemberTarget, query: PollQuery): Promise<void> {
-    const polled = await this.#poll(exchange, target, query);
-    await this.#assertMayRead(exchange, target, polled.assignment);
-    if (exchange.isGone) return;
-    if (!('cursorAfter' in polled)) {
-      await this.#answerQueue(exchange, polled, query);
-      return;
+    const { clock } = exchange.context;
+    const endMs = clock.monotonicMs() + query.waitMs;
+    let asked = query;
+    for (;;) {
+      const polled = await this.#poll(exchange, target, asked);
+      await this.#assertMayRead(exchange, target, polled.assignment);
+      if (exchange.isGone) return;
+      if (!('cursorAfter' in polled)) {
+        await this.#answerQueue(exchange, polled, asked);
+        return;
+      }
+      const rendered = await this.#render(exchange, polled.reads, asked);
+      if (rendered === undefined || exchange.isGone) return;
+      const cursor = polled.cursorAfter(rendered.nextOffsets);
+      if (!showsGap(polled, rendered)) {
+        await this.#send(exchange, rendered, memberJson(polled, cursor));
+        return;
+      }
+      const waitMs = Math.max(0, Math.trunc(endMs - clock.monotonicMs()));
+      asked = { ...query, cursor, waitMs };
     }
-    const rendered = await this.#render(exchange, polled.reads, query);
-    if (rendered === undefined || exchange.isGone) return;
-    const { nextOffsets } = rendered;
-    await this.#send(exchange, rendered, memberJson(polled, polled.cursorAfter(nextOffsets)));
   }
 
   /**
@@ -173,6 +183,16 @@ export class PollRoute {
     }
     return { chunks, count, sizeBytes, nextOffsets };
   }
+}
+
+/**
+ * True for reads without a record at or after their positions: compaction removed them. The client
+ * would ask again with the cursor, unless it must first hear of resets, or of what it is to give
+ * up.
+ */
+function showsGap(polled: MemberRecords, { count }: RenderedReads): boolean {
+  const { reads, resets, revoking } = polled;
+  return count === 0 && reads.length > 0 && resets.length === 0 && revoking.length === 0;
 }
 
 /** The members of the answer after the records, with the closing brace. */
