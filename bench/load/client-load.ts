@@ -77,12 +77,17 @@ async function produce(): Promise<object> {
   const counts = new Counts();
   const isOver = (): boolean => performance.now() >= counts.endMs;
   let unanswered = 0;
+  // Nothing can be sent at a rate before the client has loaded its modules and is connected.
+  await producer.send({ topic, value });
   await new Promise<void>((resolve, reject) => {
     const sendOne = (): void => {
       const sentMs = performance.now();
       unanswered += 1;
       producer.send({ topic, value }, (error) => {
-        if (error !== undefined) reject(error);
+        if (error !== undefined) {
+          reject(error);
+          return;
+        }
         unanswered -= 1;
         counts.add(performance.now() - sentMs);
         if (!isOver() && perSecond === undefined) sendOne();

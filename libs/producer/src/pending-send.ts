@@ -7,12 +7,14 @@ export interface SendOwner extends RecordOwner {
   readonly userCode: UserCode;
 }
 
-export interface PendingSendOptions {
-  /** Epoch of `UnsettledRecords`. */
-  readonly epoch: number;
-  readonly signal: AbortSignal | undefined;
-  /** Undefined: nobody waits for the result. */
+/** The way in which the result of a send is told. */
+export interface SendResult {
+  /** Undefined: nobody is told the result. */
   readonly tell: Settle | undefined;
+  /** True when the caller has a promise of it, and can wait before it sends more. */
+  readonly isAwaited: boolean;
+  /** Ends the wait for the result. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** A record that a user gave to a producer, until the user has its result. */
@@ -21,22 +23,21 @@ export class PendingSend {
   readonly owner: SendOwner;
   readonly epoch: number;
   readonly signal: AbortSignal | undefined;
+  /** False when nothing else limits how many records wait. */
+  readonly isAwaited: boolean;
   /** True when the record is not on its way any more: it was refused. */
   isRefused = false;
   readonly #tell: Settle | undefined;
   #isSettled = false;
 
-  constructor(record: ProducerRecord, owner: SendOwner, options: PendingSendOptions) {
+  /** @param epoch epoch of `UnsettledRecords` */
+  constructor(record: ProducerRecord, owner: SendOwner, epoch: number, result: SendResult) {
     this.record = record;
     this.owner = owner;
-    this.epoch = options.epoch;
-    this.signal = options.signal;
-    this.#tell = options.tell;
-  }
-
-  /** True when nobody waits for the result, so that nothing else limits how many records wait. */
-  get isForgotten(): boolean {
-    return this.#tell === undefined;
+    this.epoch = epoch;
+    this.signal = result.signal;
+    this.isAwaited = result.isAwaited;
+    this.#tell = result.tell;
   }
 
   /** Tells the user the result; calls after the first one do nothing. */

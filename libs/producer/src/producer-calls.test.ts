@@ -1,22 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { Producer } from './producer.js';
+import type { ProducerOptions } from './producer-settings.js';
 import { RecordPipeline } from './record-pipeline.js';
 import { ModelBroker } from './testing/model-broker.js';
 import { seededRandom } from './testing/producer-harness.js';
 import { SimulatedTime } from './testing/simulated-time.js';
 import { createTestError } from './testing/test-error.js';
 
-function testProducer(): { readonly producer: Producer; readonly time: SimulatedTime } {
+function testProducer(options: ProducerOptions = {}): {
+  readonly producer: Producer;
+  readonly time: SimulatedTime;
+} {
   const time = new SimulatedTime();
   const random = seededRandom(1);
   const broker = new ModelBroker({ time, random });
   broker.createTopic('t', 1);
-  const producer = new Producer((parts) => Promise.resolve(new RecordPipeline(broker, parts)), {
-    clock: time,
-    timers: time,
-    random,
-    createError: createTestError,
-  });
+  const producer = new Producer(
+    (parts) => Promise.resolve(new RecordPipeline(broker, parts)),
+    { clock: time, timers: time, random, createError: createTestError },
+    options,
+  );
   return { producer, time };
 }
 
@@ -51,5 +54,22 @@ describe('Producer that is called wrongly', () => {
     const sent = producer.send({ topic: 't', value: 'a' });
     await time.until(producer.close({ timeoutMs: 2 ** 31 - 1 }));
     await expect(sent).resolves.toMatchObject({ offset: 0 });
+  });
+});
+
+describe('callback of send', () => {
+  it('is called after send has returned, also when the partitioner fails', async () => {
+    const { producer, time } = testProducer({ partitioner: () => 7 });
+    const calls: string[] = [];
+    const sendRecord = (): void => {
+      const record = { topic: 't', value: 'a' };
+      producer.send(record, (error) => calls.push(String(error?.code)));
+      calls.push('returned');
+    };
+    sendRecord();
+    await time.until(producer.flush());
+    sendRecord();
+    await time.until(producer.flush());
+    expect(calls).toEqual(['returned', 'INVALID_RECORD', 'returned', 'INVALID_RECORD']);
   });
 });

@@ -1,6 +1,7 @@
 import type { CreateError, ProduceFailure } from './produce-transport.js';
 import type { RecordMetadata } from './producer-record.js';
 import type { ProducerSettings } from './producer-settings.js';
+import { UNAWAITED_SENDS_MAX } from './waiting-sends.js';
 
 /** The error of `sendAll`: the first failure, with the results of all records. */
 export interface SendAllFailure extends ProduceFailure {
@@ -28,6 +29,16 @@ export class ProducerErrors {
       'BUFFER_EXHAUSTED',
       `The buffer was full for ${maxBlockMs} ms (maxBlockMs): it has ${bufferMemory} bytes ` +
         '(bufferMemory).',
+      { retriable: true, outcome: 'failed' },
+    );
+  }
+
+  tooManyWait(): ProduceFailure {
+    return this.#createError(
+      'BUFFER_EXHAUSTED',
+      `No more records may wait for the buffer than it holds (bufferMemory: ` +
+        `${this.#settings.bufferMemory} bytes), and no more than ${UNAWAITED_SENDS_MAX}. Await ` +
+        'send(), or send more when callbacks have been called.',
       { retriable: true, outcome: 'failed' },
     );
   }

@@ -6,6 +6,7 @@ import { ModelBroker } from './testing/model-broker.js';
 import { seededRandom } from './testing/producer-harness.js';
 import { SimulatedTime } from './testing/simulated-time.js';
 import { createTestError } from './testing/test-error.js';
+import { UNAWAITED_SENDS_MAX } from './waiting-sends.js';
 
 /** A producer whose pipeline is loaded when the test says so. */
 function loadingProducer(options: ProducerOptions = {}): {
@@ -101,18 +102,73 @@ describe('Producer whose pipeline is being loaded', () => {
     expect(time.monotonicMs()).toBe(500);
   });
 
-  it('holds at most buffer.memory of records that nobody waits for', async () => {
-    const errors: unknown[] = [];
-    const onError = (error: Error): unknown => errors.push(error);
+  it('lets no more records wait than buffer.memory holds, unless their callers wait', async () => {
+    const errors: (Error | undefined)[] = [];
+    const onError = (error: Error | undefined): unknown => errors.push(error);
     const { producer, broker, time, endLoad } = loadingProducer({ bufferMemory: 100, onError });
-    for (const value of ['a', 'b']) {
-      producer.sendAndForget({ topic: 't', value: value.repeat(40) });
+    const awaited = ['a', 'b'].map((value) =>
+      producer.send({ topic: 't', value: value.repeat(40) }),
+    );
+    producer.sendAndForget({ topic: 't', value: 'c' });
+    producer.send({ topic: 't', value: 'd' }, onError);
+    expect(errors).toEqual([]);
+    await time.advance(0);
+    expect(errors).toMatchObject(
+      Array(2).fill({ code: 'BUFFER_EXHAUSTED', retriable: true, outcome: 'failed' }),
+    );
+    expect(errors[1]?.message).toContain('Await send()');
+    expect(producer.metrics().recordsWaiting).toBe(2);
+    endLoad();
+    await time.until(Promise.all(awaited));
+    producer.send({ topic: 't', value: 'e' }, onError);
+    await time.until(producer.flush());
+    expect(errors[2]).toBeUndefined();
+    const values = broker.log('t').map(({ value }) => value?.slice(0, 2));
+    expect(values).toEqual(['aa', 'bb', 'e']);
+  });
+
+  it('bounds the number of small records that wait, too', async () => {
+    const { producer, time } = loadingProducer();
+    for (let sent = 0; sent < UNAWAITED_SENDS_MAX + 7; sent += 1) {
+      producer.sendAndForget({ topic: 't', value: '' });
     }
+    await time.advance(0);
+    expect(producer.metrics()).toMatchObject({
+      recordsWaiting: UNAWAITED_SENDS_MAX,
+      recordsFailed: 7,
+    });
+  });
+
+  it('counts records whose serializer is async when it is done', async () => {
+    const errors: Error[] = [];
+    const { producer, broker, time, endLoad } = loadingProducer({
+      bufferMemory: 100,
+      onError: (error) => errors.push(error),
+      valueSerializer: { serialize: async (_, value) => new Uint8Array(Number(value)) },
+    });
+    producer.sendAndForget({ topic: 't', value: 40 });
+    producer.sendAndForget({ topic: 't', value: 41 });
     await time.advance(0);
     expect(errors).toMatchObject([{ code: 'BUFFER_EXHAUSTED' }]);
     endLoad();
     await time.until(producer.flush());
-    expect(broker.log('t').map(({ value }) => value)).toEqual(['a'.repeat(40)]);
+    expect(broker.log('t')).toHaveLength(1);
+  });
+
+  it('refuses in a later turn, so that a callback that sends again blocks no other task', async () => {
+    const { producer, time } = loadingProducer({ bufferMemory: 100 });
+    const sendRecord = (): void => producer.send({ topic: 't', value: 'a'.repeat(70) }, onResult);
+    let refusals = 0;
+    const onResult = (error: Error | undefined): void => {
+      refusals += error === undefined ? 0 : 1;
+      if (refusals === 1) sendRecord();
+    };
+    sendRecord();
+    sendRecord();
+    for (let microtasks = 0; microtasks < 100; microtasks += 1) await Promise.resolve();
+    expect(refusals).toBe(0);
+    await time.advance(0);
+    expect(refusals).toBe(2);
   });
 
   it('sends nothing when it is closed before, and leaves no timer', async () => {

@@ -6,14 +6,16 @@
  * Records that are neither written nor failed hold bytes of `buffer.memory`. A send that finds it
  * full, or does not know its topic yet, waits for at most `max.block.ms`, as it does for the
  * pipeline while that is being loaded; the waiting sends of one topic stay in line, so that they
- * keep their order. Each record settles once.
+ * keep their order. Kafka blocks the thread of the caller meanwhile, which JavaScript cannot: a
+ * caller that gets a promise can wait for it, and of the others no more wait than `buffer.memory`
+ * would hold, and further ones are refused. Each record settles once.
  *
  * Overlap: all methods may overlap.
  */
 import { attempt } from './attempt.js';
 import { ElapsedClock } from './elapsed-clock.js';
 import type { Settle } from './pending-record.js';
-import { PendingSend, type SendOwner } from './pending-send.js';
+import { PendingSend, type SendOwner, type SendResult } from './pending-send.js';
 import type { ProduceFailure, SerializedRecord } from './produce-transport.js';
 import { closeFault, sendOptionsFault } from './producer-calls.js';
 import { ProducerErrors } from './producer-errors.js';
@@ -29,9 +31,9 @@ import { recordBytes } from './record-bytes.js';
 import type { PipelineParts, RecordPipeline } from './record-pipeline.js';
 import { RecordSerializer } from './record-serializer.js';
 import { TrackedTimers } from './tracked-timers.js';
-import { Turns } from './turns.js';
 import { UnsettledRecords } from './unsettled-records.js';
 import { UserCode } from './user-code.js';
+import { WaitingSend, WaitingSends } from './waiting-sends.js';
 
 /**
  * Loads the module of the pipeline of a producer, and makes it. When it rejects, with a
@@ -54,6 +56,8 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const NOBODY_WAITS: SendResult = { tell: undefined, isAwaited: false, signal: undefined };
+
 export class Producer<K = unknown, V = unknown> {
   readonly #settings: ProducerSettings;
   readonly #timers: TrackedTimers;
@@ -68,11 +72,10 @@ export class Producer<K = unknown, V = unknown> {
   /** Undefined until it is loaded. */
   #pipeline: RecordPipeline | undefined;
   #loading: Promise<RecordPipeline> | undefined;
-  readonly #turns = new Turns();
   /** Records that wait for their turn, the pipeline, metadata or memory. */
-  readonly #waiting = new Set<PendingSend>();
-  /** Bytes of those that are serialized. */
-  #waitingBytes = 0;
+  readonly #waiting: WaitingSends;
+  /** Records that were refused in this turn of the event loop, because too many wait. */
+  #refusedSoon: PendingSend[] = [];
   /** Flushes in progress: nothing lingers meanwhile. */
   #flushes = 0;
   #closing: Promise<void> | undefined;
@@ -97,6 +100,11 @@ export class Producer<K = unknown, V = unknown> {
       timeoutMs: settings.deliveryTimeoutMs,
       finished: (entry) => this.#pipeline?.finished(entry),
     };
+    this.#waiting = new WaitingSends(
+      settings.bufferMemory,
+      (waiting) => this.#enter(waiting),
+      (topic) => this.#pipeline?.maybeForget(topic),
+    );
     const parts: PipelineParts = {
       settings,
       runtime: { ...runtime, timers: this.#timers },
@@ -115,7 +123,9 @@ export class Producer<K = unknown, V = unknown> {
   /**
    * Sends a record. The promise resolves when it is written. It rejects when it is not (outcome
    * `failed`) or may not be (`unknown`), and with the reason of a signal that was aborted in time.
-   * With a callback nothing is returned.
+   * With a callback nothing is returned: of such records as many as `bufferMemory` holds may wait
+   * for the buffer, and at most 250,000; further ones fail with BUFFER_EXHAUSTED, which is
+   * retriable.
    * @throws an error for a closed producer, a malformed record and a wrong option, at once
    */
   send(record: ProducerRecord<K, V>, callback: SendCallback): void;
@@ -128,19 +138,20 @@ export class Producer<K = unknown, V = unknown> {
     this.#assertUsable(record);
     this.#refuseMisuse('INVALID_CONFIG', sendOptionsFault(how));
     if (typeof how === 'function') {
-      this.#accept(record, (metadata, error) => {
+      const tell: Settle = (metadata, error) => {
         // A callback has no signal, so that each error is one of the producer.
         const callback = how as (error: Error | undefined, metadata?: RecordMetadata) => void;
         this.#userCode.call(() => callback(error, metadata));
-      });
+      };
+      this.#accept(record, { tell, isAwaited: false, signal: undefined });
       return undefined;
     }
     return new Promise((resolve, reject) => {
-      const settle: Settle = (metadata, error) => {
+      const tell: Settle = (metadata, error) => {
         if (metadata === undefined) reject(error);
         else resolve(metadata);
       };
-      this.#accept(record, settle, how.signal);
+      this.#accept(record, { tell, isAwaited: true, signal: how.signal });
     });
   }
 
@@ -165,12 +176,13 @@ export class Producer<K = unknown, V = unknown> {
   }
 
   /**
-   * Sends a record and returns nothing: a failure is counted and told to `onError`.
+   * Sends a record and returns nothing: a failure is counted and told to `onError`. As many such
+   * records wait for the buffer as with a callback.
    * @throws an error for a closed producer and a malformed record, at once
    */
   sendAndForget(record: ProducerRecord<K, V>): void {
     this.#assertUsable(record);
-    this.#accept(record, undefined);
+    this.#accept(record, NOBODY_WAITS);
   }
 
   /** Sends what waits without lingering; resolves when all records sent so far are settled. */
@@ -202,7 +214,7 @@ export class Producer<K = unknown, V = unknown> {
     return this.#metrics.snapshot({
       recordsBuffered: this.#unsettled.count,
       bufferAvailableBytes: this.#pipeline?.availableBytes ?? this.#settings.bufferMemory,
-      recordsWaiting: this.#waiting.size,
+      recordsWaiting: this.#waiting.count,
       requestsInFlight: this.#pipeline?.requestsInFlight ?? 0,
     });
   }
@@ -217,17 +229,12 @@ export class Producer<K = unknown, V = unknown> {
     if (fault !== undefined) throw this.#errors.misuse(code, fault);
   }
 
-  /** @param tell undefined: nobody waits for the result */
-  #accept(given: ProducerRecord<K, V>, tell: Settle | undefined, signal?: AbortSignal): void {
+  #accept(given: ProducerRecord<K, V>, result: SendResult): void {
     const record = this.#userCode.intercepted(given);
-    const send = new PendingSend(record, this.#owner, {
-      epoch: this.#unsettled.add(),
-      signal,
-      tell,
-    });
+    const send = new PendingSend(record, this.#owner, this.#unsettled.add(), result);
     const serialized = this.#serialized(send);
     if (serialized instanceof Promise || !this.#maybeEnqueueAtOnce(send, serialized)) {
-      void this.#enqueueInTurn(send, serialized);
+      this.#wait(send, serialized);
     }
   }
 
@@ -244,56 +251,80 @@ export class Producer<K = unknown, V = unknown> {
   /** The usual case, without a promise: the topic is known, and there is memory. */
   #maybeEnqueueAtOnce(send: PendingSend, serialized: SerializedRecord): boolean {
     const pipeline = this.#pipeline;
-    if (pipeline === undefined || this.#turns.has(send.record.topic)) return false;
+    if (pipeline === undefined || this.#waiting.has(send.record.topic)) return false;
     const sizeBytes = recordBytes(serialized);
     return !this.#isTooLarge(sizeBytes) && pipeline.tryAdd(send, serialized, sizeBytes);
   }
 
-  /** Enqueues a record when it is serialized, those before it are enqueued, and there is memory. */
-  async #enqueueInTurn(
-    send: PendingSend,
+  /** Puts a record into the line of its topic, unless too many wait. */
+  #wait(send: PendingSend, serialized: SerializedRecord | Promise<SerializedRecord>): void {
+    const isSerialized = !(serialized instanceof Promise);
+    const sizeBytes = isSerialized ? recordBytes(serialized) : 0;
+    const isTooLarge = this.#isTooLarge(sizeBytes);
+    if (!send.isAwaited && !isTooLarge && this.#waiting.isFull(sizeBytes)) {
+      // A fault of the serializer is not told: the record is refused for a reason that passes.
+      if (!isSerialized) serialized.catch(() => undefined);
+      this.#refuseSoon(send);
+      return;
+    }
+    const waiting = new WaitingSend(send);
+    this.#watch(waiting);
+    if (isSerialized && !isTooLarge) this.#mayEnter(waiting, serialized, sizeBytes);
+    else waiting.serializing = this.#mayEnterWhen(waiting, serialized);
+    this.#waiting.add(waiting);
+  }
+
+  async #mayEnterWhen(
+    waiting: WaitingSend,
     serializing: SerializedRecord | Promise<SerializedRecord>,
   ): Promise<void> {
-    const { record, signal } = send;
-    const turn = this.#turns.take(record.topic);
-    const onAbort = (): void => send.settle(undefined, signal?.reason as Error);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.#waiting.add(send);
+    const { send } = waiting;
     try {
       const serialized = await serializing;
       const sizeBytes = recordBytes(serialized);
       if (this.#isTooLarge(sizeBytes)) throw this.#errors.tooLarge(sizeBytes);
-      await this.#wait(send, serialized, sizeBytes, turn.begins);
+      if (!send.isAwaited && this.#waiting.isFull(sizeBytes)) throw this.#errors.tooManyWait();
+      this.#mayEnter(waiting, serialized, sizeBytes);
     } catch (error) {
       this.#refuse(send, error as Error);
     }
-    signal?.removeEventListener('abort', onAbort);
-    this.#waiting.delete(send);
-    await turn.begins;
-    turn.end();
-    if (!this.#turns.has(record.topic)) this.#pipeline?.maybeForget(record.topic);
   }
 
-  /** Waits for the turn, the pipeline, metadata and memory, within `max.block.ms`; enqueues. */
-  async #wait(
-    send: PendingSend,
-    serialized: SerializedRecord,
-    sizeBytes: number,
-    turn: Promise<void>,
+  /** The wait for the buffer begins: that for the serializers does not count. */
+  #mayEnter(waiting: WaitingSend, record: SerializedRecord, sizeBytes: number): void {
+    waiting.untilMs = this.#clock.monotonicMs() + this.#settings.maxBlockMs;
+    this.#waiting.serialized(waiting, record, sizeBytes);
+  }
+
+  /** Tells the user of a waiting record at once that its signal was aborted. */
+  #watch(waiting: WaitingSend): void {
+    const { send } = waiting;
+    const { signal } = send;
+    if (signal === undefined) return;
+    const onAbort = (): void => send.settle(undefined, signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    waiting.onOver = () => signal.removeEventListener('abort', onAbort);
+  }
+
+  /** Enqueues a record whose turn it is. */
+  #enter(waiting: WaitingSend): Promise<void> | undefined {
+    const { record, send, sizeBytes } = waiting;
+    if (record === undefined) return undefined;
+    if (this.#pipeline?.tryAdd(send, record, sizeBytes) === true) return undefined;
+    return this.#enterLater(waiting, record);
+  }
+
+  /** Waits for the pipeline, metadata and memory, within `max.block.ms`; enqueues. */
+  async #enterLater(
+    { send, sizeBytes, untilMs }: WaitingSend,
+    record: SerializedRecord,
   ): Promise<void> {
-    const { bufferMemory, maxBlockMs } = this.#settings;
-    if (send.isForgotten && this.#waitingBytes + sizeBytes > bufferMemory) {
-      throw this.#errors.bufferFull();
-    }
-    const untilMs = this.#clock.monotonicMs() + maxBlockMs;
-    this.#waitingBytes += sizeBytes;
     try {
-      await turn;
       send.signal?.throwIfAborted();
       const pipeline = this.#pipeline ?? (await this.#loaded(untilMs));
-      await pipeline.add(send, serialized, sizeBytes, untilMs);
-    } finally {
-      this.#waitingBytes -= sizeBytes;
+      await pipeline.add(send, record, sizeBytes, untilMs);
+    } catch (error) {
+      this.#refuse(send, error as Error);
     }
   }
 
@@ -327,12 +358,22 @@ export class Producer<K = unknown, V = unknown> {
     send.settle(undefined, error);
   }
 
+  /** A caller that sends again in its callback leaves the event loop to others meanwhile. */
+  #refuseSoon(send: PendingSend): void {
+    if (this.#refusedSoon.push(send) > 1) return;
+    this.#timers.soon(() => {
+      const refused = this.#refusedSoon;
+      this.#refusedSoon = [];
+      for (const each of refused) this.#refuse(each, this.#errors.tooManyWait());
+    });
+  }
+
   async #close(timeoutMs: number | undefined): Promise<void> {
     const flushed = this.flush();
     await (timeoutMs === undefined ? flushed : this.#within(flushed, timeoutMs));
     this.#isClosed = true;
     const error = this.#errors.closedTooEarly();
-    for (const send of this.#waiting) this.#refuse(send, error);
+    this.#waiting.forEach((send) => this.#refuse(send, error));
     this.#pipeline?.close(error);
     this.#timers.cancelAll();
     await this.#userCode.close();

@@ -170,7 +170,8 @@ export class RecordPipeline {
       if (this.#isClosed) throw this.#parts.errors.closedTooEarly();
       return topic.senderOf(topic.partitionOf(send.record, record, sizeBytes));
     } catch (error) {
-      this.#parts.refuse(send, error as Error);
+      // No callback is called before `send` has returned.
+      void Promise.resolve().then(() => this.#parts.refuse(send, error as Error));
       return undefined;
     }
   }
