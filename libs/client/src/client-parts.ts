@@ -1,3 +1,4 @@
+import { A_FUNCTION, assertArgument } from './connection/checks.js';
 import { Endpoints, type StatusListener } from './connection/endpoints.js';
 import { loadModule } from './connection/load-module.js';
 import {
@@ -23,6 +24,7 @@ export class ClientParts {
   #socket: Promise<SocketTransports> | undefined;
   readonly #open = new Set<Closable>();
   #isClosing = false;
+  #closed: Promise<void> | undefined;
 
   /** @throws SluiceError INVALID_CONFIG that names the wrong option */
   constructor(options: SluiceOptions) {
@@ -33,7 +35,7 @@ export class ClientParts {
   /** Adds a listener of the status; returns the function that removes it. */
   on(event: 'status', listener: StatusListener): () => void {
     if (event !== 'status') throw optionError('event', 'must be "status"');
-    if (typeof listener !== 'function') throw optionError('listener', 'must be a function');
+    assertArgument('listener', listener, A_FUNCTION);
     return this.endpoints.onStatus(listener);
   }
 
@@ -74,8 +76,13 @@ export class ClientParts {
     if (this.#isClosing) throw closedError('client');
   }
 
-  /** Closes all parts, and then the connections. */
-  async close(): Promise<void> {
+  /** Closes all parts, and then the connections. All calls return the promise of the first one. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#isClosing = true;
     await Promise.allSettled([...this.#open].map((part) => part.close()));
     this.endpoints.close();

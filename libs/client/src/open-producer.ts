@@ -1,6 +1,6 @@
 import { Producer, type ProducerOptions } from '../../producer/src/index.js';
 import type { ClientParts } from './client-parts.js';
-import { assertObject } from './connection/options.js';
+import { assertObject } from './connection/checks.js';
 import { PLATFORM_RUNTIME } from './producer/platform-runtime.js';
 
 /** Makes a producer of a client. */
@@ -9,7 +9,7 @@ export function openProducer<K, V>(
   options: ProducerOptions<K, V>,
 ): Producer<K, V> {
   parts.assertOpen();
-  assertObject(options, 'producer');
+  assertObject('producer', options);
   return parts.add((onEnd) => {
     // A producer closes its interceptors when it closes.
     const { interceptors: given = [] } = options;

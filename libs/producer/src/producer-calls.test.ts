@@ -36,6 +36,42 @@ describe('Producer that is called wrongly', () => {
     await expect(sent).resolves.toMatchObject({ offset: 0 });
   });
 
+  it.each([
+    { headers: 5 },
+    { headers: [5] },
+    { headers: [null] },
+    { headers: [{ key: 5, value: 'x' }] },
+    { headers: { trace: 5 } },
+    { headers: [{ key: 'trace' }] },
+    { partition: '0' },
+    { timestamp: 'now' },
+    { timestamp: -1 },
+    { deliverAt: Number.NaN },
+    { delayMs: 1.5 },
+    { deliverAt: 1, delayMs: 1 },
+  ])('refuses a record with %j at once, and sends the others', async (members) => {
+    const { producer, time } = testProducer();
+    const record = { topic: 't', value: 'a' };
+    const sent = producer.send(record);
+    const send = (): unknown => producer.send({ ...record, ...members } as never);
+    const [name] = Object.keys(members);
+    expect(send).toThrow(expect.objectContaining({ code: 'INVALID_RECORD' }));
+    expect(send).toThrow(name);
+    await time.until(producer.close());
+    await expect(sent).resolves.toMatchObject({ offset: 0 });
+    expect(producer.metrics().bufferAvailableBytes).toBe(33_554_432);
+  });
+
+  it('refuses all that would send once it is closed', async () => {
+    const { producer, time } = testProducer();
+    await time.until(producer.close());
+    const closed = { code: 'ILLEGAL_STATE', outcome: 'failed' };
+    const record = { topic: 't', value: 'a' };
+    expect(() => producer.send(record)).toThrow(expect.objectContaining(closed));
+    expect(() => producer.sendAndForget(record)).toThrow(expect.objectContaining(closed));
+    await expect(producer.sendAll([])).rejects.toMatchObject(closed);
+  });
+
   it('refuses a list of records that is none', async () => {
     const { producer } = testProducer();
     for (const records of [undefined, {}, 'records']) {

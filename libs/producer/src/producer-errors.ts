@@ -70,7 +70,7 @@ export class ProducerErrors {
   }
 
   closed(): ProduceFailure {
-    return this.misuse('INVALID_REQUEST', 'The producer is closed and sends nothing more.');
+    return this.misuse('ILLEGAL_STATE', 'The producer is closed and sends nothing more.');
   }
 
   closedTooEarly(): ProduceFailure {

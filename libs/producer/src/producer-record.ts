@@ -20,7 +20,7 @@ export interface ProducerRecord<K = unknown, V = unknown> {
   readonly timestamp?: number;
   /** Time before which queue groups do not deliver the record, ms since the epoch. */
   readonly deliverAt?: number;
-  /** Time from now, ms; it replaces `deliverAt`. */
+  /** Time from now, ms; a record has either `deliverAt` or this. */
   readonly delayMs?: number;
 }
 
@@ -81,9 +81,41 @@ export function recordFault(record: ProducerRecord): string | undefined {
   // Callers in JavaScript pass anything.
   const given = record as Partial<ProducerRecord> | null | undefined;
   if (typeof given !== 'object' || given === null) return 'A record must be an object.';
-  const { topic, value, partition } = given;
+  const { topic, value, partition, headers } = given;
   if (typeof topic !== 'string' || topic === '') return 'A record must have a topic, as a string.';
   if (value === undefined) return 'A record must have a value; null is a tombstone.';
-  if (partition === undefined || (Number.isInteger(partition) && partition >= 0)) return undefined;
-  return `A record's partition must be a whole number from 0, not ${String(partition)}.`;
+  if (partition !== undefined && !isWhole(partition)) return numberFault('partition', partition);
+  if (headers !== undefined && !areHeaders(headers)) {
+    return "A record's headers must be an object or a list of { key, value }, with texts as keys, and texts, Uint8Arrays or null as values.";
+  }
+  return timeFault(given);
+}
+
+function timeFault(record: Partial<ProducerRecord>): string | undefined {
+  const { timestamp, deliverAt, delayMs } = record;
+  if (timestamp !== undefined && !isWhole(timestamp)) return numberFault('timestamp', timestamp);
+  if (deliverAt !== undefined && !isWhole(deliverAt)) return numberFault('deliverAt', deliverAt);
+  if (delayMs !== undefined && !isWhole(delayMs)) return numberFault('delayMs', delayMs);
+  if (deliverAt === undefined || delayMs === undefined) return undefined;
+  return 'A record has either deliverAt or delayMs, not both.';
+}
+
+function isWhole(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function numberFault(name: string, value: unknown): string {
+  return `A record's ${name} must be a whole number from 0, not ${String(value)}.`;
+}
+
+function areHeaders(headers: unknown): boolean {
+  if (typeof headers !== 'object' || headers === null) return false;
+  if (!Array.isArray(headers)) return Object.values(headers).every(isHeaderValue);
+  return headers.every((header: { readonly key?: unknown; readonly value?: unknown } | null) => {
+    return typeof header?.key === 'string' && isHeaderValue(header.value);
+  });
+}
+
+function isHeaderValue(value: unknown): boolean {
+  return typeof value === 'string' || value === null || value instanceof Uint8Array;
 }

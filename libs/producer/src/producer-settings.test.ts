@@ -42,6 +42,11 @@ describe('checkProducerOptions', () => {
     [{ valueSerializer: {} }, 'it must be an object with the function serialize.'],
     [{ valueSerializer: null }, 'valueSerializer is null: it must be an object'],
     [{ interceptors: 5 }, 'interceptors is 5: it must be a list of objects.'],
+    [{ interceptors: [null] }, 'interceptors is : it must be a list of objects.'],
+    [
+      { interceptors: [{ onSend: 5 }] },
+      'interceptors is [object Object]: it must be a list of objects.',
+    ],
     [{ onError: 'log' }, 'onError is "log": it must be a function.'],
   ])('refuses %j by name', (options, detail) => {
     expect(refusal(options as ProducerOptions)).toMatchObject({

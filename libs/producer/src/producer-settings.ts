@@ -100,6 +100,11 @@ const CHOICES = {
 } as const satisfies Partial<Record<keyof ProducerOptions, readonly unknown[]>>;
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
+const isInterceptor = (value: unknown): boolean => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { onSend, onAcknowledgement, close } = value as ProducerInterceptor;
+  return [onSend, onAcknowledgement, close].every((one) => one === undefined || isFunction(one));
+};
 const SERIALIZER = [
   (value: unknown) => isFunction((value as Partial<Serializer> | null)?.serialize),
   'an object with the function serialize',
@@ -109,7 +114,10 @@ const SERIALIZER = [
 const USER_CODE = {
   keySerializer: SERIALIZER,
   valueSerializer: SERIALIZER,
-  interceptors: [Array.isArray, 'a list of objects'],
+  interceptors: [
+    (value: unknown) => Array.isArray(value) && value.every(isInterceptor),
+    'a list of objects',
+  ],
   onError: [isFunction, 'a function'],
 } as const satisfies Partial<
   Record<keyof ProducerOptions, readonly [(value: unknown) => boolean, string]>

@@ -167,6 +167,7 @@ export class Producer<K = unknown, V = unknown> {
     if (!Array.isArray(records)) {
       throw this.#errors.misuse('INVALID_RECORD', 'sendAll needs a list of records.');
     }
+    if (this.#closing !== undefined) throw this.#errors.closed();
     for (const record of records) this.#assertUsable(record);
     const results = await Promise.allSettled(records.map((record) => this.send(record, options)));
     const written: RecordMetadata[] = [];

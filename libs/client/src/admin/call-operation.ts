@@ -1,3 +1,4 @@
+import { A_SIGNAL, assertObject, assertOptions } from '../connection/checks.js';
 import type { Endpoints } from '../connection/endpoints.js';
 import {
   type HttpCall,
@@ -9,6 +10,8 @@ import {
 import { optionError } from '../sluice-error.js';
 import type { operations } from './generated/openapi.js';
 import { ADMIN_OPERATIONS } from './generated/operations.js';
+
+const CALL_CHECKS = { signal: A_SIGNAL };
 
 /** Options of every call. */
 export interface CallOptions {
@@ -28,8 +31,11 @@ export async function callOperation(
   endpoints: Endpoints,
   id: AdminOperationId,
   values: Readonly<Record<string, unknown>>,
-  { signal }: CallOptions,
+  options: CallOptions,
 ): Promise<unknown> {
+  assertObject(id, values);
+  assertOptions(id, options, CALL_CHECKS);
+  const { signal } = options;
   const { caller } = httpTransport(endpoints);
   const [method = '', template = '', parameters = '', form = ''] = ADMIN_OPERATIONS[id].split(' ');
   const body: Record<string, unknown> = { ...values };

@@ -1,5 +1,6 @@
 import { optionError } from '../sluice-error.js';
 import type { BackoffOptions } from './backoff.js';
+import { A_FUNCTION, A_TIME, assertOptions, check, oneOf } from './checks.js';
 
 /** Credentials: an API key, or a token that may be fetched again for each use. */
 export type Auth =
@@ -71,29 +72,23 @@ export interface ConnectionOptions extends BackoffOptions {
   readonly WebSocket: WebSocketClass | undefined;
 }
 
-const NAMES = [
-  'url',
-  'auth',
-  'transport',
-  'clientId',
-  'requestTimeoutMs',
-  'reconnectBackoffMs',
-  'reconnectBackoffMaxMs',
-  'fetch',
-  'WebSocket',
-];
+const CHECKS = {
+  // Its own check says which URL is wrong.
+  url: () => undefined,
+  auth: check(isAuth, '{ apiKey } or { token }'),
+  transport: oneOf('auto', 'websocket', 'http'),
+  clientId: check((value) => typeof value === 'string', 'a text'),
+  requestTimeoutMs: A_TIME,
+  reconnectBackoffMs: A_TIME,
+  reconnectBackoffMaxMs: A_TIME,
+  fetch: A_FUNCTION,
+  WebSocket: A_FUNCTION,
+};
 
 /** @throws SluiceError INVALID_CONFIG that names the wrong option */
 export function connectionOptions(options: SluiceOptions): ConnectionOptions {
-  assertKnown(options, NAMES, 'Sluice');
+  assertOptions('Sluice', options, CHECKS);
   const { transport = 'auto', requestTimeoutMs = 30_000, auth, clientId } = options;
-  if (!['auto', 'websocket', 'http'].includes(transport)) {
-    throw optionError('transport', 'must be "auto", "websocket" or "http"');
-  }
-  assertPositive('requestTimeoutMs', requestTimeoutMs);
-  assertPositive('reconnectBackoffMs', options.reconnectBackoffMs);
-  assertPositive('reconnectBackoffMaxMs', options.reconnectBackoffMaxMs);
-  assertAuth(auth);
   const platform = globalThis as { readonly WebSocket?: WebSocketClass };
   const WebSocket = options.WebSocket ?? platform.WebSocket;
   if (transport === 'websocket' && WebSocket === undefined) {
@@ -115,74 +110,10 @@ export function connectionOptions(options: SluiceOptions): ConnectionOptions {
   };
 }
 
-/** @throws SluiceError INVALID_CONFIG for an option that does not exist */
-export function assertKnown(options: object, names: readonly string[], what: string): void {
-  assertObject(options, what);
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    throw optionError(unknown, `is no option of ${what}; it has ${names.join(', ')}`);
-  }
-}
-
-/** @throws SluiceError INVALID_CONFIG unless it is an object */
-export function assertObject(options: unknown, what: string): void {
-  if (typeof options !== 'object' || options === null) {
-    throw optionError(what, 'needs an object of options');
-  }
-}
-
-/** @throws SluiceError INVALID_CONFIG unless it is absent or an AbortSignal */
-export function assertSignal(signal: unknown): void {
-  const given = signal as Partial<AbortSignal> | null | undefined;
-  if (given !== undefined && typeof given?.throwIfAborted !== 'function') {
-    throw optionError('signal', 'must be an AbortSignal');
-  }
-}
-
-/** @throws SluiceError INVALID_CONFIG unless it is absent or a number above 0 */
-function assertPositive(name: string, value: unknown): void {
-  if (value !== undefined && !(typeof value === 'number' && value > 0)) {
-    throw optionError(name, 'must be a number above 0');
-  }
-}
-
-/** @throws SluiceError INVALID_CONFIG unless it is absent or a whole number of at least `least` */
-export function assertWhole(name: string, value: unknown, least = 1): void {
-  if (value !== undefined && !(Number.isSafeInteger(value) && Number(value) >= least)) {
-    throw optionError(name, `must be a whole number of at least ${least}`);
-  }
-}
-
-/** @throws SluiceError INVALID_CONFIG unless it is a text that is not empty */
-export function assertText(name: string, value: unknown): asserts value is string {
-  if (typeof value !== 'string' || value === '') throw optionError(name, 'must be a text');
-}
-
-/** @throws SluiceError INVALID_CONFIG unless it is absent or one of the accepted values */
-export function assertOneOf(name: string, value: unknown, accepted: readonly string[]): void {
-  if (value === undefined || accepted.includes(value as string)) return;
-  throw optionError(name, `must be one of ${accepted.map((one) => `"${one}"`).join(', ')}`);
-}
-
-/** @throws SluiceError INVALID_CONFIG unless each is absent or an object with `deserialize` */
-export function assertDeserializers(options: {
-  readonly keyDeserializer?: unknown;
-  readonly valueDeserializer?: unknown;
-}): void {
-  for (const name of ['keyDeserializer', 'valueDeserializer'] as const) {
-    const given = options[name] as { readonly deserialize?: unknown } | null | undefined;
-    if (given !== undefined && typeof given?.deserialize !== 'function') {
-      throw optionError(name, 'must be an object with the function deserialize');
-    }
-  }
-}
-
-function assertAuth(auth: Auth | undefined): void {
-  if (auth === undefined) return;
-  const { apiKey, token } = auth as { readonly apiKey?: unknown; readonly token?: unknown };
+function isAuth(auth: unknown): boolean {
+  const { apiKey, token } = (auth ?? {}) as Readonly<Record<string, unknown>>;
   const isKey = typeof apiKey === 'string' && token === undefined;
-  const isToken = ['string', 'function'].includes(typeof token) && apiKey === undefined;
-  if (!isKey && !isToken) throw optionError('auth', 'must be { apiKey } or { token }');
+  return isKey || (['string', 'function'].includes(typeof token) && apiKey === undefined);
 }
 
 function urlsOf(url: unknown): string[] {

@@ -1,3 +1,12 @@
+import {
+  A_SIGNAL,
+  assertArgument,
+  assertOptions,
+  check,
+  isPlace,
+  PLACES,
+  POSITIONS,
+} from '../connection/checks.js';
 import type { LoadModule } from '../connection/load-module.js';
 import { loop } from '../loop.js';
 import {
@@ -14,7 +23,7 @@ import { Assignment } from './assignment.js';
 import type { Batch } from './batch.js';
 import type { GroupLink, LinkEvents } from './group-link.js';
 import { type DoneOffsets, LoopCommits } from './loop-commits.js';
-import { assertRunOptions, type ConsumerOptions } from './options.js';
+import { assertRun, type ConsumerOptions } from './options.js';
 import type { OwnedPartition } from './owned-partition.js';
 import type { RecordRunner, RunHandler, RunOptions } from './record-runner.js';
 import type { TakenRun } from './taken-run.js';
@@ -27,6 +36,8 @@ export type OpenLink = (details: {
 }) => GroupLink;
 
 const COMMIT_ATTEMPTS_MAX = 6;
+const COMMIT_CHECKS = { signal: A_SIGNAL };
+const A_POSITION = check((value) => isPlace(value, true), '{ topic, partition, offset }');
 
 /**
  * A member of a consumer group. It joins when it is made. Its loop gives batches of the partitions
@@ -47,6 +58,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
     failed: () => this.#assignment.buffer.arrived.notify(),
   });
   #runner: RecordRunner<K, V> | undefined;
+  #closed: Promise<void> | undefined;
   #isReading = false;
   /** The batch that the loop works on. */
   #current:
@@ -109,20 +121,19 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
    * or the reason of the signal, after the records that are being handled are done.
    */
   run(handler: RunHandler<K, V>, options: RunOptions = {}): Promise<void> {
-    assertRunOptions(options);
+    assertRun(handler, options);
     this.#beginReading();
     return observed(this.#run(handler, options));
   }
 
   /** Delivers nothing of these partitions until `resume`. They stay with this member. */
   pause(partitions: readonly TopicPartition[]): void {
-    for (const target of partitions) this.#assignment.owned(target).isPaused = true;
+    for (const owned of this.#ownedOf(partitions)) owned.isPaused = true;
   }
 
   /** Delivers paused partitions again. */
   resume(partitions: readonly TopicPartition[]): void {
-    for (const target of partitions) {
-      const owned = this.#assignment.owned(target);
+    for (const owned of this.#ownedOf(partitions)) {
       owned.isPaused = false;
       const { droppedFrom } = owned;
       if (droppedFrom !== undefined) void this.#readDropped(owned, droppedFrom);
@@ -131,8 +142,10 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
   }
 
   /** Continues at another offset of a partition of this member. */
-  seek({ topic, partition, offset }: Position): Promise<void> {
+  seek(position: Position): Promise<void> {
     this.#assertOpen();
+    assertArgument('position', position, A_POSITION);
+    const { topic, partition, offset } = position;
     this.#assignment.owned({ topic, partition });
     const sought = this.#link.seek({ topic, partition, offset });
     return observed(sought.then(() => this.#runner?.forget({ topic, partition })));
@@ -147,14 +160,25 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
     this.#assertOpen();
+    if (offsets !== undefined) assertArgument('offsets', offsets, POSITIONS);
+    assertOptions('commit', options, COMMIT_CHECKS);
     const positions = offsets ?? this.#givenPositions();
     if (positions.length === 0) return Promise.resolve();
     return observed(withSignal(this.#commitAfterLoop(positions), options.signal));
   }
 
   /** Leaves the group: first it finishes as when all partitions are revoked. */
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** Closes it, as `await using` does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort(closedError('consumer'));
     this.#assignment.buffer.arrived.notify();
     await this.#runner?.idle();
@@ -162,11 +186,6 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
     await this.#loopCommits.flush();
     await this.#link.close();
     this.#onEnd();
-  }
-
-  /** Closes it, as `await using` does. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   async #run(handler: RunHandler<K, V>, options: RunOptions): Promise<void> {
@@ -327,6 +346,13 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** @throws SluiceError unless the member has all of these partitions */
+  #ownedOf(partitions: readonly TopicPartition[]): OwnedPartition[] {
+    this.#assertOpen();
+    assertArgument('partitions', partitions, PLACES);
+    return partitions.map((target) => this.#assignment.owned(target));
   }
 
   #beginReading(): void {

@@ -1,14 +1,18 @@
 import {
-  assertDeserializers,
-  assertKnown,
-  assertOneOf,
-  assertSignal,
-  assertText,
-  assertWhole,
-} from '../connection/options.js';
+  A_COUNT,
+  A_DESERIALIZER,
+  A_FLAG,
+  A_FUNCTION,
+  A_SIGNAL,
+  A_TEXT,
+  A_TIME,
+  assertArgument,
+  assertOptions,
+  check,
+  isText,
+  oneOf,
+} from '../connection/checks.js';
 import type { Deserializers, TopicPartition } from '../received-record.js';
-import { optionError } from '../sluice-error.js';
-import type { RunOptions } from './record-runner.js';
 
 /** A topic by its name, or all topics whose whole names match a pattern in RE2 syntax. */
 export type TopicChoice =
@@ -69,83 +73,67 @@ export interface QueueOptions<K = unknown, V = unknown> extends MembershipOption
   readonly prefetch?: number | undefined;
 }
 
-const MEMBERSHIP_NAMES = [
-  'group',
-  'topics',
-  'autoOffsetReset',
-  'sessionTimeoutMs',
-  'instanceId',
-  'keyDeserializer',
-  'valueDeserializer',
-];
-const CONSUMER_NAMES = [
-  ...MEMBERSHIP_NAMES,
-  'autoCommit',
-  'autoCommitIntervalMs',
-  'maxPollIntervalMs',
-  'maxPollRecords',
-  'bufferRecords',
-  'assignor',
-  'onAssigned',
-  'onRevoked',
-  'onLost',
-];
+const MEMBERSHIP_CHECKS = {
+  group: A_TEXT,
+  topics: check(
+    (value) => Array.isArray(value) && value.length > 0 && value.every(isTopicChoice),
+    'a list of at least one name or { pattern }',
+  ),
+  sessionTimeoutMs: A_COUNT,
+  instanceId: A_TEXT,
+  keyDeserializer: A_DESERIALIZER,
+  valueDeserializer: A_DESERIALIZER,
+};
+const NEEDED = ['group', 'topics'];
+const CONSUMER_CHECKS = {
+  ...MEMBERSHIP_CHECKS,
+  autoOffsetReset: oneOf('latest', 'earliest', 'none'),
+  autoCommit: A_FLAG,
+  autoCommitIntervalMs: A_TIME,
+  maxPollIntervalMs: A_COUNT,
+  maxPollRecords: A_COUNT,
+  bufferRecords: A_COUNT,
+  assignor: oneOf('sticky', 'range', 'roundrobin'),
+  onAssigned: A_FUNCTION,
+  onRevoked: A_FUNCTION,
+  onLost: A_FUNCTION,
+};
+const QUEUE_CHECKS = {
+  ...MEMBERSHIP_CHECKS,
+  autoOffsetReset: oneOf('latest', 'earliest'),
+  prefetch: A_COUNT,
+};
+const RUN_CHECKS = { concurrency: A_COUNT, ordering: oneOf('partition', 'key'), signal: A_SIGNAL };
+const QUEUE_RUN_CHECKS = { concurrency: A_COUNT, signal: A_SIGNAL };
 
 /** @throws SluiceError INVALID_CONFIG that names the wrong option */
-export function assertConsumerOptions(options: ConsumerOptions): void {
-  assertKnown(options, CONSUMER_NAMES, 'consumer');
-  assertMembership(options);
-  assertWhole('autoCommitIntervalMs', options.autoCommitIntervalMs);
-  assertWhole('maxPollIntervalMs', options.maxPollIntervalMs);
-  assertWhole('maxPollRecords', options.maxPollRecords);
-  assertWhole('bufferRecords', options.bufferRecords);
-  assertOneOf('assignor', options.assignor, ['sticky', 'range', 'roundrobin']);
-  for (const name of ['onAssigned', 'onRevoked', 'onLost'] as const) {
-    const listener: unknown = options[name];
-    if (listener !== undefined && typeof listener !== 'function') {
-      throw optionError(name, 'must be a function');
-    }
-  }
+export function assertConsumerOptions(options: unknown): void {
+  assertOptions('consumer', options, CONSUMER_CHECKS, NEEDED);
 }
 
 /** @throws SluiceError INVALID_CONFIG that names the wrong option */
-export function assertQueueOptions(options: QueueOptions): void {
-  assertKnown(options, [...MEMBERSHIP_NAMES, 'prefetch'], 'queue');
-  assertMembership(options);
-  assertWhole('prefetch', options.prefetch);
-  if (options.autoOffsetReset === 'none') {
-    throw optionError('autoOffsetReset', 'must be "latest" or "earliest" in a queue');
-  }
+export function assertQueueOptions(options: unknown): void {
+  assertOptions('queue', options, QUEUE_CHECKS, NEEDED);
 }
 
-function assertMembership(options: MembershipOptions<unknown, unknown>): void {
-  assertText('group', options.group);
-  assertDeserializers(options);
-  assertOneOf('autoOffsetReset', options.autoOffsetReset, ['latest', 'earliest', 'none']);
-  assertWhole('sessionTimeoutMs', options.sessionTimeoutMs);
-  if (options.instanceId !== undefined) assertText('instanceId', options.instanceId);
-  const { topics } = options as { readonly topics: unknown };
-  if (!Array.isArray(topics) || topics.length === 0 || !topics.every(isTopicChoice)) {
-    throw optionError('topics', 'must be a list of at least one name or { pattern }');
-  }
+/** @throws SluiceError INVALID_CONFIG that names the wrong argument of `Consumer.run` */
+export function assertRun(handler: unknown, options: unknown): void {
+  assertArgument('handler', handler, A_FUNCTION);
+  assertOptions('run', options, RUN_CHECKS);
+}
+
+/** @throws SluiceError INVALID_CONFIG that names the wrong argument of `Queue.run` */
+export function assertQueueRun(handler: unknown, options: unknown): void {
+  assertArgument('handler', handler, A_FUNCTION);
+  assertOptions('run', options, QUEUE_RUN_CHECKS);
 }
 
 function isTopicChoice(choice: unknown): boolean {
-  if (typeof choice === 'string') return choice !== '';
-  const { pattern } = (choice ?? {}) as { readonly pattern?: unknown };
-  return typeof pattern === 'string';
+  return isText(choice) || typeof (choice as { pattern?: unknown } | null)?.pattern === 'string';
 }
 
 /** The members of a join that both modes have. */
 export function joinOf<K, V>(options: MembershipOptions<K, V>): Readonly<Record<string, unknown>> {
   const { topics, autoOffsetReset = 'latest', instanceId, sessionTimeoutMs } = options;
   return { topics, autoOffsetReset, instanceId, sessionTimeoutMs };
-}
-
-/** @throws SluiceError INVALID_CONFIG that names the wrong option of `Consumer.run` */
-export function assertRunOptions(options: RunOptions): void {
-  assertKnown(options, ['concurrency', 'ordering', 'signal'], 'run');
-  assertWhole('concurrency', options.concurrency);
-  assertOneOf('ordering', options.ordering, ['partition', 'key']);
-  assertSignal(options.signal);
 }

@@ -1,3 +1,4 @@
+import { assertArgument, assertOptions, check, isWhole } from '../connection/checks.js';
 import type { QueueOptions } from '../consumer/options.js';
 import { type RecordJson, RecordReader } from '../received-record.js';
 import { hasCode, isRetriable, SluiceError } from '../sluice-error.js';
@@ -28,6 +29,11 @@ interface Held {
   lockedMs: number;
 }
 
+const A_REASON = check((value) => typeof value === 'string', 'a text');
+const NACK_CHECKS = {
+  delayMs: check((value) => isWhole(value), 'a whole number from 0'),
+  reason: A_REASON,
+};
 const LOCK_MS_DEFAULT = 30_000;
 /** Extensions per time of a lock. */
 const EXTENSIONS = 3;
@@ -161,8 +167,14 @@ export class QueueWorker<K = unknown, V = unknown> implements QueueEvents {
       deliveryCount: held.json.deliveryCount ?? 1,
       signal: held.lost.signal,
       ack: () => this.#settle(held, 'ack'),
-      nack: ({ delayMs, reason } = {}) => this.#settle(held, 'nack', { delayMs, reason }),
-      reject: (reason) => this.#settle(held, 'reject', { reason }),
+      nack: (options = {}) => {
+        assertOptions('nack', options, NACK_CHECKS);
+        return this.#settle(held, 'nack', options);
+      },
+      reject: (reason) => {
+        if (reason !== undefined) assertArgument('reason', reason, A_REASON);
+        return this.#settle(held, 'reject', { reason });
+      },
       extend: () => this.#settle(held, 'extend'),
     };
   }

@@ -1,4 +1,4 @@
-import { assertKnown, assertSignal, assertWhole } from '../connection/options.js';
+import { assertQueueRun } from '../consumer/options.js';
 import { loop } from '../loop.js';
 import { closedError, SluiceError } from '../sluice-error.js';
 import { observed } from '../waiting.js';
@@ -18,6 +18,7 @@ export class Queue<K = unknown, V = unknown> implements AsyncIterable<Job<K, V>>
   readonly #worker: Promise<QueueWorker<K, V>>;
   readonly #onEnd: () => void;
   readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
   #isReading = false;
 
   /**
@@ -47,9 +48,7 @@ export class Queue<K = unknown, V = unknown> implements AsyncIterable<Job<K, V>>
    * after the handlers that run have ended.
    */
   run(handler: JobHandler<K, V>, options: JobRunOptions = {}): Promise<void> {
-    assertKnown(options, ['concurrency', 'signal'], 'run');
-    assertWhole('concurrency', options.concurrency);
-    assertSignal(options.signal);
+    assertQueueRun(handler, options);
     this.#beginReading();
     const run = this.#opened().then((worker) => worker?.run(handler, options));
     return observed(
@@ -60,19 +59,23 @@ export class Queue<K = unknown, V = unknown> implements AsyncIterable<Job<K, V>>
   }
 
   /** Gives back what is held and not settled, and leaves the group. */
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** Closes it, as `await using` does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort(closedError('queue'));
     await this.#worker.then(
       (worker) => worker.close(),
       () => undefined,
     );
     this.#onEnd();
-  }
-
-  /** Closes it, as `await using` does. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   /** The worker; undefined when the queue is closed before it is made. */

@@ -1,12 +1,16 @@
 import {
-  assertDeserializers,
-  assertKnown,
-  assertOneOf,
-  assertSignal,
-  assertWhole,
-} from '../connection/options.js';
+  A_COUNT,
+  A_DESERIALIZER,
+  A_SIGNAL,
+  assertArgument,
+  assertOptions,
+  check,
+  isText,
+  isWhole,
+  oneOf,
+  POSITIONS,
+} from '../connection/checks.js';
 import type { Deserializers, Position } from '../received-record.js';
-import { optionError } from '../sluice-error.js';
 
 /** Positions of all partitions of a subscription: plain JSON, to be kept and resumed with. */
 export interface SavedPosition {
@@ -48,54 +52,47 @@ export interface SubscriptionRequest {
   readonly format: 'base64' | undefined;
 }
 
-const NAMES = [
-  'from',
-  'partitions',
-  'autoOffsetReset',
-  'bufferRecords',
-  'signal',
-  'keyDeserializer',
-  'valueDeserializer',
-];
+const CHECKS = {
+  from: check(isFrom, '"latest", "earliest", { timestamp: ms } or the position of a subscription'),
+  partitions: check(
+    (value) => Array.isArray(value) && value.length > 0 && value.every((one) => isWhole(one)),
+    'a list of at least one whole number from 0',
+  ),
+  autoOffsetReset: oneOf('latest', 'earliest', 'none'),
+  bufferRecords: A_COUNT,
+  signal: A_SIGNAL,
+  keyDeserializer: A_DESERIALIZER,
+  valueDeserializer: A_DESERIALIZER,
+};
+
+const TOPICS = check(
+  (value) => Array.isArray(value) && value.length > 0 && value.every(isText),
+  'the name of a topic, or a list of at least one',
+);
 
 /** @throws SluiceError INVALID_CONFIG that names the wrong option */
+export function assertSubscribeOptions(topics: unknown, options: SubscribeOptions): void {
+  assertOptions('subscribe', options, CHECKS);
+  assertArgument('topics', topicsOf(topics), TOPICS);
+}
+
+/** Completes options that were checked. */
 export function subscriptionRequest(
   topics: string | readonly string[],
   options: SubscribeOptions,
   format: 'base64' | undefined,
 ): SubscriptionRequest {
-  assertKnown(options, NAMES, 'subscribe');
-  assertDeserializers(options);
-  assertSignal(options.signal);
   const { from = 'latest', partitions, autoOffsetReset = 'none', bufferRecords = 1000 } = options;
-  assertOneOf('autoOffsetReset', autoOffsetReset, ['latest', 'earliest', 'none']);
-  assertWhole('bufferRecords', bufferRecords);
-  assertFrom(from);
-  return {
-    topics: topicsOf(topics),
-    from,
-    partitions,
-    autoOffsetReset,
-    bufferRecords,
-    format,
-  };
+  const names = topicsOf(topics);
+  return { topics: names, from, partitions, autoOffsetReset, bufferRecords, format };
 }
 
-/** @throws SluiceError INVALID_CONFIG unless it is a name, or a list of at least one */
-function topicsOf(topics: string | readonly string[]): readonly string[] {
-  const names = typeof topics === 'string' ? [topics] : topics;
-  const isList = Array.isArray(names) && names.length > 0;
-  if (isList && names.every((name) => typeof name === 'string' && name !== '')) return names;
-  throw optionError('topics', 'must be the name of a topic, or a list of at least one');
+function topicsOf<Topics>(topics: string | Topics): readonly string[] | Topics {
+  return typeof topics === 'string' ? [topics] : topics;
 }
 
-function assertFrom(from: From): void {
-  const isSaved = typeof from === 'object' && from !== null;
-  if (from === 'latest' || from === 'earliest') return;
-  if (isSaved && 'timestamp' in from && Number.isSafeInteger(from.timestamp)) return;
-  if (isSaved && 'offsets' in from && Array.isArray(from.offsets)) return;
-  throw optionError(
-    'from',
-    'must be "latest", "earliest", { timestamp: ms } or the position of a subscription',
-  );
+function isFrom(from: unknown): boolean {
+  if (from === 'latest' || from === 'earliest') return true;
+  const { timestamp, offsets } = (from ?? {}) as Readonly<Record<string, unknown>>;
+  return isWhole(timestamp) || POSITIONS(offsets) === undefined;
 }

@@ -2,10 +2,11 @@ import { loop } from '../loop.js';
 import { type Position, type ReceivedRecord, RecordReader } from '../received-record.js';
 import { closedError, SluiceError } from '../sluice-error.js';
 import { deferred, observed } from '../waiting.js';
+import type { SubscriptionRequest } from './options.js';
 import {
+  assertSubscribeOptions,
   type SavedPosition,
   type SubscribeOptions,
-  type SubscriptionRequest,
   subscriptionRequest,
 } from './options.js';
 import { ProgressTable, RunBuffer } from './record-runs.js';
@@ -28,6 +29,8 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
   readonly #source: RecordSource;
   readonly #onEnd: () => void;
   #isClosed = false;
+  /** The end of the source; undefined before the first call that closes it. */
+  #closed: Promise<void> | undefined;
   #isReading = false;
 
   /**
@@ -40,6 +43,7 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
     open: OpenSource,
     onEnd: () => void,
   ) {
+    assertSubscribeOptions(topics, options);
     this.#reader = new RecordReader(options);
     const request = subscriptionRequest(topics, options, this.#reader.format);
     const { signal } = options;
@@ -84,10 +88,17 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
 
   /** Ends it; its loop ends after the record that it was given. */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#end(closedError('subscription'));
-    this.#buffer.arrived.notify();
-    await this.#source.close();
+    if (!this.#isClosed) {
+      this.#end(closedError('subscription'));
+      this.#buffer.arrived.notify();
+    }
+    this.#closed ??= this.#source.close();
+    await this.#closed;
+  }
+
+  /** Closes it, as `await using` does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   async #next(): Promise<ReceivedRecord<K, V> | undefined> {
@@ -112,7 +123,7 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
     if (this.#isClosed) return;
     this.#buffer.fail(error);
     this.#end(error);
-    void observed(this.#source.close());
+    this.#closed = observed(this.#source.close());
   }
 
   #end(error: unknown): void {

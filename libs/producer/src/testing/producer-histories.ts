@@ -5,6 +5,8 @@
  */
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
+import type { ProduceFailure } from '../produce-transport.js';
+import type { Producer } from '../producer.js';
 import type { RecordMetadata } from '../producer-record.js';
 import type { ProducerOptions } from '../producer-settings.js';
 import type { Faults, ModelBrokerOptions } from './model-broker.js';
@@ -17,6 +19,8 @@ interface History {
   readonly records: number;
   readonly partitions: number;
   readonly recordsPerBatchMax: number;
+  /** True when records are sent with a promise; otherwise with a callback. */
+  readonly isAwaited: boolean;
   readonly settings: ProducerOptions;
   readonly network: Partial<ModelBrokerOptions>;
 }
@@ -59,6 +63,7 @@ const HISTORY: fc.Arbitrary<History> = fc.record({
   records: fc.integer({ min: 1, max: 80 }),
   partitions: fc.integer({ min: 1, max: 4 }),
   recordsPerBatchMax: fc.constantFrom(1000, 3),
+  isAwaited: fc.boolean(),
   settings: SETTINGS,
   network: NETWORK,
 });
@@ -73,9 +78,13 @@ export function checkTruth(numRuns: number): Promise<void> {
   });
 }
 
-/** Every record that brokers accept is written when there is no delivery timeout. */
+/**
+ * Every record that brokers accept is written when there is no delivery timeout, and when any
+ * number of records may wait for the buffer.
+ */
 export function checkCompleteness(numRuns: number): Promise<void> {
-  return check(numRuns, { deliveryTimeoutMs: 10_000_000 }, (harness, sent, { network }) => {
+  const overrides = { isAwaited: true, settings: { deliveryTimeoutMs: 10_000_000 } };
+  return check(numRuns, overrides, (harness, sent, { network }) => {
     if ((network.faults?.invalid ?? 0) > 0) return;
     for (const { outcomes } of sent) expect(outcomes).toMatchObject([{ metadata: {} }]);
     expect(logValues(harness).toSorted()).toEqual(sent.map(({ value }) => value).toSorted());
@@ -84,7 +93,7 @@ export function checkCompleteness(numRuns: number): Promise<void> {
 
 /** A producer without idempotence may repeat records, but loses none that it calls written. */
 export function checkWithoutIdempotence(numRuns: number): Promise<void> {
-  return check(numRuns, { enableIdempotence: false }, (harness, sent, history) => {
+  return check(numRuns, { settings: { enableIdempotence: false } }, (harness, sent, history) => {
     checkSettled(harness, sent, history);
     checkOutcomes(harness, sent);
   });
@@ -92,11 +101,12 @@ export function checkWithoutIdempotence(numRuns: number): Promise<void> {
 
 async function check(
   numRuns: number,
-  overrides: ProducerOptions,
+  overrides: { readonly isAwaited?: boolean; readonly settings?: ProducerOptions },
   verify: (harness: ProducerHarness, sent: readonly SentRecord[], history: History) => void,
 ): Promise<void> {
   const property = fc.asyncProperty(HISTORY, async (given) => {
-    const history = { ...given, settings: { ...given.settings, ...overrides } };
+    const settings = { ...given.settings, ...overrides.settings };
+    const history = { ...given, ...overrides, settings };
     const harness = producerHarness(history.settings, history.network, history.seed);
     verify(harness, await produce(harness, history), history);
   });
@@ -114,9 +124,7 @@ async function produce(harness: ProducerHarness, history: History): Promise<Sent
     const key = random.below(3) === 0 ? null : `key-${random.below(5)}`;
     const record: SentRecord = { value: `value-${at}`, key, outcomes: [] };
     sent.push(record);
-    producer.send({ topic: 'h', key, value: record.value }, (error, metadata) => {
-      record.outcomes.push(metadata === undefined ? { error } : { metadata });
-    });
+    send(producer, record, history.isAwaited);
     expect(producer.metrics().bufferAvailableBytes).toBeGreaterThanOrEqual(0);
     if (random.below(10) === 0) broker.growTopic('h', history.partitions + random.below(3));
     if (random.below(4) === 0) await time.advance(random.below(300));
@@ -125,6 +133,20 @@ async function produce(harness: ProducerHarness, history: History): Promise<Sent
   // Late copies of requests arrive.
   await time.advance(5000);
   return sent;
+}
+
+function send(producer: Producer, { key, value, outcomes }: SentRecord, isAwaited: boolean): void {
+  const failed = (error: ProduceFailure): unknown => outcomes.push({ error });
+  const written = (metadata: RecordMetadata): unknown => outcomes.push({ metadata });
+  const record = { topic: 'h', key, value };
+  if (isAwaited) {
+    producer.send(record).then(written, failed);
+    return;
+  }
+  producer.send(record, (error, metadata) => {
+    if (metadata === undefined) failed(error);
+    else written(metadata);
+  });
 }
 
 function checkSettled(
