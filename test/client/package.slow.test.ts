@@ -16,12 +16,12 @@ import { GatewayProcess } from '../support/gateway.js';
 const run = promisify(execFile);
 /** Bytes that a page with an entry loads at first, compressed, over the WebSocket. */
 const FIRST_BYTES_MAX = [
-  { entry: 'sluice-client/reader', name: 'SluiceReader', bytesMax: 8.55 * 1024 },
-  { entry: 'sluice-client/writer', name: 'SluiceWriter', bytesMax: 8.7 * 1024 },
+  { entry: 'sluice-client/reader', name: 'SluiceReader', bytesMax: 8.65 * 1024 },
+  { entry: 'sluice-client/writer', name: 'SluiceWriter', bytesMax: 9 * 1024 },
   { entry: 'sluice-client', name: 'Sluice', bytesMax: 15 * 1024 },
 ];
 /** Bytes of all parts together, compressed: also queues, `run`, and the transports over HTTP. */
-const ALL_BYTES_MAX = 35 * 1024;
+const ALL_BYTES_MAX = 36 * 1024;
 
 let folder: string;
 let tarball: string;

@@ -23,7 +23,6 @@ export class ClientParts {
   readonly endpoints: Endpoints;
   #socket: Promise<SocketTransports> | undefined;
   readonly #open = new Set<Closable>();
-  #isClosing = false;
   #closed: Promise<void> | undefined;
 
   /** @throws SluiceError INVALID_CONFIG that names the wrong option */
@@ -73,17 +72,16 @@ export class ClientParts {
 
   /** @throws SluiceError ILLEGAL_STATE once the client is being closed: no part is made then */
   assertOpen(): void {
-    if (this.#isClosing) throw closedError('client');
+    if (this.#closed !== undefined) throw closedError('client');
   }
 
   /** Closes all parts, and then the connections. All calls return the promise of the first one. */
   close(): Promise<void> {
-    this.#closed ??= this.#close();
+    this.#closed ??= Promise.resolve().then(() => this.#close());
     return this.#closed;
   }
 
   async #close(): Promise<void> {
-    this.#isClosing = true;
     await Promise.allSettled([...this.#open].map((part) => part.close()));
     this.endpoints.close();
   }

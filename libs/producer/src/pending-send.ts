@@ -40,6 +40,15 @@ export class PendingSend {
     this.#tell = result.tell;
   }
 
+  /** Tells the user at once when the signal is aborted. @returns the function that ends this */
+  watchSignal(): (() => void) | undefined {
+    const { signal } = this;
+    if (signal === undefined) return undefined;
+    const onAbort = (): void => this.settle(undefined, signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    return () => signal.removeEventListener('abort', onAbort);
+  }
+
   /** Tells the user the result; calls after the first one do nothing. */
   settle(metadata: RecordMetadata | undefined, error: Error | undefined): void {
     if (this.#isSettled) return;

@@ -76,44 +76,33 @@ export type CustomPartitioner<K = unknown, V = unknown> = (
   },
 ) => number;
 
+const NUMBERS = ['partition', 'timestamp', 'deliverAt', 'delayMs'] as const;
+
 /** The sentence about a record that is malformed; undefined for one that may be sent. */
 export function recordFault(record: ProducerRecord): string | undefined {
   // Callers in JavaScript pass anything.
   const given = record as Partial<ProducerRecord> | null | undefined;
   if (typeof given !== 'object' || given === null) return 'A record must be an object.';
-  const { topic, value, partition, headers } = given;
+  const { topic, value, headers } = given;
   if (typeof topic !== 'string' || topic === '') return 'A record must have a topic, as a string.';
   if (value === undefined) return 'A record must have a value; null is a tombstone.';
-  if (partition !== undefined && !isWhole(partition)) return numberFault('partition', partition);
   if (headers !== undefined && !areHeaders(headers)) {
-    return "A record's headers must be an object or a list of { key, value }, with texts as keys, and texts, Uint8Arrays or null as values.";
+    return "A record's headers must be texts, bytes or null, by texts.";
   }
-  return timeFault(given);
-}
-
-function timeFault(record: Partial<ProducerRecord>): string | undefined {
-  const { timestamp, deliverAt, delayMs } = record;
-  if (timestamp !== undefined && !isWhole(timestamp)) return numberFault('timestamp', timestamp);
-  if (deliverAt !== undefined && !isWhole(deliverAt)) return numberFault('deliverAt', deliverAt);
-  if (delayMs !== undefined && !isWhole(delayMs)) return numberFault('delayMs', delayMs);
-  if (deliverAt === undefined || delayMs === undefined) return undefined;
-  return 'A record has either deliverAt or delayMs, not both.';
-}
-
-function isWhole(value: unknown): boolean {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-function numberFault(name: string, value: unknown): string {
-  return `A record's ${name} must be a whole number from 0, not ${String(value)}.`;
+  for (const name of NUMBERS) {
+    const value = given[name];
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0)) {
+      return `A record's ${name} must be a whole number from 0, not ${String(value)}.`;
+    }
+  }
+  if (given.deliverAt === undefined || given.delayMs === undefined) return undefined;
+  return 'A record has either deliverAt or delayMs.';
 }
 
 function areHeaders(headers: unknown): boolean {
   if (typeof headers !== 'object' || headers === null) return false;
   if (!Array.isArray(headers)) return Object.values(headers).every(isHeaderValue);
-  return headers.every((header: { readonly key?: unknown; readonly value?: unknown } | null) => {
-    return typeof header?.key === 'string' && isHeaderValue(header.value);
-  });
+  return headers.every((one) => typeof one?.key === 'string' && isHeaderValue(one.value));
 }
 
 function isHeaderValue(value: unknown): boolean {

@@ -102,8 +102,10 @@ const CHOICES = {
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 const isInterceptor = (value: unknown): boolean => {
   if (typeof value !== 'object' || value === null) return false;
-  const { onSend, onAcknowledgement, close } = value as ProducerInterceptor;
-  return [onSend, onAcknowledgement, close].every((one) => one === undefined || isFunction(one));
+  const members = value as Readonly<Record<string, unknown>>;
+  return ['onSend', 'onAcknowledgement', 'close'].every((name) => {
+    return members[name] === undefined || isFunction(members[name]);
+  });
 };
 const SERIALIZER = [
   (value: unknown) => isFunction((value as Partial<Serializer> | null)?.serialize),

@@ -33,7 +33,6 @@ import { RecordSerializer } from './record-serializer.js';
 import { TrackedTimers } from './tracked-timers.js';
 import { UnsettledRecords } from './unsettled-records.js';
 import { UserCode } from './user-code.js';
-import { WaitingSend, WaitingSends } from './waiting-sends.js';
 
 /**
  * Loads the module of the pipeline of a producer, and makes it. When it rejects, with a
@@ -72,14 +71,14 @@ export class Producer<K = unknown, V = unknown> {
   /** Undefined until it is loaded. */
   #pipeline: RecordPipeline | undefined;
   #loading: Promise<RecordPipeline> | undefined;
-  /** Records that wait for their turn, the pipeline, metadata or memory. */
-  readonly #waiting: WaitingSends;
-  /** Records that were refused in this turn of the event loop, because too many wait. */
-  #refusedSoon: PendingSend[] = [];
+  /** The last wait for it. */
+  #awaited: { readonly untilMs: number; readonly result: Promise<RecordPipeline> } | undefined;
+  /** Records that wait for the pipeline, and their bytes as far as they are serialized. */
+  readonly #early = new Set<PendingSend>();
+  #earlyBytes = 0;
   /** Flushes in progress: nothing lingers meanwhile. */
   #flushes = 0;
   #closing: Promise<void> | undefined;
-  #isClosed = false;
 
   /** @throws an error with code INVALID_CONFIG that names the setting and what is accepted */
   constructor(
@@ -100,11 +99,6 @@ export class Producer<K = unknown, V = unknown> {
       timeoutMs: settings.deliveryTimeoutMs,
       finished: (entry) => this.#pipeline?.finished(entry),
     };
-    this.#waiting = new WaitingSends(
-      settings.bufferMemory,
-      (waiting) => this.#enter(waiting),
-      (topic) => this.#pipeline?.maybeForget(topic),
-    );
     const parts: PipelineParts = {
       settings,
       runtime: { ...runtime, timers: this.#timers },
@@ -114,6 +108,7 @@ export class Producer<K = unknown, V = unknown> {
       unsettled: this.#unsettled,
       isFlushing: () => this.#flushes > 0,
       refuse: (send, error) => this.#refuse(send, error),
+      refuseSoon: (send) => this.#refuseSoon(send),
     };
     this.#openPipeline = () => openPipeline(parts);
     // A send that needs the pipeline loads it again, and fails with the error.
@@ -167,7 +162,7 @@ export class Producer<K = unknown, V = unknown> {
     if (!Array.isArray(records)) {
       throw this.#errors.misuse('INVALID_RECORD', 'sendAll needs a list of records.');
     }
-    if (this.#closing !== undefined) throw this.#errors.closed();
+    this.#assertOpen();
     for (const record of records) this.#assertUsable(record);
     const results = await Promise.allSettled(records.map((record) => this.send(record, options)));
     const written: RecordMetadata[] = [];
@@ -215,13 +210,17 @@ export class Producer<K = unknown, V = unknown> {
     return this.#metrics.snapshot({
       recordsBuffered: this.#unsettled.count,
       bufferAvailableBytes: this.#pipeline?.availableBytes ?? this.#settings.bufferMemory,
-      recordsWaiting: this.#waiting.count,
+      recordsWaiting: this.#early.size + (this.#pipeline?.recordsWaiting ?? 0),
       requestsInFlight: this.#pipeline?.requestsInFlight ?? 0,
     });
   }
 
-  #assertUsable(record: ProducerRecord<K, V>): void {
+  #assertOpen(): void {
     if (this.#closing !== undefined) throw this.#errors.closed();
+  }
+
+  #assertUsable(record: ProducerRecord<K, V>): void {
+    this.#assertOpen();
     this.#refuseMisuse('INVALID_RECORD', recordFault(record));
   }
 
@@ -234,9 +233,9 @@ export class Producer<K = unknown, V = unknown> {
     const record = this.#userCode.intercepted(given);
     const send = new PendingSend(record, this.#owner, this.#unsettled.add(), result);
     const serialized = this.#serialized(send);
-    if (serialized instanceof Promise || !this.#maybeEnqueueAtOnce(send, serialized)) {
-      this.#wait(send, serialized);
-    }
+    if (this.#pipeline !== undefined && this.#early.size === 0) {
+      this.#pipeline.accept(send, serialized);
+    } else void this.#acceptEarly(send, serialized);
   }
 
   /** A fault becomes a rejection, so that no callback is called before `send` has returned. */
@@ -249,84 +248,32 @@ export class Producer<K = unknown, V = unknown> {
     }
   }
 
-  /** The usual case, without a promise: the topic is known, and there is memory. */
-  #maybeEnqueueAtOnce(send: PendingSend, serialized: SerializedRecord): boolean {
-    const pipeline = this.#pipeline;
-    if (pipeline === undefined || this.#waiting.has(send.record.topic)) return false;
-    const sizeBytes = recordBytes(serialized);
-    return !this.#isTooLarge(sizeBytes) && pipeline.tryAdd(send, serialized, sizeBytes);
-  }
-
-  /** Puts a record into the line of its topic, unless too many wait. */
-  #wait(send: PendingSend, serialized: SerializedRecord | Promise<SerializedRecord>): void {
-    const isSerialized = !(serialized instanceof Promise);
-    const sizeBytes = isSerialized ? recordBytes(serialized) : 0;
-    const isTooLarge = this.#isTooLarge(sizeBytes);
-    if (!send.isAwaited && !isTooLarge && this.#waiting.isFull(sizeBytes)) {
-      // A fault of the serializer is not told: the record is refused for a reason that passes.
-      if (!isSerialized) serialized.catch(() => undefined);
+  /** Holds a record until the pipeline is loaded, within `max.block.ms`; they keep their order. */
+  async #acceptEarly(
+    send: PendingSend,
+    serialized: SerializedRecord | Promise<SerializedRecord>,
+  ): Promise<void> {
+    const { bufferMemory, maxBlockMs } = this.#settings;
+    let sizeBytes = 0;
+    if (serialized instanceof Promise) serialized.catch((error) => this.#refuse(send, error));
+    else sizeBytes = recordBytes(serialized);
+    if (!send.isAwaited && this.#earlyBytes + sizeBytes > bufferMemory) {
       this.#refuseSoon(send);
       return;
     }
-    const waiting = new WaitingSend(send);
-    this.#watch(waiting);
-    if (isSerialized && !isTooLarge) this.#mayEnter(waiting, serialized, sizeBytes);
-    else waiting.serializing = this.#mayEnterWhen(waiting, serialized);
-    this.#waiting.add(waiting);
-  }
-
-  async #mayEnterWhen(
-    waiting: WaitingSend,
-    serializing: SerializedRecord | Promise<SerializedRecord>,
-  ): Promise<void> {
-    const { send } = waiting;
+    const untilMs = Math.ceil(this.#clock.monotonicMs()) + maxBlockMs;
+    const ignoreSignal = send.watchSignal();
+    this.#early.add(send);
+    this.#earlyBytes += sizeBytes;
     try {
-      const serialized = await serializing;
-      const sizeBytes = recordBytes(serialized);
-      if (this.#isTooLarge(sizeBytes)) throw this.#errors.tooLarge(sizeBytes);
-      if (!send.isAwaited && this.#waiting.isFull(sizeBytes)) throw this.#errors.tooManyWait();
-      this.#mayEnter(waiting, serialized, sizeBytes);
+      const pipeline = await this.#loaded(untilMs);
+      if (!send.isRefused) pipeline.accept(send, serialized, untilMs);
     } catch (error) {
       this.#refuse(send, error as Error);
     }
-  }
-
-  /** The wait for the buffer begins: that for the serializers does not count. */
-  #mayEnter(waiting: WaitingSend, record: SerializedRecord, sizeBytes: number): void {
-    waiting.untilMs = this.#clock.monotonicMs() + this.#settings.maxBlockMs;
-    this.#waiting.serialized(waiting, record, sizeBytes);
-  }
-
-  /** Tells the user of a waiting record at once that its signal was aborted. */
-  #watch(waiting: WaitingSend): void {
-    const { send } = waiting;
-    const { signal } = send;
-    if (signal === undefined) return;
-    const onAbort = (): void => send.settle(undefined, signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    waiting.onOver = () => signal.removeEventListener('abort', onAbort);
-  }
-
-  /** Enqueues a record whose turn it is. */
-  #enter(waiting: WaitingSend): Promise<void> | undefined {
-    const { record, send, sizeBytes } = waiting;
-    if (record === undefined) return undefined;
-    if (this.#pipeline?.tryAdd(send, record, sizeBytes) === true) return undefined;
-    return this.#enterLater(waiting, record);
-  }
-
-  /** Waits for the pipeline, metadata and memory, within `max.block.ms`; enqueues. */
-  async #enterLater(
-    { send, sizeBytes, untilMs }: WaitingSend,
-    record: SerializedRecord,
-  ): Promise<void> {
-    try {
-      send.signal?.throwIfAborted();
-      const pipeline = this.#pipeline ?? (await this.#loaded(untilMs));
-      await pipeline.add(send, record, sizeBytes, untilMs);
-    } catch (error) {
-      this.#refuse(send, error as Error);
-    }
+    ignoreSignal?.();
+    this.#early.delete(send);
+    this.#earlyBytes -= sizeBytes;
   }
 
   /** Loads the pipeline; calls share one attempt. */
@@ -335,21 +282,22 @@ export class Producer<K = unknown, V = unknown> {
       (pipeline) => (this.#pipeline = pipeline),
       (error: unknown) => {
         this.#loading = undefined;
+        this.#awaited = undefined;
         throw error;
       },
     );
     return this.#loading;
   }
 
-  /** The pipeline, if it is loaded in time. */
-  async #loaded(untilMs: number): Promise<RecordPipeline> {
-    const pipeline = await attempt(() => this.#load(), {
-      timers: this.#timers,
-      timeoutMs: Math.max(0, untilMs - this.#clock.monotonicMs()),
-      timedOut: () => this.#errors.notLoaded(),
-    }).result;
-    if (this.#isClosed) throw this.#errors.closedTooEarly();
-    return pipeline;
+  /** The pipeline, if it is loaded in time. Sends of one millisecond share a timer. */
+  #loaded(untilMs: number): Promise<RecordPipeline> {
+    if (this.#awaited?.untilMs !== untilMs) {
+      const timeoutMs = Math.max(0, untilMs - this.#clock.monotonicMs());
+      const timedOut = (): Error => this.#errors.notLoaded();
+      const { result } = attempt(() => this.#load(), { timers: this.#timers, timeoutMs, timedOut });
+      this.#awaited = { untilMs, result };
+    }
+    return this.#awaited.result;
   }
 
   #refuse(send: PendingSend, error: Error): void {
@@ -361,20 +309,14 @@ export class Producer<K = unknown, V = unknown> {
 
   /** A caller that sends again in its callback leaves the event loop to others meanwhile. */
   #refuseSoon(send: PendingSend): void {
-    if (this.#refusedSoon.push(send) > 1) return;
-    this.#timers.soon(() => {
-      const refused = this.#refusedSoon;
-      this.#refusedSoon = [];
-      for (const each of refused) this.#refuse(each, this.#errors.tooManyWait());
-    });
+    this.#timers.soon(() => this.#refuse(send, this.#errors.tooManyWait()));
   }
 
   async #close(timeoutMs: number | undefined): Promise<void> {
     const flushed = this.flush();
     await (timeoutMs === undefined ? flushed : this.#within(flushed, timeoutMs));
-    this.#isClosed = true;
     const error = this.#errors.closedTooEarly();
-    this.#waiting.forEach((send) => this.#refuse(send, error));
+    for (const send of this.#early) this.#refuse(send, error);
     this.#pipeline?.close(error);
     this.#timers.cancelAll();
     await this.#userCode.close();
@@ -386,10 +328,5 @@ export class Producer<K = unknown, V = unknown> {
       this.#timers.after(timeoutMs, resolve);
       promise.then(resolve, reject);
     });
-  }
-
-  #isTooLarge(sizeBytes: number): boolean {
-    const { bufferMemory, maxRequestSize } = this.#settings;
-    return sizeBytes > maxRequestSize || sizeBytes > bufferMemory;
   }
 }

@@ -25,6 +25,12 @@ export class WaitingSend {
   }
 }
 
+/** The sends of a topic, linked by `next`. */
+interface Line {
+  first: WaitingSend;
+  last: WaitingSend;
+}
+
 /**
  * Puts a send into the buffer, or refuses it. A promise that it returns never rejects; undefined
  * means that it is done.
@@ -41,7 +47,7 @@ export class WaitingSends {
   readonly #bytesMax: number;
   readonly #enter: EnterBuffer;
   readonly #onEmpty: (topic: string) => void;
-  readonly #lines = new Map<string, { first: WaitingSend; last: WaitingSend }>();
+  readonly #lines = new Map<string, Line>();
   #count = 0;
   #bytes = 0;
 
@@ -80,8 +86,9 @@ export class WaitingSends {
       line.last = waiting;
       return;
     }
-    this.#lines.set(topic, { first: waiting, last: waiting });
-    void this.#serve(topic);
+    const begun = { first: waiting, last: waiting };
+    this.#lines.set(topic, begun);
+    void this.#serve(topic, begun);
   }
 
   /** Counts the bytes of a send that is serialized. */
@@ -100,12 +107,10 @@ export class WaitingSends {
     }
   }
 
-  async #serve(topic: string): Promise<void> {
-    const line = this.#lines.get(topic);
+  async #serve(topic: string, line: Line): Promise<void> {
     // No send is over before the call of its user has returned.
     await Promise.resolve();
-    let waiting = line?.first;
-    while (line !== undefined && waiting !== undefined) {
+    for (let waiting: WaitingSend | undefined = line.first; waiting; waiting = waiting.next) {
       line.first = waiting;
       if (waiting.serializing !== undefined) await waiting.serializing;
       const entering = waiting.send.isRefused ? undefined : this.#enter(waiting);
@@ -113,7 +118,6 @@ export class WaitingSends {
       waiting.onOver?.();
       this.#count -= 1;
       this.#bytes -= waiting.sizeBytes;
-      waiting = waiting.next;
     }
     this.#lines.delete(topic);
     this.#onEmpty(topic);

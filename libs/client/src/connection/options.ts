@@ -1,6 +1,6 @@
 import { optionError } from '../sluice-error.js';
 import type { BackoffOptions } from './backoff.js';
-import { A_FUNCTION, A_TIME, assertOptions, check, oneOf } from './checks.js';
+import { A_FUNCTION, A_TIME, assertOptions, type Check, oneOf } from './checks.js';
 
 /** Credentials: an API key, or a token that may be fetched again for each use. */
 export type Auth =
@@ -72,12 +72,12 @@ export interface ConnectionOptions extends BackoffOptions {
   readonly WebSocket: WebSocketClass | undefined;
 }
 
-const CHECKS = {
+const CHECKS: Readonly<Record<string, Check>> = {
   // Its own check says which URL is wrong.
-  url: () => undefined,
-  auth: check(isAuth, '{ apiKey } or { token }'),
+  url: [() => true, 'a URL'],
+  auth: [isAuth, '{ apiKey } or { token }'],
   transport: oneOf('auto', 'websocket', 'http'),
-  clientId: check((value) => typeof value === 'string', 'a text'),
+  clientId: [(value) => typeof value === 'string', 'a text'],
   requestTimeoutMs: A_TIME,
   reconnectBackoffMs: A_TIME,
   reconnectBackoffMaxMs: A_TIME,

@@ -1,12 +1,4 @@
-import {
-  A_SIGNAL,
-  assertArgument,
-  assertOptions,
-  check,
-  isPlace,
-  PLACES,
-  POSITIONS,
-} from '../connection/checks.js';
+import { A_SIGNAL, assertArgument, assertOptions, PLACES } from '../connection/checks.js';
 import type { LoadModule } from '../connection/load-module.js';
 import { loop } from '../loop.js';
 import {
@@ -23,7 +15,7 @@ import { Assignment } from './assignment.js';
 import type { Batch } from './batch.js';
 import type { GroupLink, LinkEvents } from './group-link.js';
 import { type DoneOffsets, LoopCommits } from './loop-commits.js';
-import { assertRun, type ConsumerOptions } from './options.js';
+import { assertRun, CONSUMER_RUN, type ConsumerOptions } from './options.js';
 import type { OwnedPartition } from './owned-partition.js';
 import type { RecordRunner, RunHandler, RunOptions } from './record-runner.js';
 import type { TakenRun } from './taken-run.js';
@@ -36,8 +28,6 @@ export type OpenLink = (details: {
 }) => GroupLink;
 
 const COMMIT_ATTEMPTS_MAX = 6;
-const COMMIT_CHECKS = { signal: A_SIGNAL };
-const A_POSITION = check((value) => isPlace(value, true), '{ topic, partition, offset }');
 
 /**
  * A member of a consumer group. It joins when it is made. Its loop gives batches of the partitions
@@ -121,7 +111,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
    * or the reason of the signal, after the records that are being handled are done.
    */
   run(handler: RunHandler<K, V>, options: RunOptions = {}): Promise<void> {
-    assertRun(handler, options);
+    assertRun(handler, options, CONSUMER_RUN);
     this.#beginReading();
     return observed(this.#run(handler, options));
   }
@@ -144,7 +134,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
   /** Continues at another offset of a partition of this member. */
   seek(position: Position): Promise<void> {
     this.#assertOpen();
-    assertArgument('position', position, A_POSITION);
+    assertArgument('position', [position], PLACES);
     const { topic, partition, offset } = position;
     this.#assignment.owned({ topic, partition });
     const sought = this.#link.seek({ topic, partition, offset });
@@ -160,8 +150,8 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
     this.#assertOpen();
-    if (offsets !== undefined) assertArgument('offsets', offsets, POSITIONS);
-    assertOptions('commit', options, COMMIT_CHECKS);
+    if (offsets !== undefined) assertArgument('offsets', offsets, PLACES);
+    assertOptions('commit', options, { signal: A_SIGNAL });
     const positions = offsets ?? this.#givenPositions();
     if (positions.length === 0) return Promise.resolve();
     return observed(withSignal(this.#commitAfterLoop(positions), options.signal));

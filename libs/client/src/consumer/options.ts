@@ -8,7 +8,7 @@ import {
   A_TIME,
   assertArgument,
   assertOptions,
-  check,
+  type Check,
   isText,
   oneOf,
 } from '../connection/checks.js';
@@ -73,12 +73,12 @@ export interface QueueOptions<K = unknown, V = unknown> extends MembershipOption
   readonly prefetch?: number | undefined;
 }
 
-const MEMBERSHIP_CHECKS = {
+const MEMBERSHIP_CHECKS: Readonly<Record<string, Check>> = {
   group: A_TEXT,
-  topics: check(
+  topics: [
     (value) => Array.isArray(value) && value.length > 0 && value.every(isTopicChoice),
     'a list of at least one name or { pattern }',
-  ),
+  ],
   sessionTimeoutMs: A_COUNT,
   instanceId: A_TEXT,
   keyDeserializer: A_DESERIALIZER,
@@ -103,8 +103,12 @@ const QUEUE_CHECKS = {
   autoOffsetReset: oneOf('latest', 'earliest'),
   prefetch: A_COUNT,
 };
-const RUN_CHECKS = { concurrency: A_COUNT, ordering: oneOf('partition', 'key'), signal: A_SIGNAL };
-const QUEUE_RUN_CHECKS = { concurrency: A_COUNT, signal: A_SIGNAL };
+
+/** The options that a `run` has. */
+type RunChecks = Readonly<Record<string, Check>>;
+
+export const QUEUE_RUN: RunChecks = { concurrency: A_COUNT, signal: A_SIGNAL };
+export const CONSUMER_RUN: RunChecks = { ...QUEUE_RUN, ordering: oneOf('partition', 'key') };
 
 /** @throws SluiceError INVALID_CONFIG that names the wrong option */
 export function assertConsumerOptions(options: unknown): void {
@@ -116,16 +120,10 @@ export function assertQueueOptions(options: unknown): void {
   assertOptions('queue', options, QUEUE_CHECKS, NEEDED);
 }
 
-/** @throws SluiceError INVALID_CONFIG that names the wrong argument of `Consumer.run` */
-export function assertRun(handler: unknown, options: unknown): void {
+/** @throws SluiceError INVALID_CONFIG that names the wrong argument of a `run` */
+export function assertRun(handler: unknown, options: unknown, checks: RunChecks): void {
   assertArgument('handler', handler, A_FUNCTION);
-  assertOptions('run', options, RUN_CHECKS);
-}
-
-/** @throws SluiceError INVALID_CONFIG that names the wrong argument of `Queue.run` */
-export function assertQueueRun(handler: unknown, options: unknown): void {
-  assertArgument('handler', handler, A_FUNCTION);
-  assertOptions('run', options, QUEUE_RUN_CHECKS);
+  assertOptions('run', options, checks);
 }
 
 function isTopicChoice(choice: unknown): boolean {

@@ -1,4 +1,4 @@
-import { assertArgument, assertOptions, check, isWhole } from '../connection/checks.js';
+import { assertArgument, assertOptions, type Check, isWhole } from '../connection/checks.js';
 import type { QueueOptions } from '../consumer/options.js';
 import { type RecordJson, RecordReader } from '../received-record.js';
 import { hasCode, isRetriable, SluiceError } from '../sluice-error.js';
@@ -29,9 +29,9 @@ interface Held {
   lockedMs: number;
 }
 
-const A_REASON = check((value) => typeof value === 'string', 'a text');
-const NACK_CHECKS = {
-  delayMs: check((value) => isWhole(value), 'a whole number from 0'),
+const A_REASON: Check = [(value) => typeof value === 'string', 'a text'];
+const NACK_CHECKS: Readonly<Record<string, Check>> = {
+  delayMs: [(value) => isWhole(value), 'a whole number from 0'],
   reason: A_REASON,
 };
 const LOCK_MS_DEFAULT = 30_000;

@@ -1,4 +1,4 @@
-import { assertQueueRun } from '../consumer/options.js';
+import { assertRun, QUEUE_RUN } from '../consumer/options.js';
 import { loop } from '../loop.js';
 import { closedError, SluiceError } from '../sluice-error.js';
 import { observed } from '../waiting.js';
@@ -48,7 +48,7 @@ export class Queue<K = unknown, V = unknown> implements AsyncIterable<Job<K, V>>
    * after the handlers that run have ended.
    */
   run(handler: JobHandler<K, V>, options: JobRunOptions = {}): Promise<void> {
-    assertQueueRun(handler, options);
+    assertRun(handler, options, QUEUE_RUN);
     this.#beginReading();
     const run = this.#opened().then((worker) => worker?.run(handler, options));
     return observed(

@@ -4,11 +4,11 @@ import {
   A_SIGNAL,
   assertArgument,
   assertOptions,
-  check,
+  type Check,
   isText,
   isWhole,
   oneOf,
-  POSITIONS,
+  PLACES,
 } from '../connection/checks.js';
 import type { Deserializers, Position } from '../received-record.js';
 
@@ -52,12 +52,12 @@ export interface SubscriptionRequest {
   readonly format: 'base64' | undefined;
 }
 
-const CHECKS = {
-  from: check(isFrom, '"latest", "earliest", { timestamp: ms } or the position of a subscription'),
-  partitions: check(
+const CHECKS: Readonly<Record<string, Check>> = {
+  from: [isFrom, '"latest", "earliest", { timestamp: ms } or the position of a subscription'],
+  partitions: [
     (value) => Array.isArray(value) && value.length > 0 && value.every((one) => isWhole(one)),
     'a list of at least one whole number from 0',
-  ),
+  ],
   autoOffsetReset: oneOf('latest', 'earliest', 'none'),
   bufferRecords: A_COUNT,
   signal: A_SIGNAL,
@@ -65,34 +65,25 @@ const CHECKS = {
   valueDeserializer: A_DESERIALIZER,
 };
 
-const TOPICS = check(
+const TOPICS: Check = [
   (value) => Array.isArray(value) && value.length > 0 && value.every(isText),
   'the name of a topic, or a list of at least one',
-);
+];
 
 /** @throws SluiceError INVALID_CONFIG that names the wrong option */
-export function assertSubscribeOptions(topics: unknown, options: SubscribeOptions): void {
-  assertOptions('subscribe', options, CHECKS);
-  assertArgument('topics', topicsOf(topics), TOPICS);
-}
-
-/** Completes options that were checked. */
 export function subscriptionRequest(
-  topics: string | readonly string[],
+  given: string | readonly string[],
   options: SubscribeOptions,
-  format: 'base64' | undefined,
-): SubscriptionRequest {
+): Omit<SubscriptionRequest, 'format'> {
+  assertOptions('subscribe', options, CHECKS);
   const { from = 'latest', partitions, autoOffsetReset = 'none', bufferRecords = 1000 } = options;
-  const names = topicsOf(topics);
-  return { topics: names, from, partitions, autoOffsetReset, bufferRecords, format };
-}
-
-function topicsOf<Topics>(topics: string | Topics): readonly string[] | Topics {
-  return typeof topics === 'string' ? [topics] : topics;
+  const topics = typeof given === 'string' ? [given] : given;
+  assertArgument('topics', topics, TOPICS);
+  return { topics, from, partitions, autoOffsetReset, bufferRecords };
 }
 
 function isFrom(from: unknown): boolean {
   if (from === 'latest' || from === 'earliest') return true;
   const { timestamp, offsets } = (from ?? {}) as Readonly<Record<string, unknown>>;
-  return isWhole(timestamp) || POSITIONS(offsets) === undefined;
+  return isWhole(timestamp) || PLACES[0](offsets);
 }

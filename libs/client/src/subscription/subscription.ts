@@ -2,11 +2,10 @@ import { loop } from '../loop.js';
 import { type Position, type ReceivedRecord, RecordReader } from '../received-record.js';
 import { closedError, SluiceError } from '../sluice-error.js';
 import { deferred, observed } from '../waiting.js';
-import type { SubscriptionRequest } from './options.js';
 import {
-  assertSubscribeOptions,
   type SavedPosition,
   type SubscribeOptions,
+  type SubscriptionRequest,
   subscriptionRequest,
 } from './options.js';
 import { ProgressTable, RunBuffer } from './record-runs.js';
@@ -29,8 +28,6 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
   readonly #source: RecordSource;
   readonly #onEnd: () => void;
   #isClosed = false;
-  /** The end of the source; undefined before the first call that closes it. */
-  #closed: Promise<void> | undefined;
   #isReading = false;
 
   /**
@@ -43,21 +40,23 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
     open: OpenSource,
     onEnd: () => void,
   ) {
-    assertSubscribeOptions(topics, options);
+    const request = subscriptionRequest(topics, options);
     this.#reader = new RecordReader(options);
-    const request = subscriptionRequest(topics, options, this.#reader.format);
     const { signal } = options;
     const onAbort = (): void => this.#fail(signal?.reason);
     this.#onEnd = () => {
       signal?.removeEventListener('abort', onAbort);
       onEnd();
     };
-    this.#source = open(request, {
-      progress: this.#progress,
-      buffer: this.#buffer,
-      ready: this.#ready,
-      fail: (error) => this.#fail(error),
-    });
+    this.#source = open(
+      { ...request, format: this.#reader.format },
+      {
+        progress: this.#progress,
+        buffer: this.#buffer,
+        ready: this.#ready,
+        fail: (error) => this.#fail(error),
+      },
+    );
     if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
   }
@@ -88,12 +87,10 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
 
   /** Ends it; its loop ends after the record that it was given. */
   async close(): Promise<void> {
-    if (!this.#isClosed) {
-      this.#end(closedError('subscription'));
-      this.#buffer.arrived.notify();
-    }
-    this.#closed ??= this.#source.close();
-    await this.#closed;
+    if (this.#isClosed) return;
+    this.#end(closedError('subscription'));
+    this.#buffer.arrived.notify();
+    await this.#source.close();
   }
 
   /** Closes it, as `await using` does. */
@@ -123,7 +120,7 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
     if (this.#isClosed) return;
     this.#buffer.fail(error);
     this.#end(error);
-    this.#closed = observed(this.#source.close());
+    void observed(this.#source.close());
   }
 
   #end(error: unknown): void {
