@@ -290,6 +290,12 @@ export const QUEUE_SUITE: Suite = {
       to: '',
     },
     {
+      name: 'a later record counts as the cancelled one that was lost',
+      file: 'queue/cancelled-records.ts',
+      from: 'leaderEpoch === undefined || known === leaderEpoch;',
+      to: 'leaderEpoch === undefined || known >= 0;',
+    },
+    {
       name: 'dead letters of records that were lost are written',
       file: 'queue/share-partition.ts',
       from: 'if ((this.#plan?.ranges.at(-1) ?? -1) < to) return;',

@@ -106,6 +106,16 @@ describe('a log that was truncated', () => {
     expect(world.poll('a', 10)).toEqual([3]);
   });
 
+  it('has room for other cancellations in place of those that were lost', () => {
+    const world = worldOf(1, { recordLocksMax: 1 });
+    world.produce([{ delayMs: 50_000 }, { delayMs: 50_000 }]);
+    world.scan();
+    expect(world.cancel(2)).toBe('done');
+    world.truncate(1);
+    world.produce([{}, {}]);
+    expect(world.cancel(3)).toBe('done');
+  });
+
   it('makes no dead letter of a record that was lost', () => {
     const world = worldOf(2, { deliveryCountLimit: 1 });
     world.poll('a', 2);
