@@ -42,6 +42,16 @@ export const ACCEPTED_LINES: readonly AcceptedLine[] = [
     reason: `${BUG}: refused records are failures of their lines`,
   },
   {
+    file: `${ROUTES}/produce/ndjson-produce.ts`,
+    code: 'submitted.fail(this.#exchange.context.errors',
+    reason: `${BUG}: refused records are failures of their lines`,
+  },
+  {
+    file: `${ROUTES}/poll/poll-route.ts`,
+    code: "throw new ProtocolError( 'UNKNOWN_MEMBER_ID',",
+    reason: 'the permission must be lost between the admission of a poll and the end of its member',
+  },
+  {
     file: `${ROUTES}/events/event-stream.ts`,
     code: 'if (this.#refusal !== undefined) throw this.#refusal;',
     reason: 'the topic must be deleted while the positions of a stream are looked up',
@@ -68,6 +78,11 @@ export const ACCEPTED_LINES: readonly AcceptedLine[] = [
     file: `${GATEWAY}/http/problem.filter.ts`,
     code: "? { error: new ProtocolError('INVALID_REQUEST', 'The connection closed",
     reason: 'the client must disconnect while its body is parsed, and gets no answer',
+  },
+  {
+    file: `${GATEWAY}/http/problem.filter.ts`,
+    code: "return { error: new ProtocolError('INVALID_REQUEST', exception.message), status };",
+    reason: 'only an error of Fastify or Nest that the tables do not name comes here',
   },
   // The process and its disk.
   {

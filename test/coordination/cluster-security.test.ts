@@ -1,8 +1,18 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+} from 'vitest';
 import type { ClusterSecurity } from '#coordination';
 import { describeSecurityMetadata } from '../../libs/security/src/testing/conformance.js';
 import { exampleAcl } from '../../libs/security/src/testing/examples.js';
 import { RedisServer } from '../support/redis-server.js';
+import { TcpRelay } from '../support/tcp-relay.js';
 import { until } from '../support/until.js';
 import { addKey, revokeKey, SecurityBrokers } from './security-brokers.js';
 
@@ -111,6 +121,37 @@ describe('the security metadata of a cluster', () => {
     expect(brokers.logged).toContain(
       'the security metadata in Redis is not followed: it is rebuilt from the brokers',
     );
+  });
+
+  it('a commit that another broker hands on without a signature has no effect', async () => {
+    await addKey(first, 'a');
+    await brokers.everyone(({ view }) => view.key('a') !== undefined);
+    await brokers.stop(2);
+    const relay = await TcpRelay.start(redis.port);
+    onTestFinished(() => relay.close());
+    const rule = ['key:evil', 'cluster', 'literal', 'cluster', 'All', 'allow'];
+    const misled = await brokers.open(2, {
+      url: `redis://127.0.0.1:${relay.port}`,
+      peers: {
+        ids: () => [0],
+        exchange: (_, message) => Promise.resolve(first.handleRevocations(message)),
+        commitsAfter: (_, { version, changeId }) => {
+          const evil = {
+            version: version + 1,
+            changeId: 'evil',
+            previousChangeId: changeId,
+            changes: JSON.stringify([{ kind: 'acls-added', acls: [rule] }]),
+            signature: 'c2lnbmVk',
+          };
+          return Promise.resolve({ position: evil, commits: [evil] });
+        },
+      },
+    });
+    await brokers.everyone(({ view }) => view.key('a') !== undefined);
+    relay.cut();
+    await until('the forgery to be noticed', () => misled.status().forgeries > 0);
+    expect(misled.view.aclCount).toBe(0);
+    expect(brokers.logged).toContain('commits of another broker could not be taken');
   });
 
   it('a revocation or snapshot written into Redis by hand has no effect', async () => {

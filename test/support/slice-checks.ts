@@ -12,7 +12,7 @@ const REFERENCE_MS = 4;
 /** Tries per check: a garbage collection or compilation may lengthen a slice now and then. */
 const TRIES = 8;
 
-/** True when each measured slice is printed, for docs/PERFORMANCE.md. */
+/** True when each measured slice is printed, for docs/performance/event-loop.md. */
 const IS_PRINTED = process.env['SLUICE_PRINT_SLICES'] === 'true';
 
 /** Finds work whose longest slice of the event loop is over the bound in every try. */

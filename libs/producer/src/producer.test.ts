@@ -3,6 +3,7 @@ import type { RecordMetadata } from './producer-record.js';
 import { serdes } from './serdes.js';
 import { failure } from './testing/model-broker.js';
 import { producerHarness } from './testing/producer-harness.js';
+import { UNAWAITED_SENDS_MAX } from './waiting-sends.js';
 
 describe('Producer', () => {
   it('resolves with the position of the record', async () => {
@@ -272,6 +273,31 @@ describe('buffer memory', () => {
     await time.until(producer.flush());
     expect(producer.metrics()).toMatchObject({ recordsWritten: 10, recordsFailed: 90 });
     expect(errors[0]).toMatchObject({ code: 'BUFFER_EXHAUSTED', retriable: true });
+  });
+
+  it('bounds the forgotten records that wait for their serializers', async () => {
+    const errors: Error[] = [];
+    const endless = new Promise<Uint8Array>(() => undefined);
+    const { producer, time } = producerHarness({
+      valueSerializer: {
+        serialize: (_, value) => {
+          if (value === 'fails') return Promise.reject(new Error('not to be told'));
+          return value === 'waits' ? endless : new Uint8Array(1);
+        },
+      },
+      onError: (error) => errors.push(error),
+    });
+    await time.until(producer.send({ topic: 't', value: 'first' }));
+    for (let count = 0; count < UNAWAITED_SENDS_MAX; count += 1) {
+      producer.sendAndForget({ topic: 't', value: 'waits' });
+    }
+    await time.advance(0);
+    expect(errors).toEqual([]);
+    producer.sendAndForget({ topic: 't', value: 'fails' });
+    await time.advance(0);
+    // A rejection that nobody takes fails the test in this turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(errors).toMatchObject([{ code: 'BUFFER_EXHAUSTED', retriable: true }]);
   });
 
   it('refuses a record that is larger than a request or the buffer may be', async () => {

@@ -29,6 +29,17 @@ describe('heartbeats to another broker', () => {
     expect(methods).toEqual(['group-heartbeats', 'group-heartbeat', 'group-heartbeat']);
   });
 
+  it('are refused one by one after a call with all of them got no answer', async () => {
+    const outcomes = await outcomesWith((_, method, body) => {
+      if (method === 'group-heartbeats') {
+        return Promise.reject(new PeerUnreachableError(2, true, undefined));
+      }
+      const { memberId } = body as HeartbeatCall;
+      return memberId === 'm' ? Promise.resolve({ answer: VIEW }) : Promise.reject(NOT_A_MEMBER);
+    });
+    expect(outcomes).toEqual([{ answer: VIEW }, { refusal: NOT_A_MEMBER }]);
+  });
+
   it('are refused for the member that the group lost, and not for the other one', async () => {
     const outcomes = await outcomesWith(async (_, method, body) => {
       if (method !== 'group-heartbeats') throw new Error('not to be called');
