@@ -63,6 +63,26 @@ describe('Authenticator', () => {
     expect(authenticated(text, { superUsers: [`key:${key.id}`] }).caller.isSuperUser).toBe(true);
   });
 
+  it('has one access for all who present the same secret, until its key changes', async () => {
+    const options = { superUsers: [], bootstrapKeys: [ROOT], anonymous: 'off' } as const;
+    const authenticator = new Authenticator({ ...options, authStaleMs: 60_000 }, metadata, clock);
+    const accessOf = (text: string) => authenticator.authenticate(parseBearer(text)) as Access;
+    const { key, text } = await create();
+    const other = await create();
+    const first = accessOf(text);
+
+    expect(accessOf(text)).toBe(first);
+    expect(accessOf(other.text)).not.toBe(first);
+    expect(accessOf(`root.${ROOT.secret}`)).toBe(accessOf(`root.${ROOT.secret}`));
+
+    const rotated = await keys.rotate(key.id, 1000);
+    const [before, after] = [accessOf(text), accessOf(rotated.text)];
+    expect(before).not.toBe(first);
+    expect(before.caller.expiresAtMs).toBe(clock.nowMs() + 1000);
+    expect(after).not.toBe(before);
+    expect(after.caller.expiresAtMs).toBeNull();
+  });
+
   it('refuses an unknown, a wrong, an expired and a revoked key with the same error', async () => {
     const expiring = await create(clock.nowMs() + 1000);
     const revoked = await create();

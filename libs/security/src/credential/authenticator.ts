@@ -5,7 +5,7 @@ import { Denials } from '../access/denials.js';
 import { RuleAccess } from '../access/rule-access.js';
 import type { Access, Caller, Credential, RevocableAccess } from '../caller.js';
 import type { CertificateIdentity } from '../certificate/certificate-identity.js';
-import type { ApiKey } from '../metadata/security-change.js';
+import type { ApiKey, KeySecret } from '../metadata/security-change.js';
 import type { SecurityMetadata } from '../metadata/security-metadata.js';
 import { hashSecret, matchingSecret, type PresentedKey } from './api-key.js';
 import type { PresentedCredential } from './authorization.js';
@@ -26,7 +26,7 @@ export interface AuthenticatorOptions {
 /**
  * Turns the credentials of requests into callers with their permissions.
  *
- * Overlap: `authenticate` may overlap; it changes nothing.
+ * Overlap: `authenticate` may overlap; what it remembers is looked up and set in one turn.
  */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
@@ -37,6 +37,8 @@ export class Authenticator {
   readonly #bootstrapKeys: ReadonlyMap<string, ApiKey>;
   /** Monotonic time until which the contact to the other brokers is recent enough, ms. */
   #freshUntilMs = Number.NEGATIVE_INFINITY;
+  /** The permissions of each key, by secret hash: one for all who presented the same secret. */
+  readonly #accessesOfKeys = new WeakMap<ApiKey, Map<string, RevocableAccess>>();
   /** Uses that were refused to the callers that it has identified. */
   readonly denials = new Denials();
 
@@ -114,15 +116,25 @@ export class Authenticator {
     const key = bootstrapKey ?? this.#metadata.view.key(id);
     const match = matchingSecret(secret, key, nowMs);
     if (key === undefined || match === undefined) throw notAccepted();
+    if (bootstrapKey === undefined) this.#assertFresh();
+    const known = this.#accessesOfKeys.get(key) ?? new Map<string, RevocableAccess>();
+    this.#accessesOfKeys.set(key, known);
+    const access =
+      known.get(match.hash) ?? this.#newAccessOfKey(key, match, bootstrapKey !== undefined);
+    known.set(match.hash, access);
+    return access;
+  }
+
+  #newAccessOfKey(key: ApiKey, secret: KeySecret, isBootstrapKey: boolean): RevocableAccess {
+    const { id, groups } = key;
     const principal = `key:${id}`;
-    if (bootstrapKey !== undefined) {
+    if (isBootstrapKey) {
       return this.#accessOf(principal, { credential: { kind: 'bootstrap-key', id } });
     }
-    this.#assertFresh();
     return this.#accessOf(principal, {
-      groups: key.groups,
-      credential: { kind: 'key', id, secretHash: match.hash },
-      expiresAtMs: earlier(key.expiresAtMs, match.expiresAtMs),
+      groups,
+      credential: { kind: 'key', id, secretHash: secret.hash },
+      expiresAtMs: earlier(key.expiresAtMs, secret.expiresAtMs),
     });
   }
 
