@@ -80,6 +80,8 @@ export class LogBroker implements Broker {
   readonly #requester: Requester | undefined;
   /** Views of this broker by the caller that they are for. */
   readonly #views: WeakMap<Caller, LogBroker>;
+  /** The view that was asked for last: requests of one caller follow each other. */
+  #lastView: { readonly requester: Requester; readonly view: LogBroker } | undefined;
 
   constructor(
     parts: LogBrokerParts,
@@ -94,10 +96,11 @@ export class LogBroker implements Broker {
   as(requester: Requester): LogBroker {
     if (!this.#parts.isAuthOn) return this;
     if (requester === 'broker') return this.#viewOf(requester);
-    const known = this.#views.get(requester);
-    if (known !== undefined) return known;
-    const view = this.#viewOf(requester);
+    const last = this.#lastView;
+    if (last?.requester === requester) return last.view;
+    const view = this.#views.get(requester) ?? this.#viewOf(requester);
     this.#views.set(requester, view);
+    this.#lastView = { requester, view };
     return view;
   }
 
