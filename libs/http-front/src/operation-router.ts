@@ -1,5 +1,6 @@
 import findMyWay, { type HTTPMethod } from 'find-my-way';
 import { methodsOf, type OperationSpec } from '#api';
+import { type AdmissionNeeds, admissionNeedsOf } from './admission/admission-needs.js';
 
 /** Parameters are bounded by the size of a request's head, and each handler checks its own. */
 const PARAMETER_LENGTH_MAX = 16 * 1024;
@@ -8,6 +9,7 @@ const METHODS: readonly HTTPMethod[] = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST'
 /** An operation that a request names. */
 export interface FoundOperation {
   readonly operation: OperationSpec;
+  readonly needs: AdmissionNeeds;
   /** Decoded parameters of the path. */
   readonly parameters: Readonly<Record<string, string | undefined>>;
 }
@@ -18,7 +20,8 @@ export class OperationRouter {
 
   constructor(operations: readonly OperationSpec[]) {
     for (const operation of operations) {
-      this.#router.on([...methodsOf(operation)], patternOf(operation.path), notCalled, operation);
+      const found = { operation, needs: admissionNeedsOf(operation) };
+      this.#router.on([...methodsOf(operation)], patternOf(operation.path), notCalled, found);
     }
   }
 
@@ -32,9 +35,10 @@ export class OperationRouter {
     const readable = path.includes('%3') ? path.replaceAll(/%3A/gi, ':') : path;
     const found = this.#router.find(method as HTTPMethod, readable);
     if (found === null) return undefined;
-    const { params: parameters, store: operation } = found;
+    const { params: parameters, store } = found;
     for (const name in parameters) if (parameters[name] === '') return undefined;
-    return { operation, parameters };
+    const { operation, needs } = store as Omit<FoundOperation, 'parameters'>;
+    return { operation, needs, parameters };
   }
 
   /** The methods that the path answers, in order; empty for an unknown path. */

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { isPublic } from '#api';
 import { ProtocolError } from '#protocol';
 import {
   type Access,
@@ -68,7 +67,7 @@ export class Admission {
   begin(access: Access, found: FoundOperation | undefined): number {
     if (this.#security === undefined) return 0;
     if (found !== undefined) {
-      if (isPublic(found.operation.needs)) return 0;
+      if (found.needs.isPublic) return 0;
       assertPermitted(access, found);
     }
     return this.#security.quotas.take(access.caller.principal, 'request_rate', 1);
@@ -83,7 +82,7 @@ export class Admission {
     if (this.#security === undefined) return OPEN_ACCESS;
     assertNoQueryCredential(arrived.search);
     const { found } = arrived;
-    if (found !== undefined && isPublic(found.operation.needs)) return this.#ofPublic(arrived);
+    if (found?.needs.isPublic === true) return this.#ofPublic(arrived);
     return this.#identifyBy(arrived);
   }
 
@@ -146,10 +145,8 @@ export class Admission {
     found,
     nowMs,
   }: ArrivedRequest): Access | Promise<Access> {
-    const ticket = ticketOf(search);
-    const query = found?.operation.query;
-    const isAccepted = ticket !== undefined && query !== undefined && 'ticket' in query;
-    if (!isAccepted) return this.identify(request, connection, nowMs);
+    const ticket = found?.needs.acceptsTicket === true ? ticketOf(search) : undefined;
+    if (ticket === undefined) return this.identify(request, connection, nowMs);
     return this.#redeem(request, connection, ticket);
   }
 

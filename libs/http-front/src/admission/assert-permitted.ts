@@ -1,4 +1,4 @@
-import { isOnResource, type ResourcePermission } from '#api';
+import type { ResourcePermission } from '#api';
 import type { Access, Resource } from '#security';
 import type { FoundOperation } from '../operation-router.js';
 
@@ -11,11 +11,9 @@ const CLUSTER: Resource = { type: 'cluster', name: 'cluster' };
  * @throws ProtocolError TOPIC_AUTHORIZATION_FAILED, GROUP_AUTHORIZATION_FAILED or
  *   CLUSTER_AUTHORIZATION_FAILED
  */
-export function assertPermitted(access: Access, { operation, parameters }: FoundOperation): void {
+export function assertPermitted(access: Access, { needs, parameters }: FoundOperation): void {
   if (access.caller.isSuperUser) return;
-  for (const need of operation.needs) {
-    if (isOnResource(need) && need.named === undefined) assertNeed(access, need, parameters);
-  }
+  for (const need of needs.permissions) assertNeed(access, need, parameters);
 }
 
 function assertNeed(
