@@ -12,7 +12,7 @@ export const REQUEST_DEFENCES: readonly Defence[] = [
   {
     ...BUILT,
     name: 'the permissions of an operation are not checked',
-    from: 'if (isOnResource(need) && need.named === undefined) assertNeed(access, need, parameters);',
+    from: 'for (const need of needs.permissions) assertNeed(access, need, parameters);',
     to: ';',
     tests: ['test/security/stream-permissions.test.ts'],
     seenBy: ['is refused if a permission is missing'],
