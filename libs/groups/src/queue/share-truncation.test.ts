@@ -65,10 +65,15 @@ describe('a log that was truncated', () => {
     expect(world.poll('a', 10)).toEqual([0, 3]);
     world.ack('a', acksOf([3]));
     expect(world.cancel(2)).toBe('done');
+    expect(world.ack('a', acksOf([3]))).toEqual(['done']);
     world.truncate(2);
     world.produce([{}, {}]);
-    expect(world.poll('b', 10)).toEqual([2, 3]);
+    // Nobody has acknowledged the record that is there now.
     expect(world.ack('a', acksOf([3]))).toEqual(['notAcquired']);
+    expect(world.poll('b', 10)).toEqual([2, 3]);
+    world.ack('b', acksOf([3]));
+    expect(world.ack('a', acksOf([3]))).toEqual(['finished']);
+    expect(world.ack('b', acksOf([3]))).toEqual(['done']);
   });
 
   it.each([
