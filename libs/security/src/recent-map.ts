@@ -5,10 +5,10 @@
  * bound, it becomes the old one, and the entries that are left in the old one are forgotten. That
  * costs the same per entry for every size; finding the oldest key of one large map does not.
  */
-export class RecentMap<Value> {
+export class RecentMap<Value, Key extends string | number = string> {
   readonly #generationMax: number;
-  #young = new Map<string, Value>();
-  #old = new Map<string, Value>();
+  #young = new Map<Key, Value>();
+  #old = new Map<Key, Value>();
 
   /** @param sizeMax largest number of entries, from 2 */
   constructor(sizeMax: number) {
@@ -19,7 +19,7 @@ export class RecentMap<Value> {
     return this.#young.size + this.#old.size;
   }
 
-  get(key: string): Value | undefined {
+  get(key: Key): Value | undefined {
     const young = this.#young.get(key);
     if (young !== undefined) return young;
     const old = this.#old.get(key);
@@ -27,7 +27,7 @@ export class RecentMap<Value> {
     return old;
   }
 
-  set(key: string, value: Value): void {
+  set(key: Key, value: Value): void {
     this.#old.delete(key);
     this.#young.set(key, value);
     if (this.#young.size < this.#generationMax) return;
@@ -35,7 +35,7 @@ export class RecentMap<Value> {
     this.#young = new Map();
   }
 
-  delete(key: string): void {
+  delete(key: Key): void {
     this.#young.delete(key);
     this.#old.delete(key);
   }

@@ -14,6 +14,8 @@ describe('producer tokens', () => {
     expect(tokens.isValid(token, 'user:a', { ...PRODUCER, producerEpoch: 1 })).toBe(false);
     expect(tokens.isValid(`${token} `, 'user:a', PRODUCER)).toBe(false);
     expect(tokens.isValid('', 'user:a', PRODUCER)).toBe(false);
+    expect(tokens.isValid(token, 'user:a', PRODUCER)).toBe(true);
+    expect(tokens.refusedTotal).toBe(5);
   });
 
   it('every broker with the secret accepts it, and during a rotation with either secret', () => {
@@ -28,8 +30,10 @@ describe('producer tokens', () => {
     const tokens = new ProducerTokens(['secret']);
     const token = tokens.issue('user:a', PRODUCER);
     for (let producerId = 0; producerId < 10_001; producerId += 1) {
-      tokens.isValid('x', 'user:a', { producerId, producerEpoch: 0 });
+      const producer = { producerId, producerEpoch: 0 };
+      expect(tokens.isValid(tokens.issue('user:a', producer), 'user:a', producer)).toBe(true);
     }
     expect(tokens.isValid(token, 'user:a', PRODUCER)).toBe(true);
+    expect(tokens.isValid(token, 'user:b', PRODUCER)).toBe(false);
   });
 });

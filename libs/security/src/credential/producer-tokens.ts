@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { RecentMap } from '../recent-map.js';
 
-/** Tokens that were compared lately: a producer sends the same one with every request. */
+/** Producer ids whose tokens are remembered: a producer sends the same one with every request. */
 const REMEMBERED_MAX = 10_000;
 
 /** Separates this use of the secret from all others. */
@@ -13,6 +13,14 @@ export interface IssuedProducer {
   readonly producerEpoch: number;
 }
 
+/** The valid tokens of a producer id for the caller that presented one last. */
+interface RememberedTokens {
+  readonly principal: string;
+  readonly producerEpoch: number;
+  /** One for each key. */
+  readonly tokens: readonly Buffer[];
+}
+
 /**
  * Issues and checks producer tokens. A token proves that its producer id was issued to this
  * principal: nobody writes under the id of another one.
@@ -22,8 +30,8 @@ export interface IssuedProducer {
  */
 export class ProducerTokens {
   readonly #keys: readonly Buffer[];
-  /** Tokens by the id, epoch and principal that they are for, one for each key. */
-  readonly #remembered = new RecentMap<readonly Buffer[]>(REMEMBERED_MAX);
+  /** The tokens of each producer id: a key that costs no text for each request. */
+  readonly #remembered = new RecentMap<RememberedTokens, number>(REMEMBERED_MAX);
   #refusedTotal = 0;
 
   /** @param secrets the first one signs; tokens of the others are still accepted */
@@ -41,24 +49,37 @@ export class ProducerTokens {
   }
 
   isValid(token: string, principal: string, producer: IssuedProducer): boolean {
+    const { producerId, producerEpoch } = producer;
     const presented = Buffer.from(token);
-    let isAny = false;
-    for (const expected of this.#tokensOf(principal, producer)) {
-      const isEqual = presented.length === expected.length && timingSafeEqual(presented, expected);
-      isAny ||= isEqual;
+    const known = this.#remembered.get(producerId);
+    if (known?.principal === principal && known.producerEpoch === producerEpoch) {
+      return this.#counted(isOneOf(known.tokens, presented));
     }
-    if (!isAny) this.#refusedTotal += 1;
-    return isAny;
+    const tokens = this.#tokensOf(principal, producer);
+    const isValid = isOneOf(tokens, presented);
+    if (isValid) this.#remembered.set(producerId, { principal, producerEpoch, tokens });
+    return this.#counted(isValid);
+  }
+
+  #counted(isValid: boolean): boolean {
+    if (!isValid) this.#refusedTotal += 1;
+    return isValid;
   }
 
   #tokensOf(principal: string, { producerId, producerEpoch }: IssuedProducer): readonly Buffer[] {
     const signed = `${producerId} ${producerEpoch} ${principal}`;
-    const known = this.#remembered.get(signed);
-    if (known !== undefined) return known;
-    const tokens = this.#keys.map((key) =>
+    return this.#keys.map((key) =>
       Buffer.from(createHmac('sha256', key).update(signed).digest('base64url')),
     );
-    this.#remembered.set(signed, tokens);
-    return tokens;
   }
+}
+
+/** Compares with all tokens, in a time that depends only on their number. */
+function isOneOf(tokens: readonly Buffer[], presented: Buffer): boolean {
+  let isAny = false;
+  for (const expected of tokens) {
+    const isEqual = presented.length === expected.length && timingSafeEqual(presented, expected);
+    isAny ||= isEqual;
+  }
+  return isAny;
 }
