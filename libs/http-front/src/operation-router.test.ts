@@ -48,6 +48,17 @@ describe('finding an operation', () => {
     expect(router.find(method, path)).toBeUndefined();
   });
 
+  test('a path is found again as it was, and only with its method', () => {
+    const path = '/v1/topics/again/records';
+    const first = router.find('POST', path);
+    expect(first?.parameters).toEqual({ topic: 'again' });
+    expect(router.find('POST', path)).toBe(first);
+    expect(router.find('DELETE', path)).toBeUndefined();
+    const long = `/v1/topics/${'x'.repeat(600)}/records`;
+    expect(router.find('POST', long)).toEqual(router.find('POST', long));
+    expect(router.find('POST', long)).not.toBe(router.find('POST', long));
+  });
+
   test('parameters are decoded', () => {
     expect(router.find('POST', '/v1/topics/a%2Fb/records')?.parameters).toEqual({ topic: 'a/b' });
     expect(router.find('GET', '/v1/topics/a%3Ab%25/partitions/%31/records')?.parameters).toEqual({

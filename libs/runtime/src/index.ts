@@ -14,6 +14,7 @@ export { type LogFields, type Logger, silentLogger } from './logger.js';
 export { isLoopback } from './loopback.js';
 export { MemoryBudget } from './memory-budget.js';
 export { NodeFileSystem } from './node-file-system.js';
+export { RecentMap } from './recent-map.js';
 export { RetryBackoff } from './retry-backoff.js';
 export { retryDuringShortage } from './retry-during-shortage.js';
 export { SerialQueue } from './serial-queue.js';

@@ -1,9 +1,8 @@
 import { ProtocolError } from '#protocol';
-import type { Clock, Scheduler } from '#runtime';
+import { type Clock, RecentMap, type Scheduler } from '#runtime';
 import type { AclOperation, Resource } from '../acl/acl.js';
 import type { Access, Caller } from '../caller.js';
 import type { SecurityMetadata, SecurityView } from '../metadata/security-metadata.js';
-import { RecentMap } from '../recent-map.js';
 import { invalidError } from './credential-errors.js';
 import { RuleAccess } from './rule-access.js';
 

@@ -1,5 +1,4 @@
-import type { Clock } from '#runtime';
-import { RecentMap } from '../recent-map.js';
+import { type Clock, RecentMap } from '#runtime';
 import { addressBlock } from './client-address.js';
 
 /** Failures of one address that are answered without a delay. */

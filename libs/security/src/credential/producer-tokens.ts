@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { RecentMap } from '../recent-map.js';
+import { RecentMap } from '#runtime';
 
 /** Producer ids whose tokens are remembered: a producer sends the same one with every request. */
 const REMEMBERED_MAX = 10_000;

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { calculateJwkThumbprint, errors, jwtVerify } from 'jose';
 import { ProtocolError } from '#protocol';
-import { type Clock, Limiter } from '#runtime';
+import { type Clock, Limiter, RecentMap } from '#runtime';
 import type { IssuerKeys } from '../access/issuer-keys.js';
-import { RecentMap } from '../recent-map.js';
 import type { KeySet, LoadedKeys } from './key-set.js';
 import { type ClaimNames, readClaims, type TokenClaims } from './token-claims.js';
 
