@@ -115,6 +115,20 @@ describe('members of a queue', () => {
     expect(values(await queue.poll('a', 'limit=1&receiveId=r2'))).toEqual([2]);
   });
 
+  test('name a poll with at most 255 characters', async () => {
+    const queue = await Queue.open();
+    await queue.produce({ value: 1 });
+    await queue.join('a');
+    const path = `/v1/groups/${queue.group}/members/a/records`;
+    const refused = await fetch(`${gateway.url}${path}?receiveId=${'i'.repeat(256)}`);
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({
+      code: 'INVALID_REQUEST',
+      errors: [{ pointer: '?receiveId' }],
+    });
+    expect(values(await queue.poll('a', `receiveId=${'i'.repeat(255)}`))).toEqual([1]);
+  });
+
   test('leave, and their records are delivered to others at once', async () => {
     const queue = await Queue.open();
     await queue.produce({ value: 1 });

@@ -26,6 +26,7 @@ export {
   MAX_POLL_INTERVAL_MS_DEFAULT,
   PRODUCE_TIMEOUT_MS_DEFAULT,
   REASON_LENGTH_MAX,
+  RECEIVE_ID_LENGTH_MAX,
   SECURITY_LIST_DEFAULT,
 } from './rest/limits.js';
 export type { DataRoute, OperationSpec, RecordsForm } from './rest/operation.js';

@@ -23,6 +23,8 @@ export const MAX_POLL_INTERVAL_MS_DEFAULT = 300_000;
 
 /** Longest delay of a nack, in ms: twelve hours. */
 export const DELAY_MS_MAX = 43_200_000;
+/** Characters of the id of a poll. */
+export const RECEIVE_ID_LENGTH_MAX = 255;
 /** Characters of the reason of a nack or a reject. */
 export const REASON_LENGTH_MAX = 256;
 

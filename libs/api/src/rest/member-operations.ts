@@ -22,6 +22,7 @@ import {
   FETCH_BYTES_MAX,
   FETCH_LIMIT_DEFAULT,
   FETCH_WAIT_MS_MAX,
+  RECEIVE_ID_LENGTH_MAX,
 } from './limits.js';
 import type { OperationSpecs } from './operation.js';
 
@@ -128,7 +129,7 @@ export const MEMBER_OPERATIONS = {
           'The cursor of the last answer that arrived; none: from the last acknowledged position. Refused in queue mode, which has none.',
       },
       receiveId: {
-        schema: { type: 'string', maxLength: 255 },
+        schema: { type: 'string', maxLength: RECEIVE_ID_LENGTH_MAX },
         description:
           'An id of this poll, in queue mode: the same id again answers the same records while their locks last.',
       },

@@ -5,9 +5,10 @@ import {
   FETCH_WAIT_MS_MAX,
   INT32_MAX,
   queryParametersOf,
+  RECEIVE_ID_LENGTH_MAX,
 } from '#api';
 import type { MemberPollRequest } from '#broker';
-import { oneOf, parseQuery, wholeNumber } from '#http-front';
+import { oneOf, parseQuery, type Query, refuseParameter, wholeNumber } from '#http-front';
 import type { RecordFormat } from '#record-json';
 
 const POLL_PARAMETERS = queryParametersOf('pollRecords');
@@ -21,7 +22,6 @@ export interface PollQuery extends Omit<MemberPollRequest, 'signal'> {
 export function pollQuery(search: string): PollQuery {
   const query = parseQuery(search, POLL_PARAMETERS);
   const cursor = query.get('cursor');
-  const receiveId = query.get('receiveId');
   const format = oneOf(query, 'format', ['auto', 'json', 'string', 'base64'], 'auto');
   const range = (max: number, byDefault: number, min = 1) => ({ min, max, byDefault });
   return {
@@ -30,6 +30,15 @@ export function pollQuery(search: string): PollQuery {
     waitMs: wholeNumber(query, 'waitMs', range(FETCH_WAIT_MS_MAX, 0, 0)),
     format: format === 'auto' ? 'default' : format,
     ...(cursor === undefined || cursor === '' ? {} : { cursor }),
-    ...(receiveId === undefined || receiveId === '' ? {} : { receiveId }),
+    ...receiveIdOf(query),
   };
+}
+
+/** It is kept with each record of the answer, so its length is bounded. */
+function receiveIdOf(query: Query): Pick<PollQuery, 'receiveId'> {
+  const receiveId = query.get('receiveId') ?? '';
+  if (receiveId.length > RECEIVE_ID_LENGTH_MAX) {
+    refuseParameter('receiveId', `has at most ${RECEIVE_ID_LENGTH_MAX} characters`);
+  }
+  return receiveId === '' ? {} : { receiveId };
 }
