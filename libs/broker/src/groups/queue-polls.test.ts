@@ -55,6 +55,40 @@ describe('a poll of a queue that waits', () => {
     expect(calls.slice(waiting)).toHaveLength(1);
     expect(calls.at(-1)?.offers).toMatchObject([{ ...PLACE, due: { records: [{ offset: 0 }] } }]);
   });
+
+  it('takes no records for a client that has gone meanwhile', async () => {
+    const clock = new FakeClock();
+    const scheduler = new FakeScheduler(clock);
+    const calls: QueuePoll[] = [];
+    const fetch = ({ signal }: FetchRequest): Promise<FetchResult> =>
+      new Promise((_, reject) => {
+        signal?.addEventListener('abort', () => reject(new Error('the wait is over')));
+      });
+    const polls = new QueuePolls({
+      coordinator: {
+        poll: async (call) => {
+          calls.push(call);
+          return { ...NOTHING, reads: [] };
+        },
+        acknowledge: async () => undefined,
+        watch: () => () => undefined,
+      },
+      reads: new QueueReads({ fetch, clock, listDelayed: () => Promise.reject(new Error()) }),
+      waits: new MemberReads({ fetch, scheduler }),
+      clock,
+      scheduler,
+      longPollsMax: 10,
+    });
+    const client = new AbortController();
+    const request = { limit: 7, maxBytes: 1000, waitMs: 60_000, signal: client.signal };
+    const polled = polls.poll('g', 'm', request);
+    await scheduler.settle();
+    const waiting = calls.length;
+    expect(calls.every(({ recordsMax }) => recordsMax === 7)).toBe(true);
+    client.abort();
+    expect((await polled).reads).toEqual([]);
+    expect(calls.slice(waiting)).toMatchObject([{ recordsMax: 0, waitMs: 0 }]);
+  });
 });
 
 const NOTHING: QueuePollAnswer = {

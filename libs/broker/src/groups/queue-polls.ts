@@ -44,16 +44,18 @@ export class QueuePolls {
   async poll(group: string, memberId: string, request: RequestedPoll): Promise<QueueRecords> {
     const { coordinator, clock } = this.#options;
     if (request.cursor !== undefined) throw cursorRefused();
-    const { receiveId = null, limit: recordsMax, requester } = request;
+    const { receiveId = null, requester } = request;
     const caller = requester === undefined ? undefined : { caller: requester };
-    const call = { group, memberId, receiveId, recordsMax, ...caller };
+    const call = { group, memberId, receiveId, ...caller };
     const wait = new PollWait(this.#options, group, clock.monotonicMs() + request.waitMs, request);
     try {
       let offers: readonly PartitionOffer[] = [];
       const look = new Look(this.#options.reads, group, request);
       for (let tries = 0; ; tries += 1) {
         const waitMs = this.waiting.isEnding ? 0 : wait.leftMs;
-        const answer = await coordinator.poll({ ...call, waitMs, offers });
+        // Nobody would see what a client gets that has gone while it waited.
+        const recordsMax = wait.isAbandoned ? 0 : request.limit;
+        const answer = await coordinator.poll({ ...call, recordsMax, waitMs, offers });
         if (answer.acquired.length > 0) {
           const records = await this.#read(call, answer, request);
           return { ...records, resets: look.resets };
@@ -146,6 +148,11 @@ class PollWait {
 
   get isWatching(): boolean {
     return this.#stopWatching !== undefined;
+  }
+
+  /** True if the client ended the wait. */
+  get isAbandoned(): boolean {
+    return this.isWatching && this.#signal?.aborted === true;
   }
 
   /** Time for which the poll may wait, in whole ms. */
