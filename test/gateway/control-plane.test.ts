@@ -165,6 +165,21 @@ describe('an answer', () => {
     expect(first.headers['x-request-id']).not.toBe(second.headers['x-request-id']);
   });
 
+  test.each([
+    ['POST', '/v1/topics/orders/records', { value: 1 }],
+    ['POST', '/v1/topics/orders/records?acks=0', { value: 1 }],
+    ['GET', '/v1/topics/orders/partitions/0/records', undefined],
+    ['GET', '/v1/topics/orders/partitions/0/records?waitMs=1&offset=latest', undefined],
+    ['GET', '/v1/groups/g/members/nobody/records', undefined],
+  ])('%s %s has the id that the client sent, once', async (method, path, body) => {
+    const answer = await fetch(gateway.url + path, {
+      method,
+      headers: { 'X-Request-Id': 'order-78', 'Content-Type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    expect(answer.headers.get('x-request-id')).toBe('order-78');
+  });
+
   test.each(['gzip', 'br'])(
     'a large answer is sent as %s to a client that asks for it',
     async (coding) => {

@@ -5,6 +5,7 @@ import { drainRequest, HeldMemory } from '#runtime';
 import type { Access } from '#security';
 import { accessLoss } from './admission/access-loss.js';
 import { problemBody, problemHeaders, writeProblem } from './answer/problem-answer.js';
+import { requestIdOf } from './answer/request-id.js';
 import { UnreceivedAnswer } from './answer/unreceived-answer.js';
 import { answerBodyTimeout, type BodyTimeout } from './body/body-timeout.js';
 import type { BodyBound, BodyReceiver } from './body/request-body.js';
@@ -13,7 +14,6 @@ import type { ExchangeWatcher } from './exchange-watcher.js';
 import type { FrontContext } from './front-context.js';
 import type { FrontListener } from './front-listener.js';
 import type { FoundOperation } from './operation-router.js';
-import { requestIdOf } from './request/request-id.js';
 import type { FrontRoute } from './request-observer.js';
 
 /** A remaining body of a refused request up to this size is read instead of cut off. */

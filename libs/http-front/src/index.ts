@@ -14,6 +14,7 @@ export {
 } from './answer/answer-compression.js';
 export { ClientErrors } from './answer/client-errors.js';
 export { problemBody, problemHeaders } from './answer/problem-answer.js';
+export { requestIdOf } from './answer/request-id.js';
 export { writeParts } from './answer/write-parts.js';
 export { bodyIdleError, stoppingError } from './body/body-timeout.js';
 export { assertUtf8Charset } from './body/charset.js';
@@ -30,7 +31,6 @@ export type { LongPoll } from './long-polls.js';
 export { OperationRouter } from './operation-router.js';
 export { PublicAddress } from './public-address.js';
 export { oneOf, parseQuery, type Query, refuseParameter, wholeNumber } from './request/query.js';
-export { requestIdOf } from './request/request-id.js';
 export { requestMemory } from './request-memory.js';
 export type { FrontRoute, RequestObserver } from './request-observer.js';
 export type { AdmittedUpgrade, UpgradeHandler, UpgradeRefusal } from './upgrades.js';
