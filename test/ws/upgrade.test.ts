@@ -59,6 +59,8 @@ describe('an upgrade', () => {
     ['another path', 'GET /v1/topics HTTP/1.1', 404],
     ['a path below', 'GET /v1/ws/x HTTP/1.1', 404],
     ['another method', 'POST /v1/ws HTTP/1.1', 405],
+    ['an unknown query parameter', 'GET /v1/ws?group=g HTTP/1.1', 400],
+    ['a credential in its query', 'GET /v1/ws?access_token=t HTTP/1.1', 400],
   ])('a request with %s is refused', async (_, line, status) => {
     const socket = await connected();
     const answer = await socket.ask(upgradeRequest({}, line));

@@ -4,13 +4,17 @@ import { problemDocument, retryAfterSeconds, statusOf } from '#api';
 import { ProtocolError } from '#protocol';
 import type { Access } from '#security';
 import type { Admission } from './admission/admission.js';
+import { assertNoQueryCredential } from './admission/query-credential.js';
 import { CHALLENGE } from './answer/problem-answer.js';
 import { endWithProblem } from './answer/raw-problem.js';
 import type { Connection } from './connection/connection-table.js';
 import type { FrontContext } from './front-context.js';
 import { headFault } from './request/head-fault.js';
+import { parseQuery } from './request/query.js';
 import { splitUrl } from './request/request-url.js';
 
+/** Parameters of the query of a request for a WebSocket. */
+const PARAMETERS = ['ticket'];
 /** Default of `server.maxHeadersCount` of node:http. */
 const HEADERS_KEPT_MAX = 2000;
 
@@ -110,6 +114,8 @@ export class Upgrades {
       this.#handler?.accept(request, socket, head, { access, refuse, belongTo });
     };
     try {
+      assertNoQueryCredential(search);
+      parseQuery(search, PARAMETERS);
       const access = this.#admission.admitSocket({ request, connection, search });
       if (access instanceof Promise) {
         access.then(accept, (error: unknown) => this.#refuseLater(request, error, refuse));

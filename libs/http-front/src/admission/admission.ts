@@ -97,7 +97,6 @@ export class Admission {
     search,
   }: Omit<ArrivedRequest, 'found' | 'nowMs'>): Access | undefined | Promise<Access> {
     if (this.#security === undefined) return OPEN_ACCESS;
-    assertNoQueryCredential(search);
     const ticket = ticketOf(search);
     if (ticket !== undefined) return this.#redeem(request, connection, ticket);
     const hasCredential =
