@@ -328,11 +328,10 @@ export class ClusterStore implements CoordinationStore {
       void this.#known.settled().then(settle);
     });
     if (isSettled) return;
-    throw new ProtocolError(
-      'KAFKA_STORAGE_ERROR',
-      "The cluster's metadata could not be written to this broker's disk.",
-      { outcome },
-    );
+    const detail = this.#known.isStuck
+      ? "The cluster's metadata could not be written to this broker's disk."
+      : "The cluster's metadata was not on this broker's disk in time: the disk is slow.";
+    throw new ProtocolError('KAFKA_STORAGE_ERROR', detail, { outcome });
   }
 
   /** Commits, and asks again when the reply is lost: a repeated commit is applied once. */

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { SeededRandom } from '#runtime/testing';
 import type { ClusterState } from '../cluster-state.js';
 import type { CoordinationStore } from '../coordination-store.js';
@@ -45,6 +45,31 @@ async function join(id: number): Promise<void> {
 function renew(id: number): Promise<void> {
   const brokerEpoch = at(id).state.brokers.get(id)?.brokerEpoch ?? 0;
   return at(id).renewLease({ brokerId: id, brokerEpoch }, 1000);
+}
+
+/** Restarts a broker on a disk whose syncs can be made to wait. */
+async function restartWithHeldSyncs(
+  id: number,
+): Promise<{ readonly hold: () => void; readonly release: () => void }> {
+  let held = Promise.resolve();
+  let release = (): void => undefined;
+  stores.disk(id).crash();
+  const disk = stores.disk(id).mount();
+  const open = disk.open.bind(disk);
+  vi.spyOn(disk, 'open').mockImplementation(async (path, mode) => {
+    const file = await open(path, mode);
+    const datasync = file.datasync.bind(file);
+    vi.spyOn(file, 'datasync').mockImplementation(() => held.then(datasync));
+    return file;
+  });
+  brokers[id] = await stores.open(id);
+  await agreed();
+  const hold = (): void => {
+    held = new Promise((resolve) => {
+      release = resolve;
+    });
+  };
+  return { hold, release: () => release() };
 }
 
 /** Resolves when all brokers (or these) know the newest state. */
@@ -231,8 +256,23 @@ describe('an update whose commit cannot be written to the disk of its broker', (
     await expect(stores.whileTimePasses(create(at(0), 'made'))).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       outcome: 'unknown',
+      message: "The cluster's metadata could not be written to this broker's disk.",
     });
     stores.disk(0).clearFaults();
+    expect(topicsOf(await agreed())).toEqual(['events', 'made']);
+  });
+});
+
+describe('an update whose commit is late on the disk of its broker', () => {
+  it('has an unknown outcome, and its error says that the disk is slow', async () => {
+    const syncs = await restartWithHeldSyncs(0);
+    syncs.hold();
+    await expect(stores.whileTimePasses(create(at(0), 'made'))).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+      outcome: 'unknown',
+      message: "The cluster's metadata was not on this broker's disk in time: the disk is slow.",
+    });
+    syncs.release();
     expect(topicsOf(await agreed())).toEqual(['events', 'made']);
   });
 });
