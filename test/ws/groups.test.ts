@@ -300,6 +300,19 @@ describe('commits of members over WebSocket', () => {
     expect(next.records[0]?.offset).toBe(14);
   });
 
+  test('credit that comes while a commit is under way is committed after it', async () => {
+    const group = await shared(1);
+    const member = await join(group, { autoCommit: true, credit: 10 });
+    await produce(group, 30, 0, 1);
+    await member.client.until(() => member.records.length === 10);
+    for (let sent = 0; sent < 10; sent += 1) {
+      member.client.send('credit', { subscription: 's', records: 1 });
+    }
+    await expect.poll(() => committed(group)).toEqual([10]);
+    await member.client.until(() => member.records.length === 20);
+    expect(member.faults).toEqual([]);
+  });
+
   test('a grant over the limit of unacknowledged records acknowledges nothing', async () => {
     const group = await shared(1);
     const member = await join(group, { autoCommit: true, credit: 100 });
