@@ -39,6 +39,56 @@ async function produce(topic: string, ...values: readonly unknown[]): Promise<vo
   expect(response.status).toBe(200);
 }
 
+/** A worker of the guide, with the processes that it starts. */
+interface Worker {
+  readonly printed: () => string;
+  readonly signal: (name: 'SIGSTOP' | 'SIGCONT') => void;
+  readonly kill: () => Promise<void>;
+}
+
+function startWorker(commands: string): Worker {
+  const worker = spawn('bash', ['-c', commands], { detached: true });
+  const processes = -(worker.pid ?? Number.NaN);
+  let printed = '';
+  worker.stdout.on('data', (bytes: Buffer) => {
+    printed += bytes.toString();
+  });
+  const closed = once(worker, 'close');
+  return {
+    printed: () => printed,
+    signal: (name) => process.kill(processes, name),
+    kill: async () => {
+      process.kill(processes, 'SIGKILL');
+      await closed;
+    },
+  };
+}
+
+async function membersOf(group: string): Promise<string[]> {
+  const answer = await fetch(`${gateway.url}/v1/groups/${group}`);
+  const { members } = (await answer.json()) as { members: { memberId: string }[] };
+  return members.map(({ memberId }) => memberId);
+}
+
+/** @param ms null: the default */
+async function setSessionTimeout(group: string, ms: number | null): Promise<void> {
+  const configs = { 'consumer.session.timeout.ms': ms };
+  await run(
+    `curl -X PATCH ${gateway.url}/v1/groups/${group}/configs -H 'content-type: application/json' ` +
+      `-d '${JSON.stringify({ configs })}'`,
+  );
+}
+
+/** Freezes a worker for longer than its member's session: it works again after that. */
+async function workOnAfterFreeze({ signal, printed }: Worker): Promise<void> {
+  signal('SIGSTOP');
+  await produce('orders', 'while it is frozen');
+  await until('its session is over', async () => (await membersOf('billing')).length === 0);
+  signal('SIGCONT');
+  await produce('orders', 'after the freeze');
+  await until('the worker has joined again', () => printed().includes('after the freeze'));
+}
+
 test('the commands of "Sharing work" work', async () => {
   const [calls = '', loop = '', commit, looks] = blocksOf('sharing-work', 4);
   const orders = await run(calls.replace('waitMs=30000', 'waitMs=0'));
@@ -46,25 +96,26 @@ test('the commands of "Sharing work" work', async () => {
   expect(orders).toContain('"records":[]');
 
   await produce('orders', ...Array.from({ length: 20 }, (_, at) => at));
-  const worker = spawn('bash', ['-c', loop], { detached: true });
-  let printed = '';
-  worker.stdout.on('data', (bytes: Buffer) => {
-    printed += bytes.toString();
-  });
-  await until('the worker has all records', () => printed.split('\n').length > 20);
-  process.kill(-(worker.pid ?? Number.NaN), 'SIGKILL');
-  await once(worker, 'close');
-  expect(printed.split('\n').filter((line) => line.includes('"offset":'))).toHaveLength(20);
-  const { members } = (await (await fetch(`${gateway.url}/v1/groups/billing`)).json()) as {
-    members: { memberId: string }[];
-  };
-  for (const { memberId } of members) {
+  await setSessionTimeout('billing', 1000);
+  const worker = startWorker(loop);
+  const { printed } = worker;
+  try {
+    const records = (): string[] =>
+      printed()
+        .split('\n')
+        .filter((line) => line !== '');
+    await until('the worker has all records', () => new Set(records()).size === 20);
+    await workOnAfterFreeze(worker);
+  } finally {
+    await worker.kill();
+    await setSessionTimeout('billing', null);
+  }
+  for (const memberId of await membersOf('billing')) {
     await run(`curl -X DELETE ${gateway.url}/v1/groups/billing/members/${memberId}`);
   }
 
   const join = calls.slice(calls.indexOf('# 1.'), calls.indexOf('# 2.'));
-  const { generation } = JSON.parse(await run(join)) as { generation: number };
-  await run(commit?.replace('"generation": 1', `"generation": ${generation}`));
+  await run(commit, { answer: await run(join) });
   const offsets = await run(`curl ${gateway.url}/v1/groups/billing/offsets?topic=orders`);
   expect(offsets).toContain('"partition":0,"offset":10');
 
@@ -73,7 +124,7 @@ test('the commands of "Sharing work" work', async () => {
 });
 
 test('the commands of "Queues" work', async () => {
-  const [configs, letters] = blocksOf('queues', 2);
+  const [loop = '', configs, letters] = blocksOf('queues', 3);
   await gateway.topic({ name: 'letters' });
   const queue = new RestQueue(gateway, 'letters', 'mail');
   expect(await run(configs)).toContain('"sluice.share.retry.backoff.ms":"1000"');
@@ -84,6 +135,26 @@ test('the commands of "Queues" work', async () => {
     return (await queue.recordsOf('dlq.mail')).length === 1;
   });
   expect(await run(letters)).toContain('no such address');
+
+  await queue.leave('m');
+  await queue.alter({ 'sluice.share.retry.backoff.ms': 0 });
+  const deliver = 'deliver() { echo "letter to $1"; [ "$1" != nobody ]; }';
+  const worker = startWorker(`${deliver}\n${loop}`);
+  try {
+    await queue.produce({ value: 'nobody' }, { value: 'ann' });
+    await until('all letters are done with', async () => {
+      const { lag, deadLetters } = await queue.describe();
+      return lag === 0 && deadLetters === 2;
+    });
+  } finally {
+    await worker.kill();
+  }
+  const lines = worker
+    .printed()
+    .split('\n')
+    .filter((line) => line !== '');
+  const failed = Array.from({ length: 5 }, () => 'letter to nobody');
+  expect(lines.toSorted()).toEqual(['letter to ann', ...failed]);
 });
 
 test('the commands of "Delayed jobs" work', async () => {
