@@ -168,6 +168,12 @@ describe('fetch', () => {
     expect(base64.records[0]).toMatchObject({
       valueBase64: Buffer.from('{"a": 1}').toString('base64'),
     });
+    await target.produce(topic, [{ value: [1.0], key: { k: 1 } }]);
+    const key = await get(topic, '?format=base64-key&offset=2');
+    const keyBase64 = Buffer.from('{"k":1}').toString('base64');
+    expect(key.records).toMatchObject([{ keyBase64, value: [1] }]);
+    const value = await get(topic, '?format=base64-value&offset=2');
+    expect(value.records).toMatchObject([{ key: { k: 1 }, valueBase64: 'WzFd' }]);
   });
 
   it('returns the bytes of a single value', async () => {

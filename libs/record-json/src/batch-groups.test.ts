@@ -7,7 +7,7 @@ import { areRenderedAtOnce, batchGroups, isLargeRecord, isRenderedAtOnce } from 
 import { parseJsonRecords } from './json-records.js';
 import { renderQueueRecords } from './queue-records.js';
 import { rawRecord } from './raw-record.js';
-import type { RecordFormat } from './record-frame.js';
+import { FORMAT_NAMES, recordFormat } from './record-frame.js';
 import {
   type RenderedRecords,
   type RenderRequest,
@@ -71,7 +71,7 @@ test('many small records are rendered in slices, although their batch is small',
 });
 
 describe('renderInSlices', () => {
-  const formats: RecordFormat[] = ['default', 'json', 'string', 'base64'];
+  const formats = FORMAT_NAMES.map(recordFormat);
   const cases = formats.flatMap((format) => [
     [format, 'array'] as const,
     [format, 'lines'] as const,

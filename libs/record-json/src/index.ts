@@ -40,7 +40,7 @@ export { type LineBlock, type LineOptions, NdjsonLines } from './ndjson-lines.js
 export { type QueuedRecords, renderQueueRecords } from './queue-records.js';
 export { assertLargeJson, rawRecord } from './raw-record.js';
 export { memberPointer, quotedName, syntaxProblem } from './record-faults.js';
-export type { RecordFormat } from './record-frame.js';
+export { FORMAT_NAMES, type RecordFormat, recordFormat } from './record-frame.js';
 export type { RecordLines } from './record-lines.js';
 export { errorOfRecord, placeOf, type RecordPlaces, withRequestPointers } from './record-places.js';
 export { recordSetBytes } from './record-set-bytes.js';

@@ -7,7 +7,7 @@ import { type RecordBatch, RecordCursor, VarintReader } from '#log';
 import { type Offset, RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON } from '#protocol';
 import type { SlicedWork } from '#runtime';
 import { isJsonInSlices } from './json-text.js';
-import type { RecordFrame } from './record-frame.js';
+import { fieldFormat, type RecordFrame } from './record-frame.js';
 
 /** Bytes of a key or value written at once. Three bytes are four characters of base64. */
 const PIECE_BYTES = 3 * 64 * 1024;
@@ -75,8 +75,8 @@ class LargeRecordWriter {
     this.#text(']}');
   }
 
-  *#member(name: string, span: Span, isFlaggedJson: boolean): SlicedWork<void> {
-    const { format } = this.#frame;
+  *#member(name: 'key' | 'value', span: Span, isFlaggedJson: boolean): SlicedWork<void> {
+    const format = fieldFormat(this.#frame.format, name);
     const isText = format === 'default' || format === 'string';
     const mayBeJson = format === 'default' ? isFlaggedJson : format === 'json';
     if (span === null) this.#text(`"${name}":null`);

@@ -24,7 +24,12 @@ import { CLOSE_BRACE, QUOTE } from './json-bytes.js';
 import { ESCAPES, writeDigits, writeEscape } from './json-parts.js';
 import { plainRunStops } from './json-scanner.js';
 import { isJson } from './json-text.js';
-import type { RecordFrame, WrittenRecords } from './record-frame.js';
+import {
+  type FieldFormat,
+  fieldFormat,
+  type RecordFrame,
+  type WrittenRecords,
+} from './record-frame.js';
 import { shortVarint, shortVarintBytes } from './short-varint.js';
 
 const TAIL = ',"headers":[]}';
@@ -60,6 +65,10 @@ export class RecordJsonWriter {
   #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
   #view: DataView = viewOf(this.#scratch);
   #frame: RecordFrame = { topic: '', partition: 0, format: 'default', framing: 'array' };
+  #keyFormat: FieldFormat = 'default';
+  #valueFormat: FieldFormat = 'default';
+  /** True when values that were sent as JSON are copied without reading their bytes. */
+  #isJsonCopied = false;
 
   // End of the template, which begins at 0; the next ones are the positions of its variable parts.
   #templateEnd = 0;
@@ -95,9 +104,12 @@ export class RecordJsonWriter {
       frame.partition === this.#frame.partition &&
       frame.framing === this.#frame.framing;
     this.#frame = frame;
+    this.#keyFormat = fieldFormat(frame.format, 'key');
+    this.#valueFormat = fieldFormat(frame.format, 'value');
     // No offset is below 0: the first record rebuilds the template.
     if (!isSame) this.#templateOffsetLimit = 0;
     this.#isLines = frame.framing === 'lines';
+    this.#isJsonCopied = !this.#isLines && ['default', 'json'].includes(this.#valueFormat);
     this.#resumeAt = isContinued ? RESUME_AT_SEPARATOR : RESUME_AT_HEAD;
     // The template may grow with its digits: its room is reserved.
     this.#outputStart = templateBytesMax(frame.topic);
@@ -305,26 +317,19 @@ export class RecordJsonWriter {
     this.#templateTimestamp = timestamp;
   }
 
-  /** True when values that were sent as JSON are copied without reading their bytes. */
-  get #isJsonCopied(): boolean {
-    const { format } = this.#frame;
-    return !this.#isLines && (format === 'default' || format === 'json');
-  }
-
   /** Writes a key after its name, and the name of the value. */
   #writeKey(start: number, end: number, attributes: number): void {
-    this.#writeBytes(start, end, (attributes & RECORD_KEY_IS_JSON) !== 0);
+    this.#writeBytes(start, end, (attributes & RECORD_KEY_IS_JSON) !== 0, this.#keyFormat);
     this.#writeAscii(',"value":');
   }
 
   /** Writes a key or value after its name. @param start in the cursor's bytes, as `end` */
-  #writeBytes(start: number, end: number, isFlaggedJson: boolean): void {
+  #writeBytes(start: number, end: number, isFlagged: boolean, format = this.#valueFormat): void {
     const from = this.#stagedAt + start;
     const to = this.#stagedAt + end;
-    const { format } = this.#frame;
     if (format === 'base64') {
       this.#writeBase64(from, to);
-    } else if (format !== 'string' && isFlaggedJson) {
+    } else if (format !== 'string' && isFlagged) {
       this.#copyJson(from, to);
     } else if (format === 'json') {
       if (isJson(this.#scratch.subarray(from, to))) this.#copyJson(from, to);

@@ -6,7 +6,7 @@ import type {
   QueueSubscriptionRequest,
 } from '#delivery';
 import { FaultList, ProtocolError } from '#protocol';
-import type { RecordFormat } from '#record-json';
+import { recordFormat } from '#record-json';
 
 type SubscribeData = ClientData<'subscribe'>;
 
@@ -52,11 +52,6 @@ export function queueRequest(data: SubscribeData, group: string): QueueSubscript
     expiring,
     format: recordFormat(format),
   };
-}
-
-/** The format of records that a message names. */
-export function recordFormat(format: SubscribeData['format']): RecordFormat {
-  return format === undefined || format === 'auto' ? 'default' : format;
 }
 
 /** The request of a member in stream mode. @throws ProtocolError INVALID_REQUEST with all faults */

@@ -21,6 +21,7 @@ import {
   Subscription,
 } from '#delivery';
 import { ProtocolError } from '#protocol';
+import { recordFormat } from '#record-json';
 import { type Access, groupNamed, topicNamed } from '#security';
 import { committedEntries } from '../http/offset-commit.js';
 import { readableTopics } from '../http/topics-of-member.js';
@@ -33,7 +34,7 @@ import type {
   ControlMessage,
   SocketAnswer,
 } from './control-message.js';
-import { memberRequest, queueRequest, recordFormat, topicNames } from './member-request.js';
+import { memberRequest, queueRequest, topicNames } from './member-request.js';
 import { withMessagePointers } from './socket-problem.js';
 import type { SocketServer } from './socket-server.js';
 import { SocketSubscription, type SubscriptionReads } from './socket-subscription.js';

@@ -1,5 +1,6 @@
 /** Operations on consumer groups and their members. */
 import type { ErrorCode } from '#protocol';
+import { FORMAT_NAMES } from '#record-json';
 import { ref } from '../schema/json-schema.js';
 import { AcknowledgeRecordsDto, QueueAckResultsDto } from './acknowledge-records.dto.js';
 import { CommittedListDto } from './answers.dto.js';
@@ -144,8 +145,8 @@ export const MEMBER_OPERATIONS = {
           'Time to wait for a record: a long poll. A change of the assignment ends the wait.',
       },
       format: {
-        schema: { type: 'string', enum: ['auto', 'json', 'string', 'base64'], default: 'auto' },
-        description: 'Representation of keys and values.',
+        schema: { type: 'string', enum: FORMAT_NAMES, default: 'auto' },
+        description: 'Representation of keys and values, as in fetch.',
       },
     },
     answers: {

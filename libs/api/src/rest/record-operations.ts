@@ -3,6 +3,7 @@
  * so the parameters are described here with the constants that the handlers check.
  */
 import type { ErrorCode } from '#protocol';
+import { FORMAT_NAMES } from '#record-json';
 import { ref, type Schema } from '../schema/json-schema.js';
 import { INT32_MAX, OFFSET, PARTITION, PRODUCER_EPOCH, PRODUCER_TOKEN } from '../schema/values.js';
 import {
@@ -133,8 +134,10 @@ const WAIT_QUERY = {
 
 const FORMAT = {
   format: {
-    schema: { type: 'string', enum: ['auto', 'json', 'string', 'base64'], default: 'auto' },
-    description: 'Representation of keys and values.',
+    schema: { type: 'string', enum: FORMAT_NAMES, default: 'auto' },
+    description:
+      'Representation of keys and values. `base64-key` and `base64-value` are `base64` for that field, ' +
+      'and `auto` for the other one.',
   },
 };
 

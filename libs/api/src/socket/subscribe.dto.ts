@@ -1,4 +1,5 @@
 import type { JoinRequest } from '#broker';
+import { FORMAT_NAMES } from '#record-json';
 import { MAX_POLL_INTERVAL_MS_DEFAULT } from '../rest/limits.js';
 import { refTo } from '../schema/dto-schemas.js';
 import {
@@ -216,10 +217,10 @@ export class SubscribeDto implements SubscriptionOfMember {
 
   @OptionalMember({
     type: 'string',
-    enum: ['auto', 'json', 'string', 'base64'],
+    enum: FORMAT_NAMES,
     default: 'auto',
     description: 'Representation of keys and values, as in fetch.',
   })
-  @IsOneOf(['auto', 'json', 'string', 'base64'], 'must be "auto", "json", "string" or "base64"')
-  readonly format?: 'auto' | 'json' | 'string' | 'base64';
+  @IsOneOf(FORMAT_NAMES, `must be one of "${FORMAT_NAMES.join('", "')}"`)
+  readonly format?: (typeof FORMAT_NAMES)[number];
 }

@@ -3,7 +3,7 @@ import type { AutoOffsetReset } from '#delivery';
 import { type EventPosition, tryParseEventId } from '#event-stream';
 import { oneOf, parseQuery, type Query, refuseParameter } from '#http-front';
 import { ProtocolError } from '#protocol';
-import type { RecordFormat } from '#record-json';
+import { FORMAT_NAMES, type RecordFormat, recordFormat } from '#record-json';
 
 const EVENT_PARAMETERS = queryParametersOf('subscribeToEvents');
 
@@ -31,13 +31,12 @@ export interface EventQuery {
 export function eventQuery(search: string, lastEventId: string | undefined): EventQuery {
   refuseGroup(search);
   const query = parseQuery(search, EVENT_PARAMETERS);
-  const format = oneOf(query, 'format', ['auto', 'json', 'string', 'base64'], 'auto');
   const from = oneOf(query, 'from', ['latest', 'earliest'], 'latest');
   return {
     from: headerPositions(lastEventId) ?? queryPositions(query) ?? from,
     partitions: partitionsOf(query),
     autoOffsetReset: oneOf(query, 'autoOffsetReset', ['latest', 'earliest', 'none'], 'none'),
-    format: format === 'auto' ? 'default' : format,
+    format: recordFormat(oneOf(query, 'format', FORMAT_NAMES, 'auto')),
   };
 }
 

@@ -8,7 +8,7 @@ import {
 } from '#api';
 import type { OffsetSpec } from '#broker';
 import { oneOf, parseQuery, type Query, refuseParameter, wholeNumber } from '#http-front';
-import type { RecordFormat } from '#record-json';
+import { FORMAT_NAMES, type RecordFormat, recordFormat } from '#record-json';
 
 const FETCH_PARAMETERS = queryParametersOf('fetch', 'fetchValue', 'fetchLines');
 
@@ -102,9 +102,11 @@ function rawFormat(query: Query): 'raw' {
   return 'raw';
 }
 
+const FETCH_FORMATS = [...FORMAT_NAMES, 'raw'] as const;
+
 function formatOf(query: Query): RecordFormat | 'raw' {
-  const format = oneOf(query, 'format', ['auto', 'json', 'string', 'base64', 'raw'], 'auto');
-  return format === 'auto' ? 'default' : format;
+  const format = oneOf(query, 'format', FETCH_FORMATS, 'auto');
+  return format === 'raw' ? format : recordFormat(format);
 }
 
 function offsetOf(text: string | undefined): number | OffsetSpec {

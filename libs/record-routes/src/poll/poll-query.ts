@@ -9,7 +9,7 @@ import {
 } from '#api';
 import type { MemberPollRequest } from '#broker';
 import { oneOf, parseQuery, type Query, refuseParameter, wholeNumber } from '#http-front';
-import type { RecordFormat } from '#record-json';
+import { FORMAT_NAMES, type RecordFormat, recordFormat } from '#record-json';
 
 const POLL_PARAMETERS = queryParametersOf('pollRecords');
 
@@ -22,13 +22,12 @@ export interface PollQuery extends Omit<MemberPollRequest, 'signal'> {
 export function pollQuery(search: string): PollQuery {
   const query = parseQuery(search, POLL_PARAMETERS);
   const cursor = query.get('cursor');
-  const format = oneOf(query, 'format', ['auto', 'json', 'string', 'base64'], 'auto');
   const range = (max: number, byDefault: number, min = 1) => ({ min, max, byDefault });
   return {
     limit: wholeNumber(query, 'limit', range(INT32_MAX, FETCH_LIMIT_DEFAULT)),
     maxBytes: wholeNumber(query, 'maxBytes', range(FETCH_BYTES_MAX, FETCH_BYTES_DEFAULT)),
     waitMs: wholeNumber(query, 'waitMs', range(FETCH_WAIT_MS_MAX, 0, 0)),
-    format: format === 'auto' ? 'default' : format,
+    format: recordFormat(oneOf(query, 'format', FORMAT_NAMES, 'auto')),
     ...(cursor === undefined || cursor === '' ? {} : { cursor }),
     ...receiveIdOf(query),
   };

@@ -1383,8 +1383,8 @@ export interface operations {
                 waitMs?: number;
                 /** @description Bytes that end the wait. */
                 minBytes?: number;
-                /** @description Representation of keys and values. */
-                format?: "auto" | "json" | "string" | "base64";
+                /** @description Representation of keys and values. `base64-key` and `base64-value` are `base64` for that field, and `auto` for the other one. */
+                format?: "auto" | "json" | "string" | "base64" | "base64-key" | "base64-value";
             };
             header?: never;
             path: {
@@ -1781,8 +1781,8 @@ export interface operations {
                 waitMs?: number;
                 /** @description Bytes that end the wait. */
                 minBytes?: number;
-                /** @description Representation of keys and values. */
-                format?: "auto" | "json" | "string" | "base64";
+                /** @description Representation of keys and values. `base64-key` and `base64-value` are `base64` for that field, and `auto` for the other one. */
+                format?: "auto" | "json" | "string" | "base64" | "base64-key" | "base64-value";
                 /** @description Continues at the high watermark, without an end. */
                 follow?: boolean;
             };
@@ -1817,8 +1817,8 @@ export interface operations {
                 lastEventId?: string;
                 /** @description Position to continue at if an offset is no longer in the log; `none` is an error. */
                 autoOffsetReset?: "latest" | "earliest" | "none";
-                /** @description Representation of keys and values. */
-                format?: "auto" | "json" | "string" | "base64";
+                /** @description Representation of keys and values. `base64-key` and `base64-value` are `base64` for that field, and `auto` for the other one. */
+                format?: "auto" | "json" | "string" | "base64" | "base64-key" | "base64-value";
                 /** @description Ticket of `POST /v1/tickets`, in place of a credential; it can be used once, so an EventSource that reconnects needs a new one. */
                 ticket?: string;
                 /** @description The `id` of the last event received; the stream resumes after it. */
@@ -2003,8 +2003,8 @@ export interface operations {
                 maxBytes?: number;
                 /** @description Time to wait for a record: a long poll. A change of the assignment ends the wait. */
                 waitMs?: number;
-                /** @description Representation of keys and values. */
-                format?: "auto" | "json" | "string" | "base64";
+                /** @description Representation of keys and values, as in fetch. */
+                format?: "auto" | "json" | "string" | "base64" | "base64-key" | "base64-value";
             };
             header?: never;
             path: {
