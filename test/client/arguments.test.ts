@@ -75,6 +75,9 @@ test('subscribe, consumer and queue refuse wrong options by name', () => {
     ['autoCommitIntervalMs', () => client.consumer({ ...group, autoCommitIntervalMs: 2 ** 31 })],
     ['autoOffsetReset', () => client.queue({ ...group, autoOffsetReset: 'none' })],
     ['prefetch', () => client.queue({ ...group, prefetch: 0 })],
+    ['signal', () => client.queue({ ...group, signal: wrong(5) })],
+    ['signal', () => client.producer().flush({ signal: wrong(5) })],
+    ['flush', () => client.producer().flush(wrong(null))],
     ['listener', () => client.on('status', wrong(undefined))],
   ]);
 });
@@ -89,6 +92,7 @@ test('the methods of a consumer refuse wrong arguments by name', async () => {
     ['partitions', () => consumer.resume(wrong('all'))],
     ['position', () => consumer.seek(wrong(undefined))],
     ['position', () => consumer.seek(wrong({ topic, offset: 1 }))],
+    ['signal', () => consumer.seek(offsets[0] ?? wrong(null), { signal: wrong(5) })],
     ['offsets', () => consumer.commit(wrong(null))],
     ['offsets', () => consumer.commit([wrong({ topic })])],
     ['signal', () => consumer.commit(offsets, { signal: wrong(5) })],

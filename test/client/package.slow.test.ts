@@ -21,7 +21,7 @@ const FIRST_BYTES_MAX = [
   { entry: 'sluice-client', name: 'Sluice', bytesMax: 15 * 1024 },
 ];
 /** Bytes of all parts together, compressed: also queues, `run`, and the transports over HTTP. */
-const ALL_BYTES_MAX = 36 * 1024;
+const ALL_BYTES_MAX = 37 * 1024;
 
 let folder: string;
 let tarball: string;
@@ -80,6 +80,7 @@ test('the tarball has only the bundle, its types and the text about it', async (
     'package/dist/socket-subscription.js',
     'package/dist/socket-transports.js',
     'package/dist/subscription.d.ts',
+    'package/dist/token.js',
     'package/dist/writer.d.ts',
     'package/dist/writer.js',
     'package/dist/writing.js',

@@ -344,6 +344,39 @@ test.each(TRANSPORTS)(
   },
 );
 
+test.each(TRANSPORTS)(
+  'one deserializer alone leaves the other field as it is, over %s',
+  async (transport) => {
+    const client = open(transport);
+    const topic = `one-${transport}`;
+    await client.admin.createTopic({ name: topic, partitions: 1 });
+    const text = { key: 'k', valueBase64: Buffer.from('{"n":1}').toString('base64') };
+    await client.admin.produce({ topic, records: [{ key: { id: 1 }, value: { n: 1 } }, text] });
+    const upper = {
+      deserialize: (_topic: string, bytes: Uint8Array) =>
+        Buffer.from(bytes).toString().toUpperCase(),
+    };
+    const members = { topics: [topic], autoOffsetReset: 'earliest' } as const;
+    const keys = client.subscribe(topic, { from: 'earliest', keyDeserializer: upper });
+    const fieldsOf = (records: readonly { readonly key: unknown; readonly value: unknown }[]) =>
+      records.map(({ key, value }) => [key, value]);
+    expect(fieldsOf(await firstOf(keys, 2))).toEqual([
+      ['{"ID":1}', { n: 1 }],
+      ['K', '{"n":1}'],
+    ]);
+    const group = { group: `${topic}-member`, ...members, valueDeserializer: upper };
+    const [batch] = await firstOf(client.consumer(group), 1);
+    const queue = { group: `${topic}-queue`, ...members, valueDeserializer: upper };
+    const jobs = await firstOf(client.queue(queue), 2);
+    for (const records of [batch?.records ?? [], jobs]) {
+      expect(fieldsOf(records)).toEqual([
+        [{ id: 1 }, '{"N":1}'],
+        ['k', '{"N":1}'],
+      ]);
+    }
+  },
+);
+
 test('a subscription with deserializers over HTTP reads all partitions by one stream', async () => {
   const urls: URL[] = [];
   const client = clientOf(gateway.url, 'http', {
@@ -366,7 +399,7 @@ test('a subscription with deserializers over HTTP reads all partitions by one st
     '/v1/topics/streamed',
     '/v1/topics/streamed/events',
   ]);
-  expect(urls[1]?.searchParams.get('format')).toBe('base64');
+  expect(urls[1]?.searchParams.get('format')).toBe('base64-value');
 });
 
 test('a worker over the WebSocket joins without a request', async () => {

@@ -57,16 +57,21 @@ export class ClientParts {
   /**
    * Makes a part, which is closed with the client.
    * @param make gets the function to call when the part has ended by itself
+   * @param signal closes the part, too
    */
-  add<Part extends Closable>(make: (onEnd: () => void) => Part): Part {
+  add<Part extends Closable>(make: (onEnd: () => void) => Part, signal?: AbortSignal): Part {
     let made: Part | undefined;
     let isEnded = false;
+    const onAbort = (): void => void made?.close();
     const part = make(() => {
       isEnded = true;
+      signal?.removeEventListener('abort', onAbort);
       if (made !== undefined) this.#open.delete(made);
     });
     made = part;
     if (!isEnded) this.#open.add(part);
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
     return part;
   }
 

@@ -57,5 +57,6 @@ export function openConsumer<K, V>(
     return loadedLater(load(), methods, (error) => events.failed(error));
   };
   const load: LoadModule = (module) => parts.load(module);
-  return parts.add((onEnd) => new Consumer(options, { open, load, onEnd }));
+  const make = (onEnd: () => void): Consumer<K, V> => new Consumer(options, { open, load, onEnd });
+  return parts.add(make, options.signal);
 }

@@ -8,7 +8,7 @@ export type {
   WebSocketClass,
   WebSocketLike,
 } from './connection/options.js';
-export type { Batch } from './consumer/batch.js';
+export type { Batch, SignalOption } from './consumer/batch.js';
 export { Consumer } from './consumer/consumer.js';
 export type { ConsumerOptions, PartitionsListener, TopicChoice } from './consumer/options.js';
 export type { RunHandler, RunOptions } from './consumer/record-runner.js';

@@ -32,17 +32,27 @@ test('an async deserializer, a null, and a key without a deserializer beside one
   const reader = new RecordReader({
     valueDeserializer: { deserialize: (_, bytes) => Promise.resolve(bytes.length) },
   });
-  expect(reader.format).toBe('base64');
-  expect(await reader.read({ ...RECORD, keyBase64: 'w6k=', valueBase64: 'AAAA' })).toMatchObject({
-    key: 'é',
+  expect(reader.format).toBe('base64-value');
+  const key = { id: 1 };
+  expect(await reader.read({ ...RECORD, key, valueBase64: 'AAAA' })).toMatchObject({
+    key,
     value: 3,
   });
+  const bytes = { ...RECORD, keyBase64: '/w==', valueBase64: 'AAAA' };
+  expect(await reader.read(bytes)).toMatchObject({ key: new Uint8Array([255]), value: 3 });
+  const keyDeserializer = serdes.string;
+  expect(new RecordReader({ keyDeserializer }).format).toBe('base64-key');
+  const both = { keyDeserializer, valueDeserializer: serdes.bytes };
+  expect(new RecordReader(both).format).toBe('base64');
   expect(reader.read({ ...RECORD, value: null })).toMatchObject({ key: null, value: null });
 });
 
 test('the error of a deserializer names the record and the field', async () => {
   const reader = new RecordReader({ valueDeserializer: serdes.int32 });
-  expect(() => reader.read({ ...RECORD, valueBase64: 'AA==' })).toThrow(/value of record t-0@7/);
+  await expect(reader.read({ ...RECORD, valueBase64: 'AA==' })).rejects.toMatchObject({
+    detail: expect.stringMatching(/value of record t-0@7/),
+    problem: { topic: 't', partition: 0, offset: 7, field: 'value' },
+  });
   const rejecting = new RecordReader({
     keyDeserializer: { deserialize: () => Promise.reject(new Error('no')) },
   });

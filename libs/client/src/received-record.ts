@@ -1,7 +1,8 @@
-import type { Deserializer, StoredHeader } from '../../producer/src/index.js';
+import { type Deserializer, isPromise, type StoredHeader } from '../../producer/src/index.js';
 import type { components } from './admin/generated/openapi.js';
 import { bytesOf } from './base64.js';
 import { SluiceError } from './sluice-error.js';
+import { observed } from './waiting.js';
 
 /** A header of a record. */
 export type RecordHeader = StoredHeader;
@@ -43,15 +44,17 @@ export interface Position extends TopicPartition {
 export interface Deserializers<K, V> {
   /** Kafka's `key.deserializer`. Default: JSON stays JSON, text is a string, else `Uint8Array`. */
   readonly keyDeserializer?: Deserializer<K> | undefined;
-  /** Kafka's `value.deserializer`. Default: as `keyDeserializer`. */
+  /** Kafka's `value.deserializer`. Its default is the same. */
   readonly valueDeserializer?: Deserializer<V> | undefined;
 }
+
+/** Format of keys and values in answers; the gateway's default one is absent. */
+export type RecordFormat = 'base64' | 'base64-key' | 'base64-value';
 
 /** A record in the JSON of a fetch. */
 export type RecordJson = components['schemas']['FetchedRecord'];
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** Turns the JSON of records into records. */
 export class RecordReader<K, V> {
@@ -64,14 +67,15 @@ export class RecordReader<K, V> {
   }
 
   /** Format of keys and values to ask the gateway for; undefined: its default. */
-  get format(): 'base64' | undefined {
+  get format(): RecordFormat | undefined {
     // Only base64 is exact: text and JSON text of the same characters are the same otherwise.
-    return this.#key === undefined && this.#value === undefined ? undefined : 'base64';
+    if (this.#value === undefined) return this.#key && 'base64-key';
+    return this.#key === undefined ? 'base64-value' : 'base64';
   }
 
   /**
-   * Returns a record, or a promise of it when a deserializer is async.
-   * @throws SluiceError SERIALIZATION_ERROR that names the record and the field
+   * Returns a record, or a promise of it when a deserializer is async or fails. The promise rejects
+   * with SERIALIZATION_ERROR, which names the record and the field.
    */
   read(json: RecordJson): ReceivedRecord<K, V> | Promise<ReceivedRecord<K, V>> {
     const { topic, partition, offset, timestamp } = json;
@@ -79,9 +83,12 @@ export class RecordReader<K, V> {
     const key = this.#field(this.#key, 'key', json, headers);
     const value = this.#field(this.#value, 'value', json, headers);
     if (isPromise(key) || isPromise(value)) {
-      return Promise.all([key, value]).then(([readKey, readValue]) => {
-        return { topic, partition, offset, timestamp, key: readKey, value: readValue, headers };
-      });
+      const fields = Promise.all([key, value]);
+      return observed(
+        fields.then(([readKey, readValue]) => {
+          return { topic, partition, offset, timestamp, key: readKey, value: readValue, headers };
+        }),
+      );
     }
     return { topic, partition, offset, timestamp, key, value, headers };
   }
@@ -94,9 +101,7 @@ export class RecordReader<K, V> {
   ): T | Promise<T> {
     const base64 = json[`${field}Base64`];
     if (deserializer === undefined) {
-      if (base64 === undefined) return (json[field] ?? null) as T;
-      const bytes = bytesOf(base64);
-      return (this.format === undefined ? bytes : textOrBytes(bytes)) as T;
+      return (base64 === undefined ? (json[field] ?? null) : bytesOf(base64)) as T;
     }
     const bytes = base64 === undefined ? exactBytes(json[field]) : bytesOf(base64);
     if (bytes === null) return null as T;
@@ -106,24 +111,15 @@ export class RecordReader<K, V> {
         'SERIALIZATION_ERROR',
         `The deserializer cannot read the ${field} of record ${topic}-${partition}@${offset}: ` +
           String(cause),
-        { cause },
+        { cause, problem: { topic, partition, offset, field } },
       );
     };
     try {
       const read = deserializer.deserialize(json.topic, bytes, headers);
-      return isPromise(read) ? read.catch(refuse) : read;
+      return isPromise(read) ? Promise.resolve(read).catch(refuse) : read;
     } catch (cause) {
-      return refuse(cause);
+      return Promise.reject(cause).catch(refuse);
     }
-  }
-}
-
-/** Returns text where the bytes are UTF-8, else the bytes. */
-function textOrBytes(bytes: Uint8Array): string | Uint8Array {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    return bytes;
   }
 }
 
@@ -137,8 +133,4 @@ function headerOf(header: NonNullable<RecordJson['headers']>[number]): RecordHea
   const { key, value, valueBase64 } = header;
   if (valueBase64 !== undefined) return { key, value: bytesOf(valueBase64) };
   return { key, value: typeof value === 'string' ? encoder.encode(value) : null };
-}
-
-export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof (value as Promise<T> | null)?.then === 'function';
 }

@@ -66,7 +66,8 @@ export class Sluice {
       const connections = { endpoints: parts.endpoints, socket: socket?.named() };
       return openQueueWorker(connections, options, closed);
     };
-    return parts.add((onEnd) => new Queue(open, onEnd));
+    const { signal } = options;
+    return parts.add((onEnd) => new Queue(open, onEnd, signal), signal);
   }
 
   /** Closes all producers, subscriptions and members, and then the connection. */

@@ -1,4 +1,7 @@
 /** Waiting that an AbortSignal ends. */
+import { withSignal } from '../../producer/src/index.js';
+
+export { withSignal };
 
 /** Marks a promise as observed, so that its rejection is never reported as unhandled. */
 export function observed<T>(promise: Promise<T>): Promise<T> {
@@ -21,19 +24,6 @@ export function deferred<T>(): Deferred<T> {
     reject = onError;
   });
   return { promise: observed(promise), resolve, reject };
-}
-
-/**
- * Settles like the promise, or rejects with the reason of the signal when that is aborted before.
- */
-export function withSignal<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 /** Resolves after a time; rejects with the reason of the signal when that is aborted before. */

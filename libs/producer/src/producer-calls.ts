@@ -3,11 +3,10 @@
 /** Longest time of a timer, ms: one that is longer ends at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-/** The sentence about a wrong second argument of `send`; undefined for one that is accepted. */
-export function sendOptionsFault(how: unknown): string | undefined {
-  if (typeof how === 'function') return undefined;
-  if (typeof how !== 'object' || how === null) return 'send takes an object of options.';
-  const { signal } = how as { readonly signal?: Partial<AbortSignal> | null };
+/** The sentence about wrong options of a call that has a signal; undefined for accepted ones. */
+export function signalFault(call: string, options: unknown): string | undefined {
+  if (typeof options !== 'object' || options === null) return `${call} takes an object of options.`;
+  const { signal } = options as { readonly signal?: Partial<AbortSignal> | null };
   if (signal === undefined || typeof signal?.throwIfAborted === 'function') return undefined;
   return 'signal must be an AbortSignal.';
 }

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { RecordMetadata } from './producer-record.js';
 import { serdes } from './serdes.js';
@@ -281,6 +282,32 @@ describe('interceptors', () => {
 });
 
 describe('serializers', () => {
+  it('fail once for a record with two faults, one of which comes later', async () => {
+    const rejections: unknown[] = [];
+    const onRejection = (reason: unknown): void => void rejections.push(reason);
+    process.on('unhandledRejection', onRejection);
+    const { producer, time } = producerHarness({
+      keySerializer: { serialize: () => Promise.reject(new Error('no key')) },
+      valueSerializer: serdes.int32,
+    });
+    const sent = time.until(producer.send({ topic: 't', key: 'k', value: 'text' }));
+    await expect(sent).rejects.toMatchObject({ field: 'value' });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', onRejection);
+    expect(rejections).toEqual([]);
+  });
+
+  it('may return promises of their own class', async () => {
+    const { producer, broker, time } = producerHarness({
+      valueSerializer: {
+        // A promise of another realm is no instance of this one's class.
+        serialize: () => runInNewContext('Promise.resolve(bytes)', { bytes: Uint8Array.of(7) }),
+      },
+    });
+    expect(await time.until(producer.send({ topic: 't', value: 1 }))).toMatchObject({ offset: 0 });
+    expect(broker.log('t')).toHaveLength(1);
+  });
+
   it('fail one record alone, by name', async () => {
     const { producer, broker, time } = producerHarness({ valueSerializer: serdes.int32 });
     const good = producer.send({ topic: 't', value: 1 });

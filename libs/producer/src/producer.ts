@@ -17,7 +17,7 @@ import { ElapsedClock } from './elapsed-clock.js';
 import type { Settle } from './pending-record.js';
 import { PendingSend, type SendOwner, type SendResult } from './pending-send.js';
 import type { ProduceFailure, SerializedRecord } from './produce-transport.js';
-import { closeFault, sendOptionsFault } from './producer-calls.js';
+import { closeFault, signalFault } from './producer-calls.js';
 import { ProducerErrors } from './producer-errors.js';
 import { ProducerMetrics, type ProducerMetricsSnapshot } from './producer-metrics.js';
 import { type ProducerRecord, type RecordMetadata, recordFault } from './producer-record.js';
@@ -27,6 +27,7 @@ import {
   type ProducerOptions,
   type ProducerSettings,
 } from './producer-settings.js';
+import { withSignal } from './promises.js';
 import { recordBytes } from './record-bytes.js';
 import type { PipelineParts, RecordPipeline } from './record-pipeline.js';
 import { RecordSerializer } from './record-serializer.js';
@@ -131,7 +132,6 @@ export class Producer<K = unknown, V = unknown> {
     how: SendOptions | SendCallback | ((error: ProduceFailure | undefined) => void) = {},
   ): Promise<RecordMetadata> | undefined {
     this.#assertUsable(record);
-    this.#refuseMisuse('INVALID_CONFIG', sendOptionsFault(how));
     if (typeof how === 'function') {
       const tell: Settle = (metadata, error) => {
         // A callback has no signal, so that each error is one of the producer.
@@ -141,6 +141,7 @@ export class Producer<K = unknown, V = unknown> {
       this.#accept(record, { tell, isAwaited: false, signal: undefined });
       return undefined;
     }
+    this.#refuseMisuse('INVALID_CONFIG', signalFault('send', how));
     return new Promise((resolve, reject) => {
       const tell: Settle = (metadata, error) => {
         if (metadata === undefined) reject(error);
@@ -181,12 +182,13 @@ export class Producer<K = unknown, V = unknown> {
     this.#accept(record, NOBODY_WAITS);
   }
 
-  /** Sends what waits without lingering; resolves when all records sent so far are settled. */
-  async flush(): Promise<void> {
-    this.#flushes += 1;
-    this.#pipeline?.flush();
-    await this.#unsettled.whenSettled();
-    this.#flushes -= 1;
+  /**
+   * Sends what waits without lingering; resolves when all records sent so far are settled. It
+   * rejects with the reason of a signal that was aborted before; the records stay on their way.
+   */
+  flush(options: SendOptions = {}): Promise<void> {
+    this.#refuseMisuse('INVALID_CONFIG', signalFault('flush', options));
+    return withSignal(this.#flush(), options.signal);
   }
 
   /**
@@ -312,8 +314,15 @@ export class Producer<K = unknown, V = unknown> {
     this.#timers.soon(() => this.#refuse(send, this.#errors.tooManyWait()));
   }
 
+  async #flush(): Promise<void> {
+    this.#flushes += 1;
+    this.#pipeline?.flush();
+    await this.#unsettled.whenSettled();
+    this.#flushes -= 1;
+  }
+
   async #close(timeoutMs: number | undefined): Promise<void> {
-    const flushed = this.flush();
+    const flushed = this.#flush();
     await (timeoutMs === undefined ? flushed : this.#within(flushed, timeoutMs));
     const error = this.#errors.closedTooEarly();
     for (const send of this.#early) this.#refuse(send, error);

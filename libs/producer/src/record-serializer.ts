@@ -1,6 +1,7 @@
 import type { CreateError, Encoding, SerializedRecord, StoredHeader } from './produce-transport.js';
 import type { HeadersInput, ProducerRecord, Serializer } from './producer-record.js';
 import type { ProducerOptions } from './producer-settings.js';
+import { isPromise } from './promises.js';
 import { defaultSerializer, serializedText } from './serdes.js';
 import { bytesOfText } from './text-bytes.js';
 
@@ -74,8 +75,12 @@ export class RecordSerializer {
       const text = serializedText(serializer, data);
       if (text !== undefined) return bytesOfText(text);
       const bytes = serializer.serialize(record.topic, data, headers);
-      if (!(bytes instanceof Promise)) return checkedBytes(bytes);
-      return bytes.then(checkedBytes).catch((cause) => this.#fail(record, field, cause));
+      if (!isPromise(bytes)) return checkedBytes(bytes);
+      const checked = Promise.resolve(bytes).then(checkedBytes);
+      const serialized = checked.catch((cause) => this.#fail(record, field, cause));
+      // Nobody awaits it when the other field fails first.
+      serialized.catch(() => undefined);
+      return serialized;
     } catch (error) {
       return this.#fail(record, field, error);
     }

@@ -1,4 +1,4 @@
-import { A_SIGNAL, assertObject, assertOptions } from '../connection/checks.js';
+import { assertObject, assertOptions, SIGNAL_OPTION } from '../connection/checks.js';
 import type { Endpoints } from '../connection/endpoints.js';
 import {
   type HttpCall,
@@ -10,8 +10,6 @@ import {
 import { optionError } from '../sluice-error.js';
 import type { operations } from './generated/openapi.js';
 import { ADMIN_OPERATIONS } from './generated/operations.js';
-
-const CALL_CHECKS = { signal: A_SIGNAL };
 
 /** Options of every call. */
 export interface CallOptions {
@@ -34,7 +32,7 @@ export async function callOperation(
   options: CallOptions,
 ): Promise<unknown> {
   assertObject(id, values);
-  assertOptions(id, options, CALL_CHECKS);
+  assertOptions(id, options, SIGNAL_OPTION);
   const { signal } = options;
   const { caller } = httpTransport(endpoints);
   const [method = '', template = '', parameters = '', form = ''] = ADMIN_OPERATIONS[id].split(' ');

@@ -1,7 +1,7 @@
 import { optionError } from '../sluice-error.js';
 
 /** Longest time of a timer, ms: one that is longer ends at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
+export const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** A condition that accepted values meet, and what they are. */
 export type Check = readonly [isAccepted: (value: unknown) => boolean, accepted: string];
@@ -30,6 +30,8 @@ export const A_TIME: Check = [
   'a number above 0 and below 2^31',
 ];
 export const A_SIGNAL: Check = [has('throwIfAborted'), 'an AbortSignal'];
+/** The only option of a call that waits. */
+export const SIGNAL_OPTION = { signal: A_SIGNAL };
 export const A_DESERIALIZER: Check = [
   has('deserialize'),
   'an object with the function deserialize',

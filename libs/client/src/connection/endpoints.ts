@@ -125,14 +125,6 @@ export class Endpoints {
     }
   }
 
-  /** Returns the token of the credentials; undefined without credentials. */
-  async token(): Promise<string | undefined> {
-    const { auth } = this.options;
-    if (auth === undefined) return undefined;
-    if ('apiKey' in auth) return auth.apiKey;
-    return typeof auth.token === 'function' ? auth.token() : auth.token;
-  }
-
   close(): void {
     if (this.isClosed) return;
     const reason = closedError('client');

@@ -1,6 +1,8 @@
 import { networkError, problemError, type SluiceError } from '../sluice-error.js';
-import { childOf } from '../waiting.js';
+import { childOf, withSignal } from '../waiting.js';
 import type { Endpoints } from './endpoints.js';
+import { connectionError } from './failed-connection.js';
+import { tokenOf } from './token.js';
 
 /** A value of a query, which is written as text. */
 export type QueryValue = string | number | boolean;
@@ -89,11 +91,12 @@ export class HttpCaller {
       timeoutMs === 0
         ? undefined
         : setTimeout(() => controller.abort(timedOut(call, timeoutMs)), timeoutMs);
-    const url = this.#endpoints.url;
+    const { url } = this.#endpoints;
     try {
+      const headers = await withSignal(this.#headers(call), controller.signal);
       const response = await options.fetch(url + target(call), {
         method: call.method,
-        headers: await this.#headers(call),
+        headers,
         ...bodyOf(call),
         signal: controller.signal,
       });
@@ -102,11 +105,15 @@ export class HttpCaller {
       this.#endpoints.succeeded(url);
       return value;
     } catch (error) {
-      if (isSluiceError(error)) throw error;
+      if (isSluiceError(error)) {
+        // A broker that does not answer in time is left for another one.
+        if (error.code === 'NETWORK_EXCEPTION') this.#endpoints.failed(url, error);
+        throw error;
+      }
       if (controller.signal.aborted) throw controller.signal.reason;
       this.#endpoints.failed(url, error);
-      const outcome = isRefused(error) ? 'failed' : outcomeOf(call);
-      throw networkError(`${call.method} ${url}${call.path} got no answer`, outcome, error);
+      const detail = `${call.method} ${url}${call.path} got no answer`;
+      throw connectionError(detail, (error as Error).cause, outcomeOf(call), error);
     } finally {
       clearTimeout(timer);
       calls.delete(controller);
@@ -115,7 +122,7 @@ export class HttpCaller {
   }
 
   async #headers({ headers, json }: HttpCall): Promise<Record<string, string>> {
-    const token = await this.#endpoints.token();
+    const token = await tokenOf(this.#endpoints.options.auth);
     return {
       ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
       ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
@@ -152,12 +159,6 @@ function isStream({ timeoutMs }: HttpCall): boolean {
 
 function outcomeOf({ method }: HttpCall): 'failed' | 'unknown' {
   return method === 'GET' ? 'failed' : 'unknown';
-}
-
-/** True if no broker listens there, so that the request cannot have had an effect. */
-function isRefused(error: unknown): boolean {
-  const { cause } = error as { readonly cause?: { readonly code?: unknown } };
-  return cause?.code === 'ECONNREFUSED';
 }
 
 function timedOut(call: HttpCall, timeoutMs: number): SluiceError {

@@ -1,9 +1,18 @@
 // oxlint-disable unicorn/prefer-add-event-listener -- a property is detached without its listener
-import { networkError, problemError, type SluiceError } from '../sluice-error.js';
+import {
+  hasCode,
+  isRetriable,
+  networkError,
+  problemError,
+  type SluiceError,
+} from '../sluice-error.js';
 import { type Deferred, deferred, observed, withSignal } from '../waiting.js';
 import type { Backoff } from './backoff.js';
+import { TIMER_MS_MAX } from './checks.js';
 import type { Endpoints } from './endpoints.js';
+import { connectionError } from './failed-connection.js';
 import type { WebSocketClass, WebSocketLike } from './options.js';
+import { tokenOf } from './token.js';
 
 export type MessageData = Readonly<Record<string, unknown>>;
 
@@ -13,7 +22,10 @@ export interface Channel {
   opened(): void;
   /** Takes a message of its subscription. */
   received(event: string, data: MessageData): void;
-  /** The connection broke: nothing more arrives until `opened`. */
+  /**
+   * The connection broke: nothing more arrives until `opened`. After an error that does not pass it
+   * is not opened again.
+   */
   broken(error: unknown): void;
 }
 
@@ -38,6 +50,10 @@ const PROBE_TIMEOUT_MS = 10_000;
 const NO_MEMORY = 1013;
 const NO_MEMORY_WAIT_MS = 1000;
 const OPEN = 1;
+/** Time before the end of a token at which a newer one is sent, ms; half of a shorter time. */
+const RENEWAL_MS = 60_000;
+/** A token that ends sooner is not renewed: the function has no newer one yet. */
+const RENEWAL_MS_MIN = 1000;
 
 /**
  * One WebSocket that all producers, subscriptions and members of a client share. It connects when
@@ -62,6 +78,7 @@ export class SocketConnection {
   #abandon: () => void = () => undefined;
   #probe: ReturnType<typeof setInterval> | undefined;
   #probedMs = 0;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
 
   constructor(endpoints: Endpoints, WebSocket: WebSocketClass) {
     this.#endpoints = endpoints;
@@ -151,26 +168,46 @@ export class SocketConnection {
     if (this.#waitAtLeastMs !== undefined) await this.#backoff.wait(signal, this.#waitAtLeastMs);
     this.#waitAtLeastMs = 0;
     const { url } = this.#endpoints;
+    let socket: WebSocketLike | undefined;
     try {
-      const socket = await this.#handshake(url);
-      await this.#authenticate(socket);
+      const token = await withSignal(tokenOf(this.#endpoints.options.auth), signal);
+      socket = await this.#handshake(url);
+      await this.#authenticate(socket, token);
       this.#opened(socket);
       this.#endpoints.succeeded(url);
       return socket;
     } catch (error) {
+      clearTimeout(this.#renewal);
+      if (socket !== undefined) {
+        detachHandlers(socket);
+        closeQuietly(socket);
+      }
       this.#endpoints.assertOpen();
       this.#endpoints.failed(url, error);
+      // Another broker may have a right certificate; a credential is the same at all of them.
+      const isAlone = this.#endpoints.options.urls.length === 1;
+      if (!isRetriable(error) && (isAlone || !hasCode(error, 'NETWORK_EXCEPTION'))) {
+        this.#refuse(error);
+      }
       throw error;
     }
   }
 
+  /** Ends the channels: the gateway refuses this client, and would do so again. */
+  #refuse(error: unknown): void {
+    const channels = [...this.#channels.values()];
+    this.#channels.clear();
+    for (const channel of channels) channel.broken(error);
+  }
+
   #handshake(url: string): Promise<WebSocketLike> {
     return new Promise((resolve, reject) => {
+      let fault: unknown;
       const failed = (detail: string): void => {
         clearTimeout(timer);
         detachHandlers(socket);
         closeQuietly(socket);
-        reject(networkError(detail, 'failed'));
+        reject(connectionError(detail, fault, 'failed'));
       };
       const socket = new this.#WebSocket(`${url.replace(/^http/, 'ws')}/v1/ws`, SUBPROTOCOL);
       const timer = setTimeout(
@@ -180,38 +217,69 @@ export class SocketConnection {
       this.#abandon = () => failed('the client is closed');
       socket.onopen = () => {
         clearTimeout(timer);
-        this.#abandon = () => undefined;
         resolve(socket);
       };
-      socket.onerror = () => undefined;
+      // Only the package `ws` tells why: a wrong certificate, for example.
+      socket.onerror = (event: { readonly error?: unknown }) => {
+        fault = event.error;
+      };
       socket.onclose = () => failed(`${url} refused the WebSocket or cannot be reached`);
       socket.onmessage = (event: { readonly data: unknown }) => this.#received(event.data);
     });
   }
 
   /** Sends the token as the first message: browsers cannot set headers of a handshake. */
-  async #authenticate(socket: WebSocketLike): Promise<void> {
+  async #authenticate(socket: WebSocketLike, token: string | undefined): Promise<void> {
+    this.#endpoints.assertOpen();
     const broken = deferred<MessageData>();
+    this.#abandon = () => broken.reject(this.#endpoints.closing.signal.reason);
     socket.onclose = (event: { readonly code?: number }) => {
       const error = networkError(`the WebSocket was closed (${event.code ?? 1006})`, 'unknown');
       broken.reject(error);
       this.#waitAtLeastMs = event.code === NO_MEMORY ? NO_MEMORY_WAIT_MS : 0;
       this.#broken(socket, error);
     };
-    const token = await this.#endpoints.token();
     if (token === undefined) return;
+    const timer = setTimeout(() => {
+      broken.reject(networkError('the gateway does not answer `authenticate`', 'failed'));
+    }, PROBE_TIMEOUT_MS);
     try {
-      await Promise.race([this.#ask(socket, 'authenticate', { token }, {}), broken.promise]);
+      const asked = this.#ask(socket, 'authenticate', { token }, {});
+      const { expiresAt } = await Promise.race([asked, broken.promise]);
+      this.#renewBefore(expiresAt, socket);
     } catch (error) {
       // A gateway without access control does not know the message.
-      if ((error as SluiceError).code === 'INVALID_REQUEST') return;
-      closeQuietly(socket);
-      throw error;
+      if (!hasCode(error, 'INVALID_REQUEST')) throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
+  /**
+   * Sends a newer token before the present one expires: otherwise the gateway closes the
+   * connection, and its members lose their partitions.
+   * @param expiresAt ms since the epoch; null: never
+   */
+  #renewBefore(expiresAt: unknown, socket: WebSocketLike): void {
+    const { auth } = this.#endpoints.options;
+    const mayDiffer = auth !== undefined && 'token' in auth && typeof auth.token === 'function';
+    const leftMs = Number(expiresAt) - Date.now();
+    if (!mayDiffer || expiresAt === null || !(leftMs > RENEWAL_MS_MIN)) return;
+    const waitMs = Math.min(Math.max(leftMs - RENEWAL_MS, leftMs / 2), TIMER_MS_MAX);
+    this.#renewal = setTimeout(() => void observed(this.#renew(socket)), waitMs);
+  }
+
+  async #renew(socket: WebSocketLike): Promise<void> {
+    const token = await tokenOf(this.#endpoints.options.auth);
+    if (this.#socket !== socket) return;
+    const { expiresAt } = await this.#ask(socket, 'authenticate', { token }, {});
+    if (this.#socket === socket) this.#renewBefore(expiresAt, socket);
+  }
+
   #opened(socket: WebSocketLike): void {
+    this.#endpoints.assertOpen();
     this.#socket = socket;
+    this.#abandon = () => undefined;
     this.#backoff.reset();
     this.#waitAtLeastMs = 0;
     this.#heardMs = Date.now();
@@ -262,6 +330,7 @@ export class SocketConnection {
     if (this.#socket !== socket) return;
     this.#socket = undefined;
     clearInterval(this.#probe);
+    clearTimeout(this.#renewal);
     const reason = this.#endpoints.isClosed ? this.#endpoints.closing.signal.reason : error;
     const pending = [...this.#pending.values()];
     this.#pending.clear();

@@ -38,6 +38,8 @@ export class SocketSubscription implements Channel {
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
   #isOpen = false;
+  /** True from a `subscribe` on until it is refused, or the connection breaks. */
+  #isAsked = false;
   /** Number of the attempt: an answer of an earlier one has no effect. */
   #round = 0;
 
@@ -72,6 +74,7 @@ export class SocketSubscription implements Channel {
 
   broken(error: unknown): void {
     this.#nextRound();
+    this.#isAsked = false;
     if (isRetriable(error)) this.#port.broken(error);
     else this.#port.failed(error);
   }
@@ -92,11 +95,11 @@ export class SocketSubscription implements Channel {
 
   /** Never rejects. */
   async close(): Promise<void> {
-    const wasOpen = this.#isOpen;
     this.#nextRound();
     this.#closing.abort();
     this.#transport.connection.detach(this.#transport.name);
-    if (wasOpen) await this.#unsubscribe();
+    // The gateway may have subscribed it already, though the answer has not arrived.
+    if (this.#isAsked) await this.#unsubscribe();
   }
 
   #nextRound(): number {
@@ -109,6 +112,7 @@ export class SocketSubscription implements Channel {
     while (round === this.#round) {
       try {
         const data = this.#named(this.#port.request());
+        this.#isAsked = true;
         await this.#transport.connection.request('subscribe', data, {
           onAnswer: (answer) => {
             if (round !== this.#round) return;
@@ -120,6 +124,7 @@ export class SocketSubscription implements Channel {
         return;
       } catch (error) {
         if (round !== this.#round) return;
+        this.#isAsked = false;
         // The broker may not have noticed yet that the last connection broke.
         if (!isRetriable(error) && !hasCode(error, 'UNRELEASED_INSTANCE_ID')) {
           this.#port.failed(error);

@@ -1,5 +1,11 @@
 import type { ReceivedRecord } from '../received-record.js';
 
+/** Option of a call that waits. */
+export interface SignalOption {
+  /** Ends the wait; the call rejects with the reason, and may still take effect. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Consecutive records of one partition that a member reads. */
 export interface Batch<K = unknown, V = unknown> {
   /** Name of the topic. */
@@ -16,5 +22,5 @@ export interface Batch<K = unknown, V = unknown> {
    * Commits the offset after the last record.
    * @throws SluiceError ILLEGAL_GENERATION when another member has the partition
    */
-  commit(): Promise<void>;
+  commit(options?: SignalOption): Promise<void>;
 }

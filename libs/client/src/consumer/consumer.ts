@@ -1,18 +1,20 @@
-import { A_SIGNAL, assertArgument, assertOptions, PLACES } from '../connection/checks.js';
+import { isPromise } from '../../../producer/src/index.js';
+import { assertArgument, assertOptions, PLACES, SIGNAL_OPTION } from '../connection/checks.js';
 import type { LoadModule } from '../connection/load-module.js';
+import { ExclusiveUse } from '../exclusive-use.js';
 import { loop } from '../loop.js';
 import {
-  isPromise,
   type Position,
   type ReceivedRecord,
+  type RecordFormat,
   RecordReader,
   type TopicPartition,
 } from '../received-record.js';
-import { closedError, isRetriable, SluiceError } from '../sluice-error.js';
+import { isRetriable } from '../sluice-error.js';
 import type { RecordRun } from '../subscription/record-runs.js';
 import { childOf, observed, sleep, withSignal } from '../waiting.js';
 import { Assignment } from './assignment.js';
-import type { Batch } from './batch.js';
+import type { Batch, SignalOption } from './batch.js';
 import type { GroupLink, LinkEvents } from './group-link.js';
 import { type DoneOffsets, LoopCommits } from './loop-commits.js';
 import { assertRun, CONSUMER_RUN, type ConsumerOptions } from './options.js';
@@ -23,7 +25,7 @@ import type { TakenRun } from './taken-run.js';
 /** Makes the transport of a member. */
 export type OpenLink = (details: {
   readonly events: LinkEvents;
-  readonly format: 'base64' | undefined;
+  readonly format: RecordFormat | undefined;
   readonly waiting: () => number;
 }) => GroupLink;
 
@@ -42,14 +44,12 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
   readonly #link: GroupLink;
   readonly #load: LoadModule;
   readonly #onEnd: () => void;
-  readonly #closing = new AbortController();
+  readonly #use = new ExclusiveUse('consumer');
   readonly #loopCommits = new LoopCommits({
     commit: (offsets) => this.#commitDone(offsets),
     failed: () => this.#assignment.buffer.arrived.notify(),
   });
   #runner: RecordRunner<K, V> | undefined;
-  #closed: Promise<void> | undefined;
-  #isReading = false;
   /** The batch that the loop works on. */
   #current:
     | { readonly owned: OwnedPartition; readonly offset: number; readonly highWatermark: number }
@@ -94,14 +94,15 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
 
   /** Begins a loop over batches. @throws SluiceError ILLEGAL_STATE while another one reads */
   [Symbol.asyncIterator](): AsyncIterator<Batch<K, V>, undefined> {
-    this.#beginReading();
+    this.#use.begin();
     return loop(
       () => this.#nextBatch(),
       () => {
-        this.#isReading = false;
+        this.#use.end();
         this.#putBack();
         void this.#loopCommits.flush();
       },
+      this.#options.signal,
     );
   }
 
@@ -112,7 +113,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
    */
   run(handler: RunHandler<K, V>, options: RunOptions = {}): Promise<void> {
     assertRun(handler, options, CONSUMER_RUN);
-    this.#beginReading();
+    this.#use.begin();
     return observed(this.#run(handler, options));
   }
 
@@ -132,45 +133,45 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
   }
 
   /** Continues at another offset of a partition of this member. */
-  seek(position: Position): Promise<void> {
+  seek(position: Position, options: SignalOption = {}): Promise<void> {
     this.#assertOpen();
     assertArgument('position', [position], PLACES);
+    assertOptions('seek', options, SIGNAL_OPTION);
     const { topic, partition, offset } = position;
     this.#assignment.owned({ topic, partition });
-    const sought = this.#link.seek({ topic, partition, offset });
-    return observed(sought.then(() => this.#runner?.forget({ topic, partition })));
+    const sought = this.#link
+      .seek({ topic, partition, offset })
+      .then(() => this.#runner?.forget({ topic, partition }));
+    return observed(withSignal(sought, options.signal));
   }
 
   /**
    * Commits offsets: the next ones to read. Default: those after the records that the loop or `run`
    * was given.
    */
-  commit(
-    offsets?: readonly Position[],
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<void> {
+  commit(offsets?: readonly Position[], options: SignalOption = {}): Promise<void> {
     this.#assertOpen();
     if (offsets !== undefined) assertArgument('offsets', offsets, PLACES);
-    assertOptions('commit', options, { signal: A_SIGNAL });
+    assertOptions('commit', options, SIGNAL_OPTION);
     const positions = offsets ?? this.#givenPositions();
     if (positions.length === 0) return Promise.resolve();
     return observed(withSignal(this.#commitAfterLoop(positions), options.signal));
   }
 
-  /** Leaves the group: first it finishes as when all partitions are revoked. */
+  /**
+   * Leaves the group: first it finishes as when all partitions are revoked. A handler of `run` must
+   * not await it, because it waits for the handlers.
+   */
   close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+    return this.#use.close(() => this.#close());
   }
 
   /** Closes it, as `await using` does. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort(closedError('consumer'));
-    this.#assignment.buffer.arrived.notify();
     await this.#runner?.idle();
     await this.#assignment.surrender();
     await this.#loopCommits.flush();
@@ -179,7 +180,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
   }
 
   async #run(handler: RunHandler<K, V>, options: RunOptions): Promise<void> {
-    const { controller, release } = childOf(options.signal, this.#closing.signal);
+    const { controller, release } = childOf(options.signal, this.#use.closing);
     try {
       const { RecordRunner } = await this.#load(() => import('./record-runner.js'));
       const runner = new RecordRunner(handler, options, {
@@ -191,11 +192,12 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
       this.#runner = runner;
       await runner.run(controller);
       options.signal?.throwIfAborted();
+      this.#options.signal?.throwIfAborted();
       this.#assignment.buffer.assertNotFailed();
     } finally {
       release();
       this.#runner = undefined;
-      this.#isReading = false;
+      this.#use.end();
     }
   }
 
@@ -207,7 +209,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
       this.#loopCommits.add(owned, offset, isBehind);
     }
     this.#putBack();
-    const taken = await this.#take(this.#closing.signal);
+    const taken = await this.#take(this.#use.closing);
     return taken === undefined ? undefined : this.#batchOf(taken);
   }
 
@@ -221,12 +223,13 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
       records,
       highWatermark,
       signal: owned.lost.signal,
-      commit: () => {
-        const { signal } = owned.lost;
-        const committed = signal.aborted
-          ? Promise.reject<void>(signal.reason as Error)
-          : this.#commitAfterLoop([owned.positionAt(offset)]);
-        return observed(committed);
+      commit: (options = {}) => {
+        assertOptions('commit', options, SIGNAL_OPTION);
+        const commit = async (): Promise<void> => {
+          owned.lost.signal.throwIfAborted();
+          await this.#commitAfterLoop([owned.positionAt(offset)]);
+        };
+        return observed(withSignal(commit(), options.signal));
       },
     };
   }
@@ -244,7 +247,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
   ): Promise<TakenRun<K, V> | undefined> {
     const { buffer } = this.#assignment;
     for (;;) {
-      if (signal.aborted || this.#closing.signal.aborted) return undefined;
+      if (signal.aborted || this.#use.closing.aborted) return undefined;
       buffer.assertNotFailed();
       this.#loopCommits.assertNotFailed();
       const run = this.#readable(isWanted);
@@ -271,10 +274,15 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
     const chosen = run.records.slice(run.at, run.at + maxPollRecords);
     const read = chosen.map((json) => this.#reader.read(json));
     const records: ReceivedRecord<K, V>[] = [];
-    for (const record of read) records.push(isPromise(record) ? await record : record);
+    try {
+      for (const record of read) records.push(isPromise(record) ? await record : record);
+    } catch (error) {
+      // The records before one that cannot be read are given first.
+      if (records.length === 0) throw error;
+    }
     const { buffer } = this.#assignment;
     if (!buffer.runs.includes(run) || !owned.isReadable) return undefined;
-    buffer.stepOver(run, chosen.length);
+    buffer.stepOver(run, records.length);
     this.#link.read();
     owned.takeOut();
     return { owned, records, highWatermark: run.highWatermark };
@@ -345,16 +353,8 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
     return partitions.map((target) => this.#assignment.owned(target));
   }
 
-  #beginReading(): void {
-    this.#assertOpen();
-    if (this.#isReading) {
-      throw new SluiceError('ILLEGAL_STATE', 'Another loop or `run` reads this consumer.');
-    }
-    this.#isReading = true;
-  }
-
   #assertOpen(): void {
-    if (this.#closing.signal.aborted) throw this.#closing.signal.reason;
+    this.#use.closing.throwIfAborted();
   }
 
   #fail(error: unknown): void {

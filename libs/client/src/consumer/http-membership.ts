@@ -1,17 +1,20 @@
 import { type HttpCall, type HttpTransport, segment } from '../connection/http-caller.js';
+import type { RecordFormat } from '../received-record.js';
 import { hasCode, isRetriable } from '../sluice-error.js';
-import { observed, Signal, sleep } from '../waiting.js';
+import { observed, Signal, sleep, withSignal } from '../waiting.js';
 import { newMemberId } from './member-id.js';
 
 const POLL_WAIT_MS = 15_000;
 /** Kafka's default of `session.timeout.ms`, which the gateway uses, too, ms. */
 const SESSION_TIMEOUT_MS = 45_000;
+/** Time for the gateway to answer a join or a leave once it is closed, ms. */
+const CLOSE_TIMEOUT_MS = 2000;
 
 export interface MembershipOptions extends HttpTransport {
   readonly group: string;
   /** Body of the join but the id of the member. */
   readonly join: Readonly<Record<string, unknown>>;
-  readonly format: 'base64' | undefined;
+  readonly format: RecordFormat | undefined;
 }
 
 /** The work that a member or a worker does in its session. */
@@ -101,11 +104,14 @@ export class HttpMembership<Joined> {
     });
   }
 
+  /** Never rejects. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#ended;
+    // A join on its way is awaited: the gateway may have done it already.
+    const joining = AbortSignal.timeout(CLOSE_TIMEOUT_MS);
+    await withSignal(this.#ended, joining).catch(() => undefined);
     if (!this.#isJoined) return;
-    const leave = { method: 'DELETE', path: '', signal: AbortSignal.timeout(2000) };
+    const leave = { method: 'DELETE', path: '', signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) };
     await this.call(leave).catch(() => undefined);
   }
 
@@ -146,10 +152,9 @@ export class HttpMembership<Joined> {
       method: 'POST',
       path: this.#path,
       json: JSON.stringify({ ...join, memberId: this.#memberId }),
-      signal: this.signal,
     });
     this.#isJoined = true;
-    this.#duties.joined(joined);
+    if (!this.signal.aborted) this.#duties.joined(joined);
   }
 
   #lost(error: unknown): void {

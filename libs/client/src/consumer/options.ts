@@ -37,6 +37,8 @@ interface MembershipOptions<K, V> extends Deserializers<K, V> {
   readonly sessionTimeoutMs?: number | undefined;
   /** Kafka's `group.instance.id`: keeps the partitions over reconnects and restarts. */
   readonly instanceId?: string | undefined;
+  /** Closes it; its loop or `run` rejects with the reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of a consumer. */
@@ -81,6 +83,7 @@ const MEMBERSHIP_CHECKS: Readonly<Record<string, Check>> = {
   ],
   sessionTimeoutMs: A_COUNT,
   instanceId: A_TEXT,
+  signal: A_SIGNAL,
   keyDeserializer: A_DESERIALIZER,
   valueDeserializer: A_DESERIALIZER,
 };

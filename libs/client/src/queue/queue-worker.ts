@@ -1,6 +1,11 @@
 import { assertArgument, assertOptions, type Check, isWhole } from '../connection/checks.js';
 import type { QueueOptions } from '../consumer/options.js';
-import { type RecordJson, RecordReader } from '../received-record.js';
+import {
+  type ReceivedRecord,
+  type RecordFormat,
+  type RecordJson,
+  RecordReader,
+} from '../received-record.js';
 import { hasCode, isRetriable, SluiceError } from '../sluice-error.js';
 import { childOf, observed, Signal, sleep, withSignal } from '../waiting.js';
 import { type Job, type JobHandler, type JobRunOptions, Reject } from './job.js';
@@ -8,7 +13,7 @@ import type { AckType, QueueAck, QueueEvents, QueueLink } from './queue-link.js'
 
 export type OpenQueueLink = (details: {
   readonly events: QueueEvents;
-  readonly format: 'base64' | undefined;
+  readonly format: RecordFormat | undefined;
   readonly prefetch: number;
   readonly room: () => number;
 }) => QueueLink;
@@ -153,15 +158,31 @@ export class QueueWorker<K = unknown, V = unknown> implements QueueEvents {
       if (held !== undefined) {
         // A record that waited for longer than its lock is another worker's.
         if (Date.now() - held.lockedMs >= this.#lockMs) this.#drop(held, lockOver());
-        else return this.#jobOf(held);
+        else {
+          const job = await this.#jobOf(held);
+          if (job !== undefined) return job;
+        }
       } else {
         await withSignal(this.#arrived.wait(), signal).catch(() => undefined);
       }
     }
   }
 
-  async #jobOf(held: Held): Promise<Job<K, V>> {
-    const record = await this.#reader.read(held.json);
+  /**
+   * Returns the job of a record. A record that cannot be read goes back, so that it becomes a dead
+   * letter in the end: `run` goes on without it, and a loop gets the error.
+   */
+  async #jobOf(held: Held): Promise<Job<K, V> | undefined> {
+    try {
+      return this.#actionsOn(held, await this.#reader.read(held.json));
+    } catch (error) {
+      void this.#settle(held, 'nack', { reason: (error as SluiceError).detail });
+      if (this.#isRunning) return undefined;
+      throw error;
+    }
+  }
+
+  #actionsOn(held: Held, record: ReceivedRecord<K, V>): Job<K, V> {
     return {
       ...record,
       deliveryCount: held.json.deliveryCount ?? 1,

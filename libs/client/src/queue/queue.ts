@@ -1,6 +1,6 @@
 import { assertRun, QUEUE_RUN } from '../consumer/options.js';
+import { ExclusiveUse } from '../exclusive-use.js';
 import { loop } from '../loop.js';
-import { closedError, SluiceError } from '../sluice-error.js';
 import { observed } from '../waiting.js';
 import type { Job, JobHandler, JobRunOptions } from './job.js';
 import type { QueueWorker } from './queue-worker.js';
@@ -17,27 +17,27 @@ export type OpenWorker<K, V> = (closed: AbortSignal) => Promise<QueueWorker<K, V
 export class Queue<K = unknown, V = unknown> implements AsyncIterable<Job<K, V>> {
   readonly #worker: Promise<QueueWorker<K, V>>;
   readonly #onEnd: () => void;
-  readonly #closing = new AbortController();
-  #closed: Promise<void> | undefined;
-  #isReading = false;
+  readonly #signal: AbortSignal | undefined;
+  readonly #use = new ExclusiveUse('queue');
 
   /**
    * @internal `Sluice.queue` makes it.
    * @param onEnd called once, when it is closed
+   * @param signal the one that closes it
    */
-  constructor(open: OpenWorker<K, V>, onEnd: () => void) {
-    this.#worker = observed(open(this.#closing.signal));
+  constructor(open: OpenWorker<K, V>, onEnd: () => void, signal?: AbortSignal) {
+    this.#worker = observed(open(this.#use.closing));
     this.#onEnd = onEnd;
+    this.#signal = signal;
   }
 
   /** Begins a loop over jobs. @throws SluiceError ILLEGAL_STATE while another one reads */
   [Symbol.asyncIterator](): AsyncIterator<Job<K, V>, undefined> {
-    this.#beginReading();
+    this.#use.begin();
     return loop(
-      async () => (await this.#opened())?.take(this.#closing.signal),
-      () => {
-        this.#isReading = false;
-      },
+      async () => (await this.#opened())?.take(this.#use.closing),
+      () => this.#use.end(),
+      this.#signal,
     );
   }
 
@@ -49,28 +49,29 @@ export class Queue<K = unknown, V = unknown> implements AsyncIterable<Job<K, V>>
    */
   run(handler: JobHandler<K, V>, options: JobRunOptions = {}): Promise<void> {
     assertRun(handler, options, QUEUE_RUN);
-    this.#beginReading();
-    const run = this.#opened().then((worker) => worker?.run(handler, options));
-    return observed(
-      run.finally(() => {
-        this.#isReading = false;
-      }),
-    );
+    this.#use.begin();
+    const run = async (): Promise<void> => {
+      try {
+        await (await this.#opened())?.run(handler, options);
+        this.#signal?.throwIfAborted();
+      } finally {
+        this.#use.end();
+      }
+    };
+    return observed(run());
   }
 
   /** Gives back what is held and not settled, and leaves the group. */
   close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+    return this.#use.close(() => this.#close());
   }
 
   /** Closes it, as `await using` does. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort(closedError('queue'));
     await this.#worker.then(
       (worker) => worker.close(),
       () => undefined,
@@ -81,16 +82,8 @@ export class Queue<K = unknown, V = unknown> implements AsyncIterable<Job<K, V>>
   /** The worker; undefined when the queue is closed before it is made. */
   #opened(): Promise<QueueWorker<K, V> | undefined> {
     return this.#worker.catch((error: unknown) => {
-      if (this.#closing.signal.aborted) return undefined;
+      if (this.#use.closing.aborted) return undefined;
       throw error;
     });
-  }
-
-  #beginReading(): void {
-    if (this.#closing.signal.aborted) throw this.#closing.signal.reason;
-    if (this.#isReading) {
-      throw new SluiceError('ILLEGAL_STATE', 'Another loop or `run` reads this queue.');
-    }
-    this.#isReading = true;
   }
 }

@@ -7,7 +7,14 @@ import {
   segment,
 } from '../connection/http-caller.js';
 import type { Position, RecordJson, TopicPartition } from '../received-record.js';
-import { isRetriable, networkError, type ProblemJson, problemError } from '../sluice-error.js';
+import {
+  hasCode,
+  isRetriable,
+  networkError,
+  type ProblemJson,
+  problemError,
+  type SluiceError,
+} from '../sluice-error.js';
 import { observed, sleep } from '../waiting.js';
 import type { SubscriptionRequest } from './options.js';
 import type { RecordSource, SourceState } from './record-source.js';
@@ -252,7 +259,7 @@ export class EventStreamSource implements RecordSource {
   }
 
   #other(topic: string, event: string, data: string, id: string | undefined): void {
-    if (event === 'error') throw problemError(JSON.parse(data) as ProblemJson);
+    if (event === 'error') throw streamError(problemError(JSON.parse(data) as ProblemJson));
     if (event === 'reset') this.#state.progress.place(JSON.parse(data) as Position);
     if (event !== 'position' && event !== '') return;
     for (const text of id?.split(',') ?? []) {
@@ -282,6 +289,12 @@ export class EventStreamSource implements RecordSource {
     this.#closing.abort();
     this.#state.fail(error);
   }
+}
+
+/** The error of a stream whose credential has expired passes: the next stream has a newer one. */
+function streamError(error: SluiceError): SluiceError {
+  if (!hasCode(error, 'SASL_AUTHENTICATION_FAILED')) return error;
+  return networkError('the credential of the stream has expired', 'failed', error);
 }
 
 /** Ends a stream that has been silent for too long, as a connection that is cut off is. */

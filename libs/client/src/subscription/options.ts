@@ -10,7 +10,7 @@ import {
   oneOf,
   PLACES,
 } from '../connection/checks.js';
-import type { Deserializers, Position } from '../received-record.js';
+import type { Deserializers, Position, RecordFormat } from '../received-record.js';
 
 /** Positions of all partitions of a subscription: plain JSON, to be kept and resumed with. */
 export interface SavedPosition {
@@ -49,7 +49,7 @@ export interface SubscriptionRequest {
   readonly partitions: readonly number[] | undefined;
   readonly autoOffsetReset: 'latest' | 'earliest' | 'none';
   readonly bufferRecords: number;
-  readonly format: 'base64' | undefined;
+  readonly format: RecordFormat | undefined;
 }
 
 const CHECKS: Readonly<Record<string, Check>> = {

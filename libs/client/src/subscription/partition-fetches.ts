@@ -1,6 +1,6 @@
 import type { Endpoints } from '../connection/endpoints.js';
 import { type HttpCaller, segment } from '../connection/http-caller.js';
-import type { Position, RecordJson } from '../received-record.js';
+import type { Position, RecordFormat, RecordJson } from '../received-record.js';
 
 const WAIT_MS = 15_000;
 
@@ -15,7 +15,7 @@ export interface FetchJson {
 export interface PartitionFetches {
   readonly caller: HttpCaller;
   readonly endpoints: Endpoints;
-  readonly format: 'base64' | undefined;
+  readonly format: RecordFormat | undefined;
   readonly signal: AbortSignal;
   readonly onRecords: (fetched: FetchJson) => void;
   /** Resolves when there is room for records. */

@@ -1,3 +1,4 @@
+import { isPromise } from '../../../producer/src/index.js';
 import { loop } from '../loop.js';
 import { type Position, type ReceivedRecord, RecordReader } from '../received-record.js';
 import { closedError, SluiceError } from '../sluice-error.js';
@@ -107,7 +108,10 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
       const run = this.#buffer.first();
       const json = run?.records[run.at];
       if (run !== undefined && json !== undefined) {
-        const record = this.#reader.read(json);
+        const read = this.#reader.read(json);
+        // The position stays before a record that cannot be read.
+        const record = isPromise(read) ? await read : read;
+        if (this.#isClosed) continue;
         this.#buffer.step(run);
         this.#source.read();
         return record;
