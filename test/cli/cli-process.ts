@@ -53,12 +53,20 @@ export class Cli {
     args: readonly string[],
     environment: NodeJS.ProcessEnv = {},
   ): Promise<CliResult> {
+    const running = this.startInTerminal(args, environment);
+    running.child.stdin?.end();
+    return await running.end();
+  }
+
+  /** Starts a command in a pseudo-terminal; what is written to its stdin is typed. */
+  startInTerminal(args: readonly string[], environment: NodeJS.ProcessEnv = {}): RunningCli {
     const command = [process.execPath, ENTRY, ...args].map(quoted).join(' ');
-    const child = spawn('script', ['-qec', command, '/dev/null'], {
-      env: { ...this.#environment, TERM: 'xterm-256color', ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    return await new RunningCli(child).end();
+    return new RunningCli(
+      spawn('script', ['-qec', command, '/dev/null'], {
+        env: { ...this.#environment, TERM: 'xterm-256color', ...environment },
+        stdio: 'pipe',
+      }),
+    );
   }
 }
 

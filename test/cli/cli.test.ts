@@ -108,3 +108,20 @@ test('lines that are produced are consumed as they were', async () => {
   await setup.cli.print(['produce', 'orders'], 'one\n{"n": 1.0}\n');
   expect(await setup.cli.print(['consume', 'orders', '--until-end'])).toBe('one\n{"n": 1.0}\n');
 });
+
+test('an option of a partition stands anywhere, and may be repeated', async () => {
+  await setup.cli.print(['topics', 'create', 'three', '--partitions', '3']);
+  for (const partition of ['0', '1', '2']) {
+    await setup.cli.print(['produce', 'three', '--partition', partition], `${partition}\n`);
+  }
+  const two = ['--partition', '0', '--partition', '2'];
+  const printed = await setup.cli.print(['consume', ...two, 'three', '--until-end']);
+  expect(printed.split('\n').toSorted().join('')).toBe('02');
+});
+
+test('an option before `serve` is wrong usage, and so is an unknown position', async () => {
+  const served = await setup.cli.run(['--json', 'serve']);
+  expect(served).toMatchObject({ code: 2, stderr: expect.stringContaining('serve') });
+  const queue = ['queue', 'a', '--group', 'g', '--exec', 'true', '--from', 'begin'];
+  expect(await setup.cli.run(queue)).toMatchObject({ code: 2 });
+});

@@ -91,3 +91,18 @@ test('a rule must name one resource', async () => {
   expect(code).toBe(2);
   expect(stderr).toContain('--topic, --group and --cluster');
 });
+
+test('--json prints the documents about rules, quotas and keys', async () => {
+  const json = async (args: readonly string[]): Promise<unknown> =>
+    JSON.parse(await printAs(ROOT_KEY, [...args, '--json'])) as unknown;
+  const created = ['keys', 'create', '--group', 'a', '--group', 'b', 'json'];
+  const { id, groups } = (await json(created)) as { id: string; groups: string[] };
+  expect(groups).toEqual(['a', 'b']);
+  const rule = ['--principal', `key:${id}`, '--topic', 'json', '--operation', 'Read'];
+  const acls = [expect.objectContaining({ principal: `key:${id}`, operation: 'Read' })];
+  expect(await json(['acls', 'add', ...rule])).toEqual({ acls });
+  expect(await json(['acls', 'remove', ...rule])).toEqual({ acls });
+  const quota = ['quotas', 'set', `key:${id}`, '--request-rate', '5'];
+  expect(await json(quota)).toMatchObject({ request_rate: 5 });
+  expect(await json(['keys', 'delete', id, '--yes'])).toMatchObject({ missing: [] });
+});

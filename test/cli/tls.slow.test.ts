@@ -59,7 +59,11 @@ test('an unknown authority is refused, and so is a client without a certificate'
   const options = ['--cert', file('client.pem'), '--key', file('client.key')];
   const unknown = await cli.run(['ping', ...options]);
   expect(unknown).toMatchObject({ code: 1, stdout: '' });
-  expect(unknown.stderr).toMatch(/NETWORK_EXCEPTION/);
+  expect(unknown.stderr).toMatch(/self-signed certificate.* \(NETWORK_EXCEPTION\)/);
+  // A member reads over the WebSocket, and does not wait for a certificate that is right.
+  const member = await cli.run(['consume', 'orders', '--group', 'h', ...options]);
+  expect(member).toMatchObject({ code: 1, stdout: '' });
+  expect(member.stderr).toMatch(/self-signed certificate.* \(NETWORK_EXCEPTION\)/);
   const without = await cli.run(['ping', '--ca', file('ca.pem')]);
   expect(without).toMatchObject({ code: 1, stdout: '' });
   const half = await cli.run(['ping', '--cert', file('client.pem')]);

@@ -1,4 +1,4 @@
-import type { Sluice } from '#client';
+import { type Sluice, SluiceError } from '#client';
 import { connect, type GlobalOptions } from './connection.js';
 import { InterruptedError } from './exit-codes.js';
 import { Output } from './output.js';
@@ -9,6 +9,31 @@ export interface CommandRun {
   readonly output: Output;
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
+}
+
+/** Runs a command that has nothing to finish: Ctrl-C ends it at once. */
+export function callGateway(
+  options: GlobalOptions,
+  work: (run: CommandRun) => Promise<void>,
+): Promise<void> {
+  return withGateway(options, (run) => {
+    const interrupted = new Promise<never>((_, reject) => {
+      run.signal.addEventListener('abort', () => reject(run.signal.reason as Error));
+    });
+    return Promise.race([work(run), interrupted]);
+  });
+}
+
+/** Tells when the gateway is away, for commands that wait until it is back. */
+export function tellConnection({ sluice, output }: CommandRun): void {
+  let isAway = false;
+  sluice.on('status', (status, { url, error }) => {
+    if (status === 'reconnecting') {
+      const reason = error instanceof SluiceError ? ` (${error.detail})` : '';
+      output.note(`There is no connection to ${url}${reason}. It is tried again.`);
+    } else if (status === 'connected' && isAway) output.note(`There is a connection to ${url}.`);
+    isAway = status === 'reconnecting';
+  });
 }
 
 /**

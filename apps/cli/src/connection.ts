@@ -18,57 +18,75 @@ interface TlsFiles {
   readonly key?: Buffer;
 }
 
+/** One of the places that say how to reach a gateway. Variables hold secrets themselves. */
+interface Source extends Context {
+  readonly apiKey?: string | undefined;
+  readonly token?: string | undefined;
+}
+
 /**
- * Connects to the gateway that options, variables or a context name, in this order.
+ * Connects to the gateway that options, the context that they name, variables or the current
+ * context name, in this order. The current context counts only as a whole: its credential is for
+ * no gateway that an option or a variable names.
  * @throws UsageError for a file that cannot be read, or contradictions
  */
 export function connect(options: GlobalOptions, environment = process.env): Sluice {
-  const { SLUICE_URL: url, SLUICE_API_KEY: apiKey, SLUICE_TOKEN: token } = environment;
-  const context = new Contexts().find(options.context);
-  const { apiKeyFile, tokenFile } = { ...context, ...given(options) };
-  const urls = options.url ?? (url || context.url || DEFAULT_URL);
-  const tls = tlsOf({ ...context, ...given(options) });
+  const sources = sourcesOf(options, environment);
+  const [url = DEFAULT_URL] = sources.flatMap((source) => source.url ?? []);
+  const tls = tlsOf(sources);
   return new Sluice({
-    url: urls.split(',').map((one) => one.trim()),
+    url: url.split(',').map((one) => one.trim()),
     clientId: 'sluice-cli',
-    ...authOf({ apiKeyFile, tokenFile, apiKey, token }),
+    ...authOf(sources),
     WebSocket: webSocketWith(tls),
     ...(tls === undefined ? {} : { fetch: fetchWith(tls) }),
   });
 }
 
-/** The options that were given: one that is undefined must not hide that of a context. */
-function given(options: Context): Context {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/** The sources that count, the most important one first. */
+function sourcesOf(options: GlobalOptions, environment: NodeJS.ProcessEnv): Source[] {
+  const { SLUICE_URL, SLUICE_API_KEY, SLUICE_TOKEN } = environment;
+  const url = SLUICE_URL || undefined;
+  const variables = { url, apiKey: SLUICE_API_KEY, token: SLUICE_TOKEN };
+  const contexts = new Contexts();
+  if (options.context !== undefined) return [options, contexts.find(options.context), variables];
+  if (options.url !== undefined || url !== undefined) return [options, variables];
+  return [options, variables, contexts.find(undefined)];
 }
 
-function authOf(secrets: {
-  readonly apiKeyFile: string | undefined;
-  readonly tokenFile: string | undefined;
-  readonly apiKey: string | undefined;
-  readonly token: string | undefined;
-}): Partial<Pick<SluiceOptions, 'auth'>> {
-  const { apiKeyFile, tokenFile } = secrets;
-  if (apiKeyFile !== undefined && tokenFile !== undefined) {
-    throw new UsageError('Give --api-key-file or --token-file, not both.');
+/** The credential of the first source that has one. */
+function authOf(sources: readonly Source[]): Partial<Pick<SluiceOptions, 'auth'>> {
+  for (const { apiKeyFile, tokenFile, apiKey, token } of sources) {
+    assertOneCredential({ apiKeyFile, tokenFile });
+    if (tokenFile !== undefined) {
+      // A file is read at each use, so that a program may renew the token in it.
+      const read = (): string => readSecret('--token-file', tokenFile);
+      read();
+      return { auth: { token: read } };
+    }
+    if (apiKeyFile !== undefined) {
+      return { auth: { apiKey: readSecret('--api-key-file', apiKeyFile) } };
+    }
+    if (token) return { auth: { token } };
+    if (apiKey) return { auth: { apiKey } };
   }
-  if (tokenFile !== undefined) {
-    // A file is read at each use, so that a program may renew the token in it.
-    return { auth: { token: () => readSecret('--token-file', tokenFile) } };
-  }
-  if (apiKeyFile !== undefined) {
-    return { auth: { apiKey: readSecret('--api-key-file', apiKeyFile) } };
-  }
-  if (secrets.token) return { auth: { token: secrets.token } };
-  if (secrets.apiKey) return { auth: { apiKey: secrets.apiKey } };
   return {};
+}
+
+/** @throws UsageError if both files are given */
+export function assertOneCredential({ apiKeyFile, tokenFile }: Context): void {
+  if (apiKeyFile === undefined || tokenFile === undefined) return;
+  throw new UsageError('Give --api-key-file or --token-file, not both.');
 }
 
 function readSecret(option: string, path: string): string {
   return readOptionFile(option, path).toString('utf8').trim();
 }
 
-function tlsOf({ ca, cert, key }: Context): TlsFiles | undefined {
+function tlsOf(sources: readonly Source[]): TlsFiles | undefined {
+  const [ca] = sources.flatMap((source) => source.ca ?? []);
+  const [cert] = sources.flatMap((source) => source.cert ?? []);
+  const [key] = sources.flatMap((source) => source.key ?? []);
   if (ca === undefined && cert === undefined && key === undefined) return undefined;
   if ((cert === undefined) !== (key === undefined)) {
     throw new UsageError('A client certificate needs both --cert and --key.');

@@ -27,6 +27,16 @@ export function nameValueList(
   return [...before, { key: name, value }];
 }
 
+/** Collects the texts of an option that may be repeated. */
+export function textList(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
+/** Collects the partitions of an option that may be repeated. */
+export function partitionList(text: string, before: readonly number[] = []): number[] {
+  return [...before, wholeNumber()(text)];
+}
+
 /** A position in a log as people write it. */
 export type PositionText =
   | { readonly kind: 'earliest' | 'latest' }

@@ -10,6 +10,7 @@ import { addQueueCommand } from './commands/queue.js';
 import { addRecordCommands } from './commands/records.js';
 import { addSecurityCommands } from './commands/security.js';
 import { addTopicCommands } from './commands/topics.js';
+import { UsageError } from './exit-codes.js';
 import { addGlobalOptions } from './global-options.js';
 
 /** Makes the program with all its commands. */
@@ -28,7 +29,9 @@ export function createProgram(version: string): Command {
     .command('serve')
     .description('start the gateway of this package; its settings are variables (serve --help)')
     .allowUnknownOption()
-    .action(() => undefined);
+    .action(() => {
+      throw new UsageError('serve takes no option before it: its settings are variables.');
+    });
   addTopicCommands(program);
   addProduceCommand(program);
   addConsumeCommand(program);

@@ -24,6 +24,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error);
+    // A read of stdin that nobody waits for would keep the process.
+    process.stdin.destroy();
   }
 }
 

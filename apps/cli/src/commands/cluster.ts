@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type CommandRun, withGateway } from '../command-run.js';
+import { type CommandRun, callGateway, withGateway } from '../command-run.js';
 import { delay } from '../delay.js';
 import { UsageError } from '../exit-codes.js';
 import { optionsOf } from '../global-options.js';
@@ -37,7 +37,7 @@ export function addClusterCommands(program: Command): void {
       if (options.replica !== undefined && options.unclean !== true) {
         throw new UsageError('--replica needs --unclean; otherwise the preferred replica leads.');
       }
-      return withGateway(options, async ({ sluice, output }) => {
+      return callGateway(options, async ({ sluice, output }) => {
         const answer = await sluice.admin.electLeader({
           topic,
           partition: numberArgument('partition', partition),
@@ -57,7 +57,7 @@ export function addClusterCommands(program: Command): void {
       if (!/^\d+(,\d+)*$/.test(options.replicas)) {
         throw new UsageError('--replicas must be broker ids with commas between them: 2,3,1.');
       }
-      return withGateway(options, async ({ sluice, output }) => {
+      return callGateway(options, async ({ sluice, output }) => {
         const answer = await sluice.admin.reassignReplicas({
           topic,
           partition: numberArgument('partition', partition),

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { serdes } from '#client';
-import { type CommandRun, withGateway } from '../command-run.js';
+import { type Batch, serdes } from '#client';
+import { type CommandRun, tellConnection, withGateway } from '../command-run.js';
 import { type RecordTaker, readTopic } from '../consume/read-topic.js';
 import {
   PrintedBytes,
@@ -13,7 +13,8 @@ import {
 } from '../consume/template.js';
 import { UsageError } from '../exit-codes.js';
 import { optionsOf } from '../global-options.js';
-import { type PositionText, position, wholeNumber } from '../parse-values.js';
+import { type PositionText, partitionList, position, wholeNumber } from '../parse-values.js';
+import { untilAborted } from '../until-aborted.js';
 
 interface ConsumeOptions {
   readonly from?: PositionText;
@@ -38,7 +39,7 @@ export function addConsumeCommand(program: Command): void {
       position,
     )
     .option('--to <position>', 'first offset, or time, that is not printed', position)
-    .option('--partition <number...>', 'partitions (default: all)', partitionList)
+    .option('--partition <number>', 'partition (default: all); repeatable', partitionList)
     .option('--group <group>', 'read as a member of a group; --from is then its reset policy')
     .option('--limit <number>', 'end after this many records', wholeNumber(1))
     .option('--until-end', 'end at the last record that there is now')
@@ -116,9 +117,8 @@ async function consumeAsMember(
           keyDeserializer: serdes.bytes,
           valueDeserializer: serdes.bytes,
         });
-  const onAbort = (): void => void consumer.close();
-  run.signal.addEventListener('abort', onAbort, { once: true });
-  for await (const batch of consumer) {
+  tellConnection(run);
+  for await (const batch of untilAborted<Batch>(consumer, run.signal)) {
     // Without a pattern every record that is taken is printed; what is taken is committed.
     const taken = batch.records.slice(0, options.grep === undefined ? printer.left : undefined);
     const goesOn = await printer.print(taken as readonly PrintedRecord[]);
@@ -129,6 +129,7 @@ async function consumeAsMember(
     }
     if (!goesOn) break;
   }
+  // A batch that was printed is committed before the member leaves its group.
   await consumer.close();
   run.signal.throwIfAborted();
 }
@@ -204,8 +205,4 @@ function pattern(text: string): RegExp {
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
-}
-
-function partitionList(text: string, before: readonly number[] = []): number[] {
-  return [...before, wholeNumber()(text)];
 }

@@ -1,4 +1,6 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { assertOneCredential } from '../connection.js';
 import { type Context, Contexts } from '../contexts.js';
 import { UsageError } from '../exit-codes.js';
 import { optionsOf } from '../global-options.js';
@@ -34,8 +36,9 @@ export function addContextCommands(program: Command): void {
     .action((name: string, _options, command: Command) => {
       const { url, apiKeyFile, tokenFile, ca, cert, key } = optionsOf(command);
       if (url === undefined) throw new UsageError('Give the --url of the gateway.');
-      const context: Context = { url, apiKeyFile, tokenFile, ca, cert, key };
-      new Contexts().set(name, context);
+      assertOneCredential({ apiKeyFile, tokenFile });
+      const files: Context = { apiKeyFile, tokenFile, ca, cert, key };
+      new Contexts().set(name, { url, ...absolute(files) });
     });
 
   contexts
@@ -51,4 +54,10 @@ export function addContextCommands(program: Command): void {
     .action((name: string) => {
       new Contexts().delete(name);
     });
+}
+
+/** The paths of files as they are valid from each folder. */
+function absolute(files: Context): Context {
+  const given = Object.entries(files).filter(([, path]) => path !== undefined);
+  return Object.fromEntries(given.map(([name, path]) => [name, resolve(path as string)]));
 }

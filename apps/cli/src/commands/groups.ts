@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type CommandRun, withGateway } from '../command-run.js';
+import { type CommandRun, callGateway } from '../command-run.js';
 import { UsageError } from '../exit-codes.js';
 import { optionsOf } from '../global-options.js';
 import type { Cell } from '../output.js';
-import { isoTime, wholeNumber } from '../parse-values.js';
+import { isoTime, partitionList } from '../parse-values.js';
 import { addDeadLetterCommand } from './dead-letters.js';
 import { confirm } from './topics.js';
 
@@ -31,7 +31,7 @@ export function addGroupCommands(program: Command): void {
     .command('reset <group>')
     .description('move the committed offsets of a group without members')
     .requiredOption('--topic <name>', 'topic whose offsets move')
-    .option('--partition <number...>', 'partitions (default: all)', partitionList)
+    .option('--partition <number>', 'partition (default: all); repeatable', partitionList)
     .requiredOption(
       '--to <position>',
       'earliest, latest, an offset, a time such as 2026-05-01T12:00:00Z, or a shift such as +100 or -100',
@@ -41,7 +41,7 @@ export function addGroupCommands(program: Command): void {
     .action((group: string, _options, command: Command) => {
       const options = optionsOf<ResetOptions>(command);
       const { topic, partition, to, dryRun } = options;
-      return withGateway(options, async ({ sluice, output }) => {
+      return callGateway(options, async ({ sluice, output }) => {
         const moves = await sluice.admin.resetOffsets({
           group,
           topic,
@@ -66,7 +66,7 @@ export function addGroupCommands(program: Command): void {
     .action(async (group: string, _options, command: Command) => {
       const options = optionsOf<{ readonly yes?: boolean }>(command);
       if (options.yes !== true) await confirm(`Delete group ${group} with its offsets?`);
-      await withGateway(options, async ({ sluice, output }) => {
+      await callGateway(options, async ({ sluice, output }) => {
         await sluice.admin.deleteGroup({ group });
         output.note(`Group ${group} is deleted.`);
       });
@@ -80,9 +80,9 @@ function addListAndDescribe(groups: Command): void {
     .command('list')
     .description('list groups')
     .action((_options, command: Command) =>
-      withGateway(optionsOf(command), async ({ sluice, output }) => {
+      callGateway(optionsOf(command), async ({ sluice, output }) => {
         const found = await allGroups(sluice.admin);
-        output.either({ groups: found }, () =>
+        output.either({ groups: found, nextAfter: null }, () =>
           output.table(
             ['GROUP', 'MODE', 'STATE', 'MEMBERS'],
             found.map((each) => [each.group, each.mode, each.state, each.members]),
@@ -95,7 +95,7 @@ function addListAndDescribe(groups: Command): void {
     .command('describe <group>')
     .description('show the members of a group, and the lag of each partition')
     .action((group: string, _options, command: Command) =>
-      withGateway(optionsOf(command), async ({ sluice, output }) => {
+      callGateway(optionsOf(command), async ({ sluice, output }) => {
         const document = await sluice.admin.describeGroup({ group });
         output.either(document, () => showGroup(output, document));
       }),
@@ -108,7 +108,7 @@ function addOffsetsCommands(program: Command): void {
     .command('export <group>')
     .description('print the committed offsets of a group as JSON')
     .action((group: string, _options, command: Command) =>
-      withGateway(optionsOf(command), async ({ sluice, output }) => {
+      callGateway(optionsOf(command), async ({ sluice, output }) => {
         const committed = await sluice.admin.committedOffsets({ group });
         const known = committed.offsets
           .filter(({ offset }) => offset !== null)
@@ -128,7 +128,7 @@ function addOffsetsCommands(program: Command): void {
       'commit the offsets of an exported file (default: stdin) for a group without members',
     )
     .action((group: string, file: string | undefined, _options, command: Command) =>
-      withGateway(optionsOf(command), async ({ sluice, output }) => {
+      callGateway(optionsOf(command), async ({ sluice, output }) => {
         const document = await readOffsets(file);
         const committed = await sluice.admin.commitOffsets({ group, ...document });
         output.either(committed, () =>
@@ -198,10 +198,6 @@ function resetTarget(text: string): ResetTo {
   throw new InvalidArgumentError(
     'It must be "earliest", "latest", an offset, a time such as 2026-05-01T12:00:00Z, or a shift such as +100.',
   );
-}
-
-function partitionList(text: string, before: readonly number[] = []): number[] {
-  return [...before, wholeNumber()(text)];
 }
 
 async function readOffsets(

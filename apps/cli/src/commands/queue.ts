@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Job, serdes } from '#client';
-import { type CommandRun, withGateway } from '../command-run.js';
+import { type CommandRun, tellConnection, withGateway } from '../command-run.js';
 import { optionsOf } from '../global-options.js';
 import { wholeNumber } from '../parse-values.js';
 
@@ -24,7 +24,11 @@ export function addQueueCommand(program: Command): void {
     .requiredOption('--group <group>', 'queue group; its workers share the records')
     .requiredOption('--exec <command>', 'shell command; it gets the value on stdin')
     .option('--concurrency <number>', 'commands at a time', wholeNumber(1), 1)
-    .option('--from <position>', 'where a new group begins: earliest or latest', 'earliest')
+    .addOption(
+      new Option('--from <position>', 'where a new group begins')
+        .choices(['earliest', 'latest'])
+        .default('earliest'),
+    )
     .option('--nack-delay-ms <ms>', 'time before a failed record is delivered again', wholeNumber())
     .addHelpText(
       'after',
@@ -48,14 +52,13 @@ async function work(run: CommandRun, topic: string, options: QueueOptions): Prom
     group,
     topics: [topic],
     prefetch: concurrency,
-    autoOffsetReset: from === 'latest' ? 'latest' : 'earliest',
+    autoOffsetReset: from,
     keyDeserializer: serdes.bytes,
     valueDeserializer: serdes.bytes,
   });
-  const close = (): void => void queue.close();
-  run.signal.addEventListener('abort', close, { once: true });
-  await queue.run((job) => execute(run, job, options), { concurrency });
-  run.signal.throwIfAborted();
+  tellConnection(run);
+  // After Ctrl-C the commands that run are awaited, and their records are settled.
+  await queue.run((job) => execute(run, job, options), { concurrency, signal: run.signal });
 }
 
 /** Runs the command for a record. @throws Error if it fails: then the record is delivered again */

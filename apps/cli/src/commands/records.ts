@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { withGateway } from '../command-run.js';
+import { callGateway } from '../command-run.js';
 import { UsageError } from '../exit-codes.js';
 import { optionsOf } from '../global-options.js';
 import { wholeNumber } from '../parse-values.js';
@@ -10,7 +10,7 @@ export function addRecordCommands(program: Command): void {
     .command('get <topic> <partition> <offset>')
     .description('print the value of one record; with --json the whole record')
     .action((topic: string, partition: string, offset: string, _options, command: Command) =>
-      withGateway(optionsOf(command), async ({ sluice, output }) => {
+      callGateway(optionsOf(command), async ({ sluice, output }) => {
         const place = {
           topic,
           partition: numberArgument('partition', partition),
@@ -39,7 +39,7 @@ export function addRecordCommands(program: Command): void {
     .requiredOption('--before <offset>', 'first offset that stays', wholeNumber())
     .action((topic: string, partition: string, _options, command: Command) => {
       const options = optionsOf<{ readonly before: number }>(command);
-      return withGateway(options, async ({ sluice, output }) => {
+      return callGateway(options, async ({ sluice, output }) => {
         const deleted = await sluice.admin.deleteRecords({
           topic,
           partition: numberArgument('partition', partition),
@@ -57,7 +57,7 @@ export function addRecordCommands(program: Command): void {
     .option('--count <number>', 'number of requests', wholeNumber(1), 4)
     .action((_options, command: Command) => {
       const options = optionsOf<{ readonly count: number }>(command);
-      return withGateway(options, async ({ sluice, output, signal }) => {
+      return callGateway(options, async ({ sluice, output, signal }) => {
         const times: number[] = [];
         for (let done = 0; done < options.count; done += 1) {
           const startedMs = performance.now();

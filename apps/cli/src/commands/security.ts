@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { type CommandRun, withGateway } from '../command-run.js';
+import { type CommandRun, callGateway } from '../command-run.js';
 import { UsageError } from '../exit-codes.js';
 import { optionsOf } from '../global-options.js';
-import { wholeNumber } from '../parse-values.js';
+import { textList, wholeNumber } from '../parse-values.js';
 import { confirm } from './topics.js';
 
 const RATES = {
@@ -36,7 +36,7 @@ export function addSecurityCommands(program: Command): void {
     .command('whoami')
     .description('show the caller and its permissions')
     .action((_options, command: Command) =>
-      withGateway(optionsOf(command), async ({ sluice, output }) => {
+      callGateway(optionsOf(command), async ({ sluice, output }) => {
         const caller = await sluice.admin.whoami();
         output.either(caller, () => {
           const isSuper = caller.superUser ? ' (super user)' : '';
@@ -56,7 +56,7 @@ function addKeyCommands(keys: Command): void {
     .command('list')
     .description('list API keys, without their secrets')
     .action((_options, command: Command) =>
-      withGateway(optionsOf(command), async ({ sluice, output }) => {
+      callGateway(optionsOf(command), async ({ sluice, output }) => {
         const document = await sluice.admin.listApiKeys();
         output.either(document, () =>
           output.table(
@@ -74,11 +74,11 @@ function addKeyCommands(keys: Command): void {
   keys
     .command('create <name>')
     .description('create an API key, and show it for the only time')
-    .option('--group <name...>', 'groups of the key')
+    .option('--group <name>', 'group of the key; repeatable', textList)
     .option('--expires-in-days <days>', 'days until the key expires', wholeNumber(1))
     .action((name: string, _options, command: Command) => {
       const options = optionsOf<KeyOptions>(command);
-      return withGateway(options, async ({ sluice, output }) => {
+      return callGateway(options, async ({ sluice, output }) => {
         const { group, expiresInDays } = options;
         const created = await sluice.admin.createApiKey({
           name,
@@ -94,7 +94,7 @@ function addKeyCommands(keys: Command): void {
     .option('--overlap-seconds <seconds>', 'time for which the old secret is valid', wholeNumber(0))
     .action((id: string, _options, command: Command) => {
       const options = optionsOf<{ readonly overlapSeconds?: number }>(command);
-      return withGateway(options, async ({ sluice, output }) => {
+      return callGateway(options, async ({ sluice, output }) => {
         const { overlapSeconds = 0 } = options;
         const rotated = await sluice.admin.rotateApiKey({ id, overlapSeconds });
         output.either(rotated, () => output.line(rotated.key));
@@ -107,10 +107,13 @@ function addKeyCommands(keys: Command): void {
     .action(async (id: string, _options, command: Command) => {
       const options = optionsOf<{ readonly yes?: boolean }>(command);
       if (options.yes !== true) await confirm(`Revoke key ${id} for ever?`);
-      await withGateway(options, async ({ sluice, output }) => {
-        const { appliedBy, missing } = await sluice.admin.deleteApiKey({ id });
+      await callGateway(options, async ({ sluice, output }) => {
+        const revocation = await sluice.admin.deleteApiKey({ id });
+        const { appliedBy, missing } = revocation;
         const late = missing.length === 0 ? '' : `; not yet by brokers ${missing.join(', ')}`;
-        output.note(`Key ${id} is revoked, by brokers ${appliedBy.join(', ')}${late}.`);
+        output.either(revocation, () =>
+          output.note(`Key ${id} is revoked, by brokers ${appliedBy.join(', ')}${late}.`),
+        );
       });
     });
 }
@@ -122,7 +125,7 @@ function addRuleCommands(acls: Command): void {
     .option('--principal <principal>', 'only those of a principal, such as key:<id>')
     .action((_options, command: Command) => {
       const { principal, ...options } = optionsOf<RuleOptions>(command);
-      return withGateway(options, async ({ sluice, output }) => {
+      return callGateway(options, async ({ sluice, output }) => {
         const filter = principal === undefined ? {} : { principal };
         const document = await sluice.admin.listAcls(filter);
         output.either(document, () => showRules(output, document.acls));
@@ -133,9 +136,9 @@ function addRuleCommands(acls: Command): void {
     .action((_options, command: Command) => {
       const options = optionsOf<RuleOptions>(command);
       const rule = ruleOf(options);
-      return withGateway(options, async ({ sluice, output }) => {
-        await sluice.admin.createAcls({ acls: [rule] });
-        output.note('The rule exists.');
+      return callGateway(options, async ({ sluice, output }) => {
+        const created = await sluice.admin.createAcls({ acls: [rule] });
+        output.either(created, () => output.note('The rule exists.'));
       });
     });
   withRuleOptions(acls.command('remove').description('remove one rule'))
@@ -143,7 +146,7 @@ function addRuleCommands(acls: Command): void {
     .action((_options, command: Command) => {
       const options = optionsOf<RuleOptions>(command);
       const rule = ruleOf(options);
-      return withGateway(options, async ({ sluice, output }) => {
+      return callGateway(options, async ({ sluice, output }) => {
         const removed = await sluice.admin.deleteAcls(rule);
         output.either(removed, () => output.note(`Removed rules: ${removed.acls.length}.`));
       });
@@ -188,7 +191,7 @@ function addQuotaCommands(quotas: Command): void {
     .command('show <principal>')
     .description('show the quotas of a principal, or of "default"')
     .action((principal: string, _options, command: Command) =>
-      withGateway(optionsOf(command), async ({ sluice, output }) => {
+      callGateway(optionsOf(command), async ({ sluice, output }) => {
         const quota = await sluice.admin.describeQuota({ principal });
         output.either(quota, () =>
           output.table(
@@ -212,16 +215,16 @@ function addQuotaCommands(quotas: Command): void {
         const value = options[option as keyof QuotaOptions];
         if (value !== undefined) quota[name] = value;
       }
-      return withGateway(options, async ({ sluice, output }) => {
-        await sluice.admin.setQuota({ principal, ...quota });
-        output.note(`The quotas of ${principal} are set.`);
+      return callGateway(options, async ({ sluice, output }) => {
+        const set = await sluice.admin.setQuota({ principal, ...quota });
+        output.either(set, () => output.note(`The quotas of ${principal} are set.`));
       });
     });
   quotas
     .command('delete <principal>')
     .description('remove the quotas of a principal, or of "default"')
     .action((principal: string, _options, command: Command) =>
-      withGateway(optionsOf(command), async ({ sluice, output }) => {
+      callGateway(optionsOf(command), async ({ sluice, output }) => {
         await sluice.admin.deleteQuota({ principal });
         output.note(`The quotas of ${principal} are removed.`);
       }),

@@ -1,9 +1,9 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { type CommandRun, withGateway } from '../command-run.js';
-import { UsageError } from '../exit-codes.js';
+import { type CommandRun, callGateway } from '../command-run.js';
+import { InterruptedError, UsageError } from '../exit-codes.js';
 import { optionsOf } from '../global-options.js';
-import { nameValue, wholeNumber } from '../parse-values.js';
+import { nameValue, textList, wholeNumber } from '../parse-values.js';
 
 type Topic = Awaited<ReturnType<CommandRun['sluice']['admin']['describeTopic']>>;
 
@@ -33,7 +33,7 @@ function addListAndDescribe(topics: Command): void {
     .option('--internal', 'with the topics of the cluster itself')
     .action((_options, command: Command) => {
       const { internal, ...options } = optionsOf<{ readonly internal?: boolean }>(command);
-      return withGateway(options, async ({ sluice, output }) => {
+      return callGateway(options, async ({ sluice, output }) => {
         const document = await sluice.admin.listTopics(internal ? { internal } : {});
         output.either(document, () =>
           output.table(
@@ -54,7 +54,7 @@ function addListAndDescribe(topics: Command): void {
     .command('describe <name>')
     .description('show the partitions and configs of a topic')
     .action((name: string, _options, command: Command) =>
-      withGateway(optionsOf(command), async ({ sluice, output }) => {
+      callGateway(optionsOf(command), async ({ sluice, output }) => {
         const topic = await sluice.admin.describeTopic({ topic: name });
         output.either(topic, () => showTopic(output, topic));
       }),
@@ -70,7 +70,7 @@ function addCreate(topics: Command): void {
     .option('--config <name=value>', 'config, such as retention.ms=3600000; repeatable', nameValue)
     .action((name: string, _options, command: Command) => {
       const options = optionsOf<CreateOptions>(command);
-      return withGateway(options, async ({ sluice, output }) => {
+      return callGateway(options, async ({ sluice, output }) => {
         const { partitions, replicationFactor, config } = options;
         const topic = await sluice.admin.createTopic({
           name,
@@ -89,7 +89,7 @@ function addAlter(topics: Command): void {
     .description('add partitions to a topic, or change its configs')
     .option('--partitions <number>', 'new number of partitions, which only grows', wholeNumber(1))
     .option('--config <name=value>', 'config to set; repeatable', nameValue)
-    .option('--reset <name...>', 'configs that get their default again')
+    .option('--reset <name>', 'config that gets its default again; repeatable', textList)
     .action((name: string, _options, command: Command) => {
       const options = optionsOf<AlterOptions>(command);
       const { partitions, config = {}, reset = [] } = options;
@@ -99,7 +99,7 @@ function addAlter(topics: Command): void {
       if (partitions === undefined && !hasConfigs) {
         throw new UsageError('Give --partitions, --config or --reset.');
       }
-      return withGateway(options, async ({ sluice, output }) => {
+      return callGateway(options, async ({ sluice, output }) => {
         const topic = await sluice.admin.alterTopic({
           topic: name,
           ...(partitions === undefined ? {} : { partitions }),
@@ -118,7 +118,7 @@ function addDelete(topics: Command): void {
     .action(async (name: string, _options, command: Command) => {
       const options = optionsOf<{ readonly yes?: boolean }>(command);
       if (options.yes !== true) await confirm(`Delete topic ${name} with all its records?`);
-      await withGateway(options, async ({ sluice, output }) => {
+      await callGateway(options, async ({ sluice, output }) => {
         await sluice.admin.deleteTopic({ topic: name });
         output.note(`Topic ${name} is deleted.`);
       });
@@ -127,14 +127,23 @@ function addDelete(topics: Command): void {
 
 /**
  * Asks a person, and returns only after a yes.
- * @throws UsageError without a person, or after another answer
+ * @throws UsageError without a person, InterruptedError after Ctrl-C, Error after another answer
  */
 export async function confirm(question: string): Promise<void> {
   if (!process.stdin.isTTY) throw new UsageError(`${question} Give --yes to do it.`);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`${question} [y/N] `);
-  terminal.close();
-  if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError('Nothing was done.');
+  const interrupted = new Promise<never>((_, reject) => {
+    terminal.once('SIGINT', () => reject(new InterruptedError('stopped')));
+  });
+  // Ctrl-D ends the input without an answer.
+  const ended = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+  try {
+    const answered = terminal.question(`${question} [y/N] `);
+    const answer = await Promise.race([answered, interrupted, ended]);
+    if (!/^y(es)?$/i.test(answer.trim())) throw new Error('Nothing was done.');
+  } finally {
+    terminal.close();
+  }
 }
 
 function showTopic(output: CommandRun['output'], topic: Topic): void {

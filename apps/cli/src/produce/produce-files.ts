@@ -3,6 +3,7 @@ import { realpath, stat } from 'node:fs/promises';
 import type { CommandRun } from '../command-run.js';
 import { delay } from '../delay.js';
 import { InterruptedError, UsageError } from '../exit-codes.js';
+import { untilAborted } from '../until-aborted.js';
 import { ChunkSender, identityOf, type SenderIdentity } from './chunk-sender.js';
 import { type Chunk, type ChunkOptions, type ChunkStart, chunksOf, countOf } from './chunks.js';
 import {
@@ -111,7 +112,7 @@ class FileProducer {
     const producer = await this.#run.sluice.admin.initProducer();
     const progress = new Progress(this.#run.output, undefined);
     const sender = this.#sender(producer, new Map(), undefined, progress);
-    const reads = untilAborted(process.stdin as AsyncIterable<Buffer>, this.#run.signal);
+    const reads = untilAborted<Buffer>(process.stdin, this.#run.signal);
     try {
       await this.#sendAll(sender, this.#chunks(reads, START, true), progress);
     } finally {
@@ -186,10 +187,7 @@ class FileProducer {
       for await (const chunk of chunks) await sender.send(chunk, noted);
     }
     const stream = createReadStream(file, { start: start.byte, highWaterMark: READ_BYTES });
-    const chunks = this.#chunks(
-      untilAborted(stream as AsyncIterable<Buffer>, this.#run.signal),
-      start,
-    );
+    const chunks = this.#chunks(untilAborted<Buffer>(stream, this.#run.signal), start);
     await this.#sendAll(sender, chunks, progress);
     await this.#drain(sender);
     this.#finish(progress, file);
@@ -334,27 +332,4 @@ async function statOf(
 ): Promise<{ readonly size: number; readonly mtimeMs: number; readonly isFile: boolean }> {
   const found = await stat(file);
   return { size: found.size, mtimeMs: found.mtimeMs, isFile: found.isFile() };
-}
-
-/** Ends the reads when the signal is aborted. */
-async function* untilAborted(
-  reads: AsyncIterable<Buffer>,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer> {
-  const iterator = reads[Symbol.asyncIterator]();
-  const aborted = new Promise<IteratorResult<Buffer>>((resolve) => {
-    signal.addEventListener('abort', () => resolve({ done: true, value: undefined }), {
-      once: true,
-    });
-  });
-  try {
-    while (!signal.aborted) {
-      const next = await Promise.race([iterator.next(), aborted]);
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } finally {
-    // A read that waits for a person never ends, so its end is not awaited.
-    void iterator.return?.();
-  }
 }
