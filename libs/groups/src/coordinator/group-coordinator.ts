@@ -18,13 +18,15 @@ import {
   type HeartbeatCommand,
 } from '../state/decide-offsets.js';
 import { decideExpiredLocks, hasAvailable } from '../state/decide-queue.js';
-import { decideStaleOffsets } from '../state/decide-removal.js';
+import { decideExpiredCredential, decideStaleOffsets } from '../state/decide-removal.js';
 import { assertMember, assertMode } from '../state/decision.js';
 import type { Group } from '../state/group.js';
+import { withCredential } from '../state/member-credential.js';
 import type { MemberCaller } from '../state/member-owner.js';
 import { subscribedTopics } from '../state/subscription.js';
 import type { CoordinatorTotals } from './coordinator-totals.js';
 import { DeadLetterWriter } from './dead-letter-writer.js';
+import { ExpiringMembers } from './expiring-members.js';
 import type { GroupCoordinatorOptions } from './group-coordinator-options.js';
 import { GroupLog } from './group-log.js';
 import {
@@ -66,6 +68,7 @@ export class GroupCoordinator {
   readonly #options: GroupCoordinatorOptions;
   readonly #rounds: GroupRounds;
   readonly #members: LiveMembers;
+  readonly #expiring: ExpiringMembers;
   readonly #queueTimers: QueueTimers;
   readonly #deadLetters: DeadLetterWriter;
   readonly #listings: QueueListings;
@@ -86,6 +89,11 @@ export class GroupCoordinator {
     this.#members = new LiveMembers({
       ...options,
       onDue: (due, group, memberId) => void this.#due(due, group, memberId),
+    });
+    this.#expiring = new ExpiringMembers({
+      clock,
+      scheduler,
+      groupOf: (name) => this.table.get(name),
       onExpired: (group, memberId) => this.#credentialExpired(group, memberId),
     });
     this.waiting = new WaitingMembers({
@@ -161,8 +169,7 @@ export class GroupCoordinator {
         assertMember(state, memberId, caller);
         const records = decide(state, context);
         this.#members.renew(state, memberId);
-        this.#members.calledBy(state, memberId, caller);
-        return records;
+        return withCredential(state, { memberId, caller }, records);
       },
       answer,
     });
@@ -208,8 +215,7 @@ export class GroupCoordinator {
         decide: (state) => {
           const records = decideHeartbeat(state, heartbeat);
           this.#members.keep(state, heartbeat.memberId);
-          this.#members.calledBy(state, heartbeat.memberId, heartbeat.caller);
-          return records;
+          return withCredential(state, heartbeat, records);
         },
         answer: (state) => this.#members.tell(state, heartbeat.memberId),
       })),
@@ -225,8 +231,7 @@ export class GroupCoordinator {
         const records = decidePoll(state, poll, context);
         const isOlderEnded = this.#members.beginPoll(state, poll);
         if (isOlderEnded) this.#options.watches.changed(group, new Set([poll.memberId]));
-        this.#members.calledBy(state, poll.memberId, poll.caller);
-        return records;
+        return withCredential(state, poll, records);
       },
       answer: (state) => this.#members.tellPoll(state, poll),
     });
@@ -264,9 +269,8 @@ export class GroupCoordinator {
         assertMode(state, 'stream');
         const records = decideMemberCommit(state, commit, context);
         this.#members.renew(state, commit.memberId);
-        this.#members.calledBy(state, commit.memberId, commit.caller);
         this.#options.assertRoom(state, commit.offsets);
-        return records;
+        return withCredential(state, commit, records);
       },
       answer: () => undefined,
     });
@@ -314,12 +318,10 @@ export class GroupCoordinator {
   }
 
   #credentialExpired(group: string, memberId: string): void {
-    const isExpired = (): boolean => this.#members.isCredentialExpired(group, memberId);
     void this.#background(
       this.#rounds.run({
         group,
-        // A request with a newer credential may have been decided first.
-        decide: (state, context) => (isExpired() ? decideRemoval(state, memberId, context) : []),
+        decide: (state, context) => decideExpiredCredential(state, memberId, context),
         answer: () => undefined,
       }),
       group,
@@ -364,6 +366,7 @@ export class GroupCoordinator {
   close(): void {
     this.#rounds.close();
     this.#members.close();
+    this.#expiring.close();
     this.#queueTimers.close();
     this.#deadLetters.close();
     this.#positions.close();
@@ -379,6 +382,7 @@ export class GroupCoordinator {
     for (const group of table.all()) {
       this.#queueTimers.look(group);
       this.#deadLetters.look(group);
+      this.#expiring.look(group);
       if (group.members.size === 0) continue;
       this.#members.sync(group, group.members.keys());
       this.#remove(group, disconnectedMembers(group, this.#options.hasProcessEnded), true);
@@ -407,6 +411,7 @@ export class GroupCoordinator {
         this.#options.watches.changed(name, memberIds);
       }
       this.#positions.look(name);
+      this.#expiring.look(group);
       if (group.mode === 'queue') this.#lookAtQueue(group);
     }
   }

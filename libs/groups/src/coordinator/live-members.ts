@@ -1,9 +1,7 @@
 import type { Clock, Scheduler } from '#runtime';
 import { acceptedPositions } from '../state/decide-offsets.js';
 import type { Group } from '../state/group.js';
-import type { MemberCaller } from '../state/member-owner.js';
 import { MemberActivity } from './member-activity.js';
-import { MemberCredentials } from './member-credentials.js';
 import { type MemberDue, MemberSessions } from './member-sessions.js';
 import { type MemberView, memberView, type PollView } from './member-view.js';
 import type { PollCommand } from './poll-command.js';
@@ -14,8 +12,6 @@ interface LiveMembersOptions {
   /** Session time-out of members and groups that name none, ms. */
   readonly sessionTimeoutMs: number;
   readonly onDue: (due: MemberDue, group: string, memberId: string) => void;
-  /** Called again until the member is gone, or has a newer credential. */
-  readonly onExpired: (group: string, memberId: string) => void;
 }
 
 /**
@@ -25,12 +21,10 @@ interface LiveMembersOptions {
 export class LiveMembers {
   readonly #sessions: MemberSessions;
   readonly #activity = new MemberActivity();
-  readonly #credentials: MemberCredentials;
   readonly #sessionTimeoutMs: number;
 
   constructor({ sessionTimeoutMs, ...options }: LiveMembersOptions) {
     this.#sessions = new MemberSessions(options);
-    this.#credentials = new MemberCredentials(options);
     this.#sessionTimeoutMs = sessionTimeoutMs;
   }
 
@@ -64,21 +58,6 @@ export class LiveMembers {
     // The broker of a connection sends the heartbeats of its members, which do not poll.
     const withinMs = brokerEpoch === undefined ? maxPollIntervalMs : undefined;
     this.#sessions.keep(group.name, memberId, { sessionMs, withinMs });
-  }
-
-  /**
-   * Takes note of the credential of a call. Members with a connection end with it: their broker
-   * follows the credentials.
-   */
-  calledBy(group: Group, memberId: string, caller: MemberCaller): void {
-    const member = group.members.get(memberId);
-    if (member === undefined || member.brokerEpoch !== undefined) return;
-    this.#credentials.calledBy(group.name, memberId, caller);
-  }
-
-  /** True once the latest credential of a member has expired. */
-  isCredentialExpired(group: string, memberId: string): boolean {
-    return this.#credentials.isExpired(group, memberId);
   }
 
   /**
@@ -131,7 +110,6 @@ export class LiveMembers {
       if (member === undefined) {
         this.#sessions.end(group.name, memberId);
         this.#activity.forget(keyOf(group.name, memberId));
-        this.#credentials.forget(group.name, memberId);
         continue;
       }
       // A change of a member is no sign of life: a session that is over stays over.
@@ -149,7 +127,6 @@ export class LiveMembers {
   /** Ends the timers. */
   close(): void {
     this.#sessions.close();
-    this.#credentials.close();
   }
 }
 

@@ -148,9 +148,29 @@ describe('a member whose credential expires', () => {
     expect(await memberIds()).toEqual(['b']);
   });
 
-  it.each(['heartbeat', 'poll', 'commit'])(
-    'stays with a newer credential, which it sends by a %s',
-    async (how) => {
+  it.each(['stream', 'queue'])(
+    'leaves a %s within a second, although its coordinator has moved since its last call',
+    async (mode) => {
+      await join('a', aliceFor(EXPIRES_MS), { ...LONG, mode });
+      await join('b', aliceFor(null), { ...LONG, mode });
+      await test.restart();
+      await pass(EXPIRES_MS - 500);
+      expect(await memberIds()).toEqual(['a', 'b']);
+      await pass(1000);
+      expect(await memberIds()).toEqual(['b']);
+    },
+  );
+
+  it.each([
+    ['heartbeat', 'stays'],
+    ['poll', 'stays'],
+    ['commit', 'stays'],
+    ['heartbeat', 'moves'],
+    ['poll', 'moves'],
+    ['commit', 'moves'],
+  ])(
+    'stays with a newer credential, which it sends by a %s, while its coordinator %s',
+    async (how, coordinator) => {
       const call = (leftMs: number): Promise<unknown> => {
         const member = { group: 'g', memberId: 'a', caller: aliceFor(leftMs) };
         const { coordinators } = test;
@@ -164,6 +184,7 @@ describe('a member whose credential expires', () => {
       await call(2 * EXPIRES_MS);
       // An older credential that is used once more does not count.
       await call(EXPIRES_MS);
+      if (coordinator === 'moves') await test.restart();
       await pass(EXPIRES_MS + 1000);
       expect(await memberIds()).toEqual(['a']);
       await pass(EXPIRES_MS);
@@ -177,5 +198,36 @@ describe('a member whose credential expires', () => {
     await test.coordinators.join({ group: 'g', request, brokerEpoch: 7, caller });
     await pass(EXPIRES_MS + 1000);
     expect(await memberIds()).toEqual(['a']);
+  });
+
+  it('stays once it has a connection, also when its coordinator has moved since', async () => {
+    await join('a', aliceFor(EXPIRES_MS), LONG);
+    const heartbeat = {
+      memberId: 'a',
+      generation: null,
+      brokerEpoch: 7,
+      caller: 'broker',
+    } as const;
+    await test.coordinators.heartbeat({ group: 'g', ...heartbeat });
+    await test.restart();
+    await pass(EXPIRES_MS + 1000);
+    expect(await memberIds()).toEqual(['a']);
+  });
+
+  it('stays with a newer credential that does not expire', async () => {
+    await join('a', aliceFor(EXPIRES_MS), LONG);
+    const heartbeat = { memberId: 'a', generation: null, caller: aliceFor(null) };
+    await test.coordinators.heartbeat({ group: 'g', ...heartbeat });
+    await test.restart();
+    await pass(EXPIRES_MS + 1000);
+    expect(await memberIds()).toEqual(['a']);
+  });
+
+  it('is not kept by the credential of another principal that may use it', async () => {
+    await join('a', aliceFor(EXPIRES_MS), LONG);
+    const heartbeat = { memberId: 'a', generation: null, caller: { ...ROOT, expiresAtMs: null } };
+    await test.coordinators.heartbeat({ group: 'g', ...heartbeat });
+    await pass(EXPIRES_MS + 1000);
+    expect(await memberIds()).toEqual([]);
   });
 });

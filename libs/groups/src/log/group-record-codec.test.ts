@@ -103,6 +103,7 @@ function anyRecord(): fc.Arbitrary<GroupRecord> {
         replaced: fc.array(text),
       },
     ),
+    of('credential', { memberId: text }, { expiresAtMs: fc.nat() }),
     of(
       'assignment',
       { memberId: text },

@@ -92,6 +92,7 @@ const FORMS: Readonly<Record<GroupRecordKind, RecordForm>> = {
       owner: object({ principal: anyText, groups: list(anyText), isSuperUser: flag }),
     },
   },
+  credential: { key: { memberId: anyText }, value: { expiresAtMs: timeMs } },
   ...SHARE_RECORD_FORMS,
   redrive: {
     key: { topic: anyText, partition: count },

@@ -110,6 +110,12 @@ export interface TargetPartitions {
   readonly partitions: readonly number[];
 }
 
+/** The latest credential of a member without a connection; a record only if it expires. */
+interface CredentialValue {
+  /** Time at which it expires, ms since the epoch. */
+  readonly expiresAtMs: number;
+}
+
 interface PatternValue {
   /** Generation in which the group first subscribed to the pattern. */
   readonly generation: number;
@@ -139,6 +145,7 @@ type PatternRecord = Keyed<'pattern', GroupKey & { readonly pattern: string }, P
 type MemberKey = GroupKey & { readonly memberId: string };
 export type MemberRecord = Keyed<'member', MemberKey, MemberValue>;
 export type AssignmentRecord = Keyed<'assignment', MemberKey, AssignmentValue>;
+export type CredentialRecord = Keyed<'credential', MemberKey, CredentialValue>;
 
 /** The progress of putting dead letters of a partition of a dead-letter topic back. */
 export type RedriveRecord = Keyed<'redrive', OffsetKey, RedriveState>;
@@ -152,6 +159,7 @@ export type GroupRecord =
   | PatternRecord
   | MemberRecord
   | AssignmentRecord
+  | CredentialRecord
   | RedriveRecord;
 
 export type GroupRecordKind = GroupRecord['kind'];

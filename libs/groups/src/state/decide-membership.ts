@@ -11,6 +11,7 @@ import { decideMemberGone } from './decide-queue.js';
 import { assertAdmitted, assertMode, type Decision, type DecisionContext } from './decision.js';
 import type { Group } from './group.js';
 import { MemberAssignment } from './member-assignment.js';
+import { credentialGone, credentialOfJoin } from './member-credential.js';
 import { assertOwner, type MemberCaller, ownerOf } from './member-owner.js';
 import { isReadFromZero, subscribedTopics } from './subscription.js';
 
@@ -58,7 +59,8 @@ export function decideJoin(group: Group, join: JoinCommand, context: DecisionCon
   assertTopicCount(join, context);
   const fenced = isTakeover ? idsFencedWith(group, replaced) : (present?.replaced ?? []);
   const member = memberValue(join, fenced);
-  if (present !== undefined && isSameMember(present, member)) return [];
+  const credential = credentialOfJoin(group, join);
+  if (present !== undefined && isSameMember(present, member)) return credential;
   const topics = newTopics(group, join, context);
   if (join.autoOffsetReset === 'none') assertPositions(group, join, topics, context);
   const records: GroupRecord[] = [];
@@ -68,6 +70,7 @@ export function decideJoin(group: Group, join: JoinCommand, context: DecisionCon
   else if (group.members.size === 0) records.push(groupRecord(group, head));
   records.push(...topics, ...newPatterns(group, join));
   records.push({ kind: 'member', key: { group: group.name, memberId }, value: member });
+  records.push(...credential);
   assertStateBytes(records, context);
   return records;
 }
@@ -88,6 +91,7 @@ export function decideRemoval(
   const key = { group: group.name, memberId };
   const records: GroupRecord[] = [
     ...decideMemberGone(group, memberId, { isCounted, nowMs }),
+    ...credentialGone(group, memberId),
     { kind: 'assignment', key, value: null },
     { kind: 'member', key, value: null },
   ];
@@ -247,6 +251,7 @@ function takeover(
     groupRecord(group, { mode, generation, emptySinceMs: null }),
     // The process that is replaced has died, perhaps because of a record.
     ...decideMemberGone(group, replaced, { isCounted: true, nowMs }),
+    ...credentialGone(group, replaced),
     { kind: 'assignment', key: { group: name, memberId: replaced }, value: null },
     {
       kind: 'assignment',

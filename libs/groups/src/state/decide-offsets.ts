@@ -5,6 +5,7 @@ import { positionRecord } from './assign.js';
 import { assertAdmitted, assertMember, type Decision, type DecisionContext } from './decision.js';
 import type { Group } from './group.js';
 import type { TopicIdPartition } from './member-assignment.js';
+import { credentialGone } from './member-credential.js';
 import type { MemberCaller } from './member-owner.js';
 
 /** A position to be committed. Offsets and metadata have been checked. */
@@ -125,6 +126,7 @@ export function decideHeartbeat(group: Group, heartbeat: HeartbeatCommand): Deci
   if (member !== undefined && brokerEpoch !== undefined && member.brokerEpoch !== brokerEpoch) {
     const key = { group: group.name, memberId };
     records.push({ kind: 'member', key, value: { ...member, brokerEpoch } });
+    records.push(...credentialGone(group, memberId));
   }
   if (generation === null || generation < group.assignmentOf(memberId).generation) return records;
   return [...records, ...release(group, memberId)];

@@ -2,10 +2,11 @@
 import { FaultList, ProtocolError } from '#protocol';
 import type { GroupRecord } from '../log/group-records.js';
 import { AUTO_OFFSET_RESET_CONFIG, KEY_ORDERED_CONFIG } from '../queue/queue-config.js';
-import { assertGroupRoom } from './decide-membership.js';
+import { assertGroupRoom, decideRemoval } from './decide-membership.js';
 import { decideShareRemoval } from './decide-queue.js';
 import { assertAdmitted, type Decision, type DecisionContext } from './decision.js';
 import type { Group } from './group.js';
+import { credentialGone } from './member-credential.js';
 
 /** Removes a group without members. @throws ProtocolError NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND */
 export function decideDeletion(group: Group): Decision {
@@ -26,6 +27,22 @@ export function decideExpiry(group: Group, sinceMs: number): Decision {
   // A group that has only configs was never used.
   if (usedMs === Number.NEGATIVE_INFINITY || usedMs > sinceMs) return [];
   return removalRecords(group);
+}
+
+/**
+ * Removes a member whose latest credential has expired; nothing when a request with a newer one was
+ * decided first.
+ */
+export function decideExpiredCredential(
+  group: Group,
+  memberId: string,
+  context: DecisionContext,
+): Decision {
+  const expiresAtMs = group.credentials.get(memberId);
+  if (expiresAtMs === undefined || expiresAtMs > context.nowMs) return [];
+  if (group.members.has(memberId)) return decideRemoval(group, memberId, context);
+  // A coordinator of an earlier version has removed the member.
+  return credentialGone(group, memberId);
 }
 
 /** Removes the offsets of topics that are gone. */
@@ -118,6 +135,7 @@ function removalRecords(group: Group): GroupRecord[] {
   for (const pattern of group.patterns) {
     records.push({ kind: 'pattern', key: { group: name, pattern }, value: null });
   }
+  for (const memberId of group.credentials.keys()) records.push(...credentialGone(group, memberId));
   const all = (): boolean => true;
   records.push(...decideShareRemoval(group, all), ...redriveRemovals(group, all));
   if (group.configs.size > 0) records.push({ kind: 'configs', key: { group: name }, value: null });

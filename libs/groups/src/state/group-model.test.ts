@@ -15,9 +15,16 @@ import {
   decideOverdueRelease,
   decidePoll,
 } from './decide-offsets.js';
-import { decideDeletion, decideExpiry, decideStaleOffsets } from './decide-removal.js';
+import {
+  decideDeletion,
+  decideExpiredCredential,
+  decideExpiry,
+  decideStaleOffsets,
+} from './decide-removal.js';
 import type { Decision, DecisionContext, TopicShape } from './decision.js';
 import { Group } from './group.js';
+import { withCredential } from './member-credential.js';
+import type { MemberCaller } from './member-owner.js';
 
 const GROUP = 'g';
 const TOPICS = ['left', 'right', 'more'];
@@ -114,6 +121,10 @@ class GroupModel {
     const { group } = this;
     expect(shown(replay(this.log))).toEqual(shown(group));
     expect(shown(replay(compacted(this.log)))).toEqual(shown(group));
+    for (const memberId of group.credentials.keys()) {
+      expect(group.members.get(memberId), 'a credential of nobody').toBeDefined();
+      expect(group.members.get(memberId)?.brokerEpoch, 'a connected one').toBeUndefined();
+    }
     const owners = new Map<string, string>();
     for (const [memberId, assignment] of group.assignments) {
       expect(group.members.has(memberId)).toBe(true);
@@ -154,6 +165,14 @@ type Step = (model: GroupModel) => void;
 
 const memberId = fc.nat({ max: 5 }).map((at) => `m${at}`);
 
+/** Nobody, or one principal whose credential expires soon or never. The time is 1000 at first. */
+const anyCaller: fc.Arbitrary<MemberCaller> = fc.option(
+  fc
+    .option(fc.integer({ min: 990, max: 1060 }))
+    .map((expiresAtMs) => ({ principal: 'key:a', groups: [], isSuperUser: false, expiresAtMs })),
+  { nil: undefined },
+);
+
 function anyStep(): fc.Arbitrary<Step> {
   return fc.oneof(
     { weight: 4, arbitrary: anyJoin() },
@@ -184,6 +203,7 @@ function anyStep(): fc.Arbitrary<Step> {
     },
     { weight: 2, arbitrary: anyMemberCommit() },
     { weight: 1, arbitrary: anyHeartbeat() },
+    { weight: 1, arbitrary: memberId.map(credentialExpires) },
     { weight: 2, arbitrary: anyTopicChange() },
     {
       weight: 1,
@@ -211,12 +231,15 @@ function anyJoin(): fc.Arbitrary<Step> {
       assignor: fc.constantFrom<AssignorName>('sticky', 'range', 'roundrobin'),
       autoOffsetReset: fc.constantFrom<AutoOffsetReset>('latest', 'earliest', 'none'),
       autoCommit: fc.boolean(),
+      connection: fc.option(fc.constant({ brokerEpoch: 7 })),
+      caller: anyCaller,
     })
     .map(
-      (join): Step =>
+      ({ connection, ...join }): Step =>
         (model) => {
           const command = {
             ...join,
+            ...connection,
             kind: 'join',
             clientId: null,
             mode: 'stream',
@@ -232,6 +255,16 @@ function anyJoin(): fc.Arbitrary<Step> {
           expect(model.log).toHaveLength(before);
         },
     );
+}
+
+/** A member whose credential has expired leaves, and no other one. */
+function credentialExpires(id: string): Step {
+  return (model) => {
+    const expiresAtMs = model.group.credentials.get(id) ?? Number.POSITIVE_INFINITY;
+    const wasMember = model.group.members.has(id);
+    model.run((group) => decideExpiredCredential(group, id, model.context));
+    expect(model.group.members.has(id)).toBe(wasMember && expiresAtMs > model.nowMs);
+  };
 }
 
 function anyPoll(): fc.Arbitrary<Step> {
@@ -274,12 +307,15 @@ function anyPoll(): fc.Arbitrary<Step> {
 }
 
 function anyHeartbeat(): fc.Arbitrary<Step> {
-  return fc.tuple(memberId, fc.boolean()).map(
-    ([id, isAcknowledged]): Step =>
+  return fc.tuple(memberId, fc.boolean(), anyCaller).map(
+    ([id, isAcknowledged, caller]): Step =>
       (model) => {
         const { generation } = model.seen.get(id) ?? { generation: 0 };
-        const heartbeat = { memberId: id, generation: isAcknowledged ? generation : null };
-        const refusal = model.run((group) => decideHeartbeat(group, heartbeat));
+        const released = isAcknowledged ? generation : null;
+        const heartbeat = { memberId: id, generation: released, caller };
+        const refusal = model.run((group) =>
+          withCredential(group, heartbeat, decideHeartbeat(group, heartbeat)),
+        );
         if (refusal === undefined) remember(model, id);
       },
   );
@@ -379,6 +415,7 @@ function shown(group: Group): unknown {
     head: group.head,
     generation: group.generation,
     members: sorted(group.members),
+    credentials: sorted(group.credentials),
     assignments: sorted(Array.from(group.assignments, ([id, { value }]) => [id, value] as const)),
     offsets: sorted(
       Array.from(

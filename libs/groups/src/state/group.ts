@@ -11,6 +11,7 @@
 import { assertNever, detachedText, textMemoryBytes } from '#runtime';
 import type {
   AssignmentRecord,
+  CredentialRecord,
   GroupMode,
   GroupRecord,
   GroupValue,
@@ -35,6 +36,8 @@ const GROUP_BYTES = 480;
 /** The collections of a group with members. */
 const COLLECTIONS_BYTES = 1400;
 const MEMBER_BYTES = 700;
+/** The credential of a member. */
+const CREDENTIAL_BYTES = 100;
 /** A known topic, or a pattern. */
 const NAME_BYTES = 200;
 const REDRIVE_BYTES = 400;
@@ -48,6 +51,7 @@ const NO_SHARES = new QueueShares(NO_TIME);
 class GroupCollections {
   readonly members = new Map<string, MemberValue>();
   readonly assignments = new Map<string, MemberAssignment>();
+  readonly credentials = new Map<string, number>();
   /** Member ids by instance id. */
   readonly instances = new Map<string, string>();
   /** Member ids of fenced processes, each with the member that took its instance id. */
@@ -117,6 +121,14 @@ export class Group {
     return this.#collections.assignments;
   }
 
+  /**
+   * Times at which the latest credentials of members expire, ms since the epoch, by member id.
+   * Members with a connection, and those whose credential does not expire, are not among them.
+   */
+  get credentials(): ReadonlyMap<string, number> {
+    return this.#collections.credentials;
+  }
+
   get knownTopics(): ReadonlyMap<string, KnownTopicValue> {
     return this.#collections.knownTopics;
   }
@@ -143,9 +155,10 @@ export class Group {
   /** True when nothing of the group is in the log. */
   get isForgotten(): boolean {
     if (this.#head !== undefined || this.offsets.count > 0) return false;
-    const { members, assignments, knownTopics, patterns, configs, queue, redrives } =
+    const { members, assignments, credentials, knownTopics, patterns, configs, queue, redrives } =
       this.#collections;
-    if (members.size + assignments.size + queue.count + redrives.size > 0) return false;
+    if (members.size + assignments.size + credentials.size > 0) return false;
+    if (queue.count + redrives.size > 0) return false;
     return knownTopics.size + patterns.size + configs.size === 0;
   }
 
@@ -214,6 +227,9 @@ export class Group {
         return;
       case 'assignment':
         this.#applyAssignment(record);
+        return;
+      case 'credential':
+        this.#applyCredential(record);
         return;
       case 'redrive':
         this.#applyRedrive(record);
@@ -299,6 +315,18 @@ export class Group {
     for (const one of replaced) {
       if (this.#collections.replaced.get(one) === memberId) this.#collections.replaced.delete(one);
     }
+  }
+
+  #applyCredential({ key: { memberId }, value }: CredentialRecord): void {
+    const { credentials } = this.#collections;
+    const bytes = CREDENTIAL_BYTES + textMemoryBytes(memberId);
+    if (credentials.has(memberId)) this.#stateBytes -= bytes;
+    if (value === null) {
+      credentials.delete(memberId);
+      return;
+    }
+    credentials.set(memberId, value.expiresAtMs);
+    this.#stateBytes += bytes;
   }
 
   #applyAssignment({ key: { memberId }, value }: AssignmentRecord): void {
