@@ -134,6 +134,11 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     this.watch({ closed: release });
   }
 
+  assertStillPermitted(isLate: boolean): void {
+    const error = accessLoss(this.access, this.#found, isLate ? undefined : this.#startedMs);
+    if (error !== undefined) throw error;
+  }
+
   askForBody(): void {
     if (!this.#expectsContinue) return;
     this.#expectsContinue = false;

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { OperationSpec } from '#api';
 import { HeldMemory } from '#runtime';
 import type { Access } from '#security';
+import { accessLoss } from './admission/access-loss.js';
 import { UnreceivedAnswer } from './answer/unreceived-answer.js';
 import { answerBodyTimeout, type BodyTimeout } from './body/body-timeout.js';
 import type { InFlightRequest } from './connection/connection-table.js';
@@ -24,8 +25,7 @@ export class FrameworkRequest implements InFlightRequest {
   readonly #instance: string;
   /** The listener that received it. */
   readonly listener: FrontListener;
-  /** Operation that it asks for; undefined if its listener serves none by this path and method. */
-  readonly operation: OperationSpec | undefined;
+  readonly #found: FoundOperation | undefined;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** Permissions of the caller. */
@@ -43,7 +43,7 @@ export class FrameworkRequest implements InFlightRequest {
     this.#context = context;
     this.#instance = head.listener.pathPrefix + head.path;
     this.listener = head.listener;
-    this.operation = found?.operation;
+    this.#found = found;
     this.request = head.request;
     this.response = head.response;
     this.access = access;
@@ -57,6 +57,11 @@ export class FrameworkRequest implements InFlightRequest {
     return passedOn.get(request);
   }
 
+  /** Operation that it asks for; undefined if its listener serves none by this path and method. */
+  get operation(): OperationSpec | undefined {
+    return this.#found?.operation;
+  }
+
   /** Largest body of any request, in bytes. */
   get requestBytesMax(): number {
     return this.#context.options.requestBytesMax;
@@ -64,6 +69,12 @@ export class FrameworkRequest implements InFlightRequest {
 
   get isGone(): boolean {
     return this.#isClosed || this.response.destroyed;
+  }
+
+  /** @throws ProtocolError the error of a credential or a permission that is lost */
+  assertStillPermitted(): void {
+    const error = accessLoss(this.access, this.#found);
+    if (error !== undefined) throw error;
   }
 
   askForBody(): void {

@@ -9,7 +9,8 @@ import { FrameworkRequest, readBody } from '#http-front';
  * as a whole, decompressed.
  *
  * A client that waits for `100 Continue` gets it here, if nothing in the head is refused.
- * @throws ProtocolError REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, BUFFER_EXHAUSTED
+ * @throws ProtocolError REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, BUFFER_EXHAUSTED; the error of a
+ *   credential or a permission that was lost while the body arrived
  */
 export async function receiveBody(
   request: FastifyRequest,
@@ -37,6 +38,9 @@ export async function receiveBody(
       },
       askForBody: () => {
         passed.askForBody();
+      },
+      assertStillPermitted: () => {
+        passed.assertStillPermitted();
       },
       fail: reject,
     };

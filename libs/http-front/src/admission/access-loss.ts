@@ -3,12 +3,16 @@ import { type Access, invalidError } from '#security';
 import type { FoundOperation } from '../operation-router.js';
 import { assertPermitted } from './assert-permitted.js';
 
-/** Returns the reason why a caller may no longer go on with an operation; undefined if it may. */
+/**
+ * Returns the reason why a caller may no longer go on with an operation; undefined if it may.
+ * @param nowMs the monotonic time, if it is known
+ */
 export function accessLoss(
   access: Access,
   found: FoundOperation | undefined,
+  nowMs?: number,
 ): ProtocolError | undefined {
-  const invalidity = access.invalidity();
+  const invalidity = access.invalidity(nowMs);
   if (invalidity !== undefined) return invalidError(invalidity);
   if (found === undefined) return undefined;
   try {

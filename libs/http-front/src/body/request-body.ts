@@ -17,6 +17,12 @@ export interface BodyReceiver extends BodySource {
   readonly isGone: boolean;
   /** Sends `100 Continue` to a client that waits for it. */
   askForBody(): void;
+  /**
+   * Checks that the caller still has what the request needs: a body may take any time to arrive.
+   * @param isLate false if the body came together with the head
+   * @throws ProtocolError the error of a credential or a permission that is lost
+   */
+  assertStillPermitted(isLate: boolean): void;
   /** Answers with the error; the body is discarded. */
   fail(error: unknown): void;
 }
@@ -27,7 +33,8 @@ type BodyHandler = (body: Buffer) => void;
 /**
  * Reads the whole body, decompressed, within the limits on one body and on all together.
  *
- * Failures while it arrives are answered here; after a disconnect of the client nothing is called.
+ * Failures while it arrives are answered here, and so is a caller that has lost its credential or
+ * permission meanwhile; after a disconnect of the client nothing is called.
  *
  * @throws ProtocolError REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE or BUFFER_EXHAUSTED by the head
  *   alone, before `100 Continue`
@@ -82,6 +89,7 @@ function collect(receiver: BodyReceiver, source: Readable, onBody: BodyHandler):
     isPlain && announced !== undefined ? Number(announced) : undefined,
   );
   let hasFailed = false;
+  let isLate = !isPlain;
 
   const fail = (error: unknown): void => {
     hasFailed = true;
@@ -92,6 +100,7 @@ function collect(receiver: BodyReceiver, source: Readable, onBody: BodyHandler):
 
   source.on('data', (chunk: Buffer) => {
     if (hasFailed) return;
+    if (!request.complete) isLate = true;
     try {
       if (received.sizeBytes + chunk.length > bodyBytesMax) {
         throw bodyTooLarge(receiver, 'is too large');
@@ -106,6 +115,7 @@ function collect(receiver: BodyReceiver, source: Readable, onBody: BodyHandler):
   source.on('end', () => {
     if (hasFailed || receiver.isGone) return;
     try {
+      receiver.assertStillPermitted(isLate);
       onBody(received.whole());
     } catch (error) {
       receiver.fail(error);

@@ -89,6 +89,8 @@ class NdjsonProduce {
   /** Set when no more lines will come: the stream has ended, or failed with this error. */
   #end: { readonly error: ProtocolError | undefined } | undefined;
   #isFinished = false;
+  /** Error for all further lines, once the caller has lost its credential or permission. */
+  #accessLost: ProtocolError | undefined;
 
   constructor(options: NdjsonProduceOptions) {
     this.#options = options;
@@ -108,7 +110,12 @@ class NdjsonProduce {
       this.#breakOff(error);
     });
     this.#source = source;
+    exchange.guard();
     exchange.watch({
+      accessLost: (error) => {
+        this.#accessLost = error;
+        this.#breakOff(error);
+      },
       closed: () => {
         this.#isFinished = true;
         this.#gone.abort();
@@ -302,6 +309,7 @@ class NdjsonProduce {
     this.#submitted.push(submitted);
     this.#windowBytes += submitted.sizeBytes;
     this.#account();
+    if (this.#accessLost !== undefined) submitted.fail(this.#accessLost);
     if (submitted.isSettled) this.#answerSettled();
     else this.#produce(submitted);
   }
