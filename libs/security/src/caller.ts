@@ -34,6 +34,9 @@ export interface Access {
   /** True if the caller may do this to at least one resource of the type, existing or not. */
   mayOnAny(operation: AclOperation, type: ResourceType): boolean;
 
+  /** True if the caller may do this to every resource of the type, existing or not. */
+  mayOnAll(operation: AclOperation, type: ResourceType): boolean;
+
   /**
    * @throws ProtocolError TOPIC_AUTHORIZATION_FAILED, GROUP_AUTHORIZATION_FAILED or
    *   CLUSTER_AUTHORIZATION_FAILED, the same whether the resource exists or not

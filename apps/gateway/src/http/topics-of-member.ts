@@ -17,7 +17,7 @@ export async function readableTopics(
 ): Promise<readonly TopicChoice[]> {
   const topics = new Map<string, TopicChoice>();
   const patterns: string[] = [];
-  const readsAll = access.may('Read', topicNamed('*'));
+  const readsAll = access.mayOnAll('Read', 'topic');
   for (const choice of choices) {
     if (typeof choice === 'string') {
       access.assertMay('Read', topicNamed(choice));

@@ -57,8 +57,9 @@ export interface PartitionChange {
 
 /** The resources of a subscription: its caller needs Read on all of them, as long as it lasts. */
 export interface SubscriptionReads {
-  /** Names of topics; `*` for a pattern of a caller who may read every topic. */
   readonly topics: readonly string[];
+  /** True for a pattern, which only callers have who may read every topic. */
+  readonly hasPattern: boolean;
   readonly group: string | undefined;
 }
 
@@ -86,7 +87,7 @@ export class SocketSubscription implements MemberTransport, QueueTransport {
   #isStarted = false;
   #isClosed = false;
   #isBroken = false;
-  #reads: SubscriptionReads = { topics: [], group: undefined };
+  #reads: SubscriptionReads = { topics: [], hasPattern: false, group: undefined };
 
   constructor(
     readonly name: string,
@@ -143,8 +144,12 @@ export class SocketSubscription implements MemberTransport, QueueTransport {
     opened: (transport: MemberTransport & QueueTransport) => Promise<OpenSubscription>,
   ): Promise<PartitionPosition[]> {
     const subscription = await opened(this);
-    if (this.#endedWith !== undefined) throw this.#endedWith;
     this.#subscription = subscription;
+    if (this.#endedWith !== undefined) {
+      this.leave();
+      subscription.close(false);
+      throw this.#endedWith;
+    }
     if (this.#isClosed) subscription.close(this.#isBroken);
     return subscription.positions();
   }
@@ -184,7 +189,8 @@ export class SocketSubscription implements MemberTransport, QueueTransport {
   }
 
   #lossOf(access: Access): ProtocolError | undefined {
-    const { topics, group } = this.#reads;
+    const { topics, hasPattern, group } = this.#reads;
+    if (hasPattern && !access.mayOnAll('Read', 'topic')) return patternLost();
     try {
       if (group !== undefined) access.assertMay('Read', groupNamed(group));
       for (const topic of topics) access.assertMay('Read', topicNamed(topic));
@@ -246,6 +252,14 @@ export class SocketSubscription implements MemberTransport, QueueTransport {
     if (this.#subscription === undefined) this.#endedWith = error;
     else this.#socket.sendError(this, error, {});
   }
+}
+
+function patternLost(): ProtocolError {
+  return new ProtocolError(
+    'TOPIC_AUTHORIZATION_FAILED',
+    'The caller may no longer read every topic. Subscribe again: the pattern then stands for the ' +
+      'topics that the caller may read.',
+  );
 }
 
 function targetsOf(targets: readonly TopicPartition[]): TopicPartition[] {

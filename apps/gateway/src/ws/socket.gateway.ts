@@ -52,9 +52,12 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
   readonly #delivery: Delivery;
   readonly #memberships: GroupMemberships;
   readonly #handlers: ControlHandlers = {
-    authenticate: async ({ token }, { session }) => ({
-      data: await session.caller.authenticate(token),
-    }),
+    authenticate: async ({ token }, { session }) => {
+      const data = await session.caller.authenticate(token);
+      // A newer token may name fewer groups of the caller.
+      session.subscriptions.recheck(session.caller.access);
+      return { data };
+    },
     subscribe: (data, message) => this.#subscribe(data, message),
     credit: ({ subscription, records }, { session }) => {
       session.subscriptions.get(subscription).grant(records);
@@ -113,6 +116,8 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
     subscription.setReads(reads);
     session.subscriptions.add(subscription);
     try {
+      // The rules may have changed while the topics of a pattern were looked up.
+      subscription.recheck(session.caller.access);
       const positions = await subscription.open(open);
       const answer = { subscription: subscription.name, positions };
       return { data: answer, onSent: () => subscription.start() };
@@ -219,9 +224,9 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
   }
 }
 
-/** A pattern is kept only for callers who may read every topic. */
-function readsOf(topics: readonly TopicChoice[], group: string | undefined): SubscriptionReads {
-  return { topics: topics.map((each) => (typeof each === 'string' ? each : '*')), group };
+function readsOf(choices: readonly TopicChoice[], group: string | undefined): SubscriptionReads {
+  const topics = choices.filter((each) => typeof each === 'string');
+  return { topics, hasPattern: topics.length < choices.length, group };
 }
 
 /** A subscription of a message that is permitted and not open yet. */

@@ -12,6 +12,7 @@ export const NO_ACCESS: Access = {
   },
   may: () => false,
   mayOnAny: () => false,
+  mayOnAll: () => false,
   assertMay: () => {
     throw new ProtocolError('CLUSTER_AUTHORIZATION_FAILED', 'This needs a credential.');
   },

@@ -11,6 +11,7 @@ export const OPEN_ACCESS: Access = {
   },
   may: () => true,
   mayOnAny: () => true,
+  mayOnAll: () => true,
   assertMay: () => undefined,
   invalidity: () => undefined,
 };

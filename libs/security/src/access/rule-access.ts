@@ -86,6 +86,12 @@ export class RuleAccess implements RevocableAccess {
     return verdict;
   }
 
+  /** Not remembered: only subscriptions by a pattern ask for it. */
+  mayOnAll(operation: AclOperation, type: ResourceType): boolean {
+    if (this.caller.isSuperUser) return true;
+    return this.#view.isAllowedOnAll(this.#principals, operation, type);
+  }
+
   assertMay(operation: AclOperation, resource: Resource): void {
     if (this.may(operation, resource)) return;
     this.#denials?.count(operation);

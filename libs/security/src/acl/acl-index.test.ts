@@ -165,6 +165,8 @@ function assertDecisions(
   }
   const isAny = CANDIDATES.some((name) => isAllowedByList(model, operation, { type, name }));
   expect(index.isAllowedOnAny(ALICE, operation, type)).toBe(isAny);
+  const isAll = CANDIDATES.every((name) => isAllowedByList(model, operation, { type, name }));
+  expect(index.isAllowedOnAll(ALICE, operation, type)).toBe(isAll);
 }
 
 /** The definition of a decision, written as one pass over all rules. */

@@ -141,6 +141,17 @@ export class AclIndex {
     });
   }
 
+  /** Decides whether every name of the type is allowed: by a rule for all, and without a `deny`. */
+  isAllowedOnAll(
+    principals: readonly string[],
+    operation: AclOperation,
+    type: ResourceType,
+  ): boolean {
+    const allRules = [...this.#rulesFor(principals, type)];
+    const isAllowed = allRules.some(({ everyName }) => (everyName & ALLOWING[operation]) !== 0);
+    return isAllowed && !allRules.some((rules) => rules.hasAny(DENYING[operation]));
+  }
+
   /** The rules of the principals, and of the `<type>:*` of their types. */
   *#rulesFor(principals: readonly string[], type: ResourceType): Generator<NameRules> {
     for (const principal of principals) {

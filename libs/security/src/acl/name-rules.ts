@@ -24,6 +24,12 @@ export class NameRules {
     return this.#everyName | (this.#prefixes?.get('') ?? 0);
   }
 
+  /** True if a rule for any name or prefix has one of the bits. */
+  hasAny(wanted: number): boolean {
+    for (const { bits } of this.patterns()) if ((bits & wanted) !== 0) return true;
+    return false;
+  }
+
   /** Bits of all rules that apply to a name. */
   bitsOf(name: string): number {
     const bits = this.#everyName | (this.#literals?.get(name) ?? 0);

@@ -35,6 +35,12 @@ export interface SecurityView {
     operation: AclOperation,
     type: ResourceType,
   ): boolean;
+  /** True if the rules allow the operation on every possible name of the type. */
+  isAllowedOnAll(
+    principals: readonly string[],
+    operation: AclOperation,
+    type: ResourceType,
+  ): boolean;
   /** The quota of a principal, of `default` otherwise; undefined for none. */
   quotaOf(principal: string): Quota | undefined;
   quotas(): Iterable<readonly [principal: string, quota: Quota]>;

@@ -88,6 +88,14 @@ export class SecurityState implements SecurityView {
     return this.#acls.isAllowedOnAny(principals, operation, type);
   }
 
+  isAllowedOnAll(
+    principals: readonly string[],
+    operation: AclOperation,
+    type: ResourceType,
+  ): boolean {
+    return this.#acls.isAllowedOnAll(principals, operation, type);
+  }
+
   quotaOf(principal: string): Quota | undefined {
     // This is asked for every request and every frame, and most clusters have no quotas.
     if (this.#quotas.size === 0) return undefined;
