@@ -175,6 +175,10 @@ export class LogBroker implements Broker {
     return this.#mayBeMade(topic) ? AUTO_CREATED_LIMITS : undefined;
   }
 
+  hasTopic(topic: string): boolean {
+    return this.#parts.registry.get(topic) !== undefined;
+  }
+
   onTopicChange(listener: (change: TopicChanged) => void): () => void {
     return this.#parts.registry.onChange(listener);
   }

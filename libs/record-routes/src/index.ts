@@ -5,4 +5,4 @@
 
 export { DataPlane } from './data-plane.js';
 export { assertOwnProducer } from './produce/producer-headers.js';
-export { assertTopicIsServed } from './topic-check.js';
+export { assertMayProduceTo, type TopicToProduceTo } from './topic-check.js';

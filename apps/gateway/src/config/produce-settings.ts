@@ -36,6 +36,7 @@ export const PRODUCE_SETTINGS = {
   autoCreateTopics: flag({
     variable: 'SLUICE_AUTO_CREATE_TOPICS',
     byDefault: false,
-    sentence: "Kafka's `auto.create.topics.enable`: producing to a missing topic creates it.",
+    sentence:
+      "Kafka's `auto.create.topics.enable`: producing to a missing topic creates it. With `SLUICE_AUTH=on` the caller also needs Create on the topic or the cluster.",
   }),
 };

@@ -3,7 +3,7 @@ import { type PublishData, producedText, SOCKET_PATH } from '#api';
 import type { Acks, Broker, ProduceRequest, ProduceResult, RequestProducer } from '#broker';
 import type { RecordSet } from '#protocol';
 import type { RecordPlaces } from '#record-json';
-import { assertTopicIsServed } from '#record-routes';
+import { assertMayProduceTo, type TopicToProduceTo } from '#record-routes';
 
 /** Controllers that are aborted at the end of a connection. */
 export type AbortSet = Set<AbortController>;
@@ -53,8 +53,11 @@ export class Publication implements ProduceRequest {
    * @returns the data of `published`, JSON text
    * @throws ProtocolError the error of produce
    */
-  async send(broker: Broker, autoCreateTopics: boolean): Promise<string> {
-    if (!autoCreateTopics) assertTopicIsServed(broker, this.topic);
+  async send(
+    broker: Broker,
+    { autoCreateTopics, access }: Omit<TopicToProduceTo, 'topic'>,
+  ): Promise<string> {
+    assertMayProduceTo(broker, { topic: this.topic, autoCreateTopics, access });
     try {
       const text = this.#answerOf(await broker.produce(this));
       return typeof text === 'string' ? text : await text;

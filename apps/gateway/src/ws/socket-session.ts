@@ -389,8 +389,9 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     let text: string;
     try {
       this.caller.assertMayPublish(publication);
-      const own = broker.as(this.caller.access.caller);
-      text = messageText('published', id, await publication.send(own, autoCreateTopics));
+      const { access } = this.caller;
+      const sent = await publication.send(broker.as(access.caller), { autoCreateTopics, access });
+      text = messageText('published', id, sent);
     } catch (error) {
       const shown = withRequestPointers(error, () => publication.places);
       text = this.#texts.error(shown, id, {}, true);

@@ -20,7 +20,7 @@ import {
   withRequestPointers,
 } from '#record-json';
 import { assert, atOnce, inSlices, type SlicedWork } from '#runtime';
-import { assertTopicIsServed } from '../topic-check.js';
+import { assertMayProduceTo } from '../topic-check.js';
 import { type BodyForm, bodyForm } from './body-form.js';
 import { bodyPlaces } from './body-places.js';
 import { linesAnswer } from './lines-answer.js';
@@ -77,7 +77,8 @@ export class ProduceRoute {
     }
     const broker = this.#broker;
     const options = this.#options;
-    if (!options.autoCreateTopics) assertTopicIsServed(broker, topic);
+    const { autoCreateTopics } = options;
+    assertMayProduceTo(broker, { topic, autoCreateTopics, access: exchange.access });
     if (form === 'ndjson' || form === 'value-lines') {
       if (producer === undefined) {
         produceNdjson({ exchange, broker, limits: options.limits, topic, query, form });
