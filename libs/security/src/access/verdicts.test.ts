@@ -18,8 +18,15 @@ it('remembers a bounded number of verdicts', () => {
   const names = Array.from({ length: 10_000 }, (_, index) => `topic-${index}`);
   for (const name of names) verdicts.set('Read', 'topic', name, true);
   const remembered = names.filter((name) => verdicts.get('Read', 'topic', name) !== undefined);
-  expect(remembered.length).toBeLessThanOrEqual(1024);
+  expect(remembered.length).toBeLessThanOrEqual(128);
   expect(remembered).toContain('topic-9999');
+});
+
+it('remembers no name that is longer than those of topics and groups', () => {
+  const verdicts = new Verdicts();
+  for (const length of [255, 256]) verdicts.set('Read', 'topic', 'x'.repeat(length), true);
+  expect(verdicts.get('Read', 'topic', 'x'.repeat(255))).toBe(true);
+  expect(verdicts.get('Read', 'topic', 'x'.repeat(256))).toBeUndefined();
 });
 
 it('forgets all verdicts, also the one that it found last', () => {

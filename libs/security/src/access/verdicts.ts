@@ -1,9 +1,15 @@
+import { detachedText } from '#runtime';
 import type { AclOperation, ResourceType } from '../acl/acl.js';
 
-/** Verdicts that are remembered at a time; a caller that asks for more is slower. */
-const VERDICTS_MAX = 1024;
+/**
+ * Verdicts that are remembered at a time; a caller that asks for more is slower. Callers choose
+ * the names, also those with tokens, whose connections each have their own.
+ */
+const VERDICTS_MAX = 128;
+/** Longest name that is remembered, in characters: no topic and no group has a longer one. */
+const NAME_LENGTH_MAX = 255;
 
-type ByName = Map<string, boolean>;
+type ByName = Map<string, FoundVerdict>;
 type ByType = Map<ResourceType, ByName>;
 
 interface FoundVerdict {
@@ -26,17 +32,20 @@ export class Verdicts {
     if (last?.name === name && last.operation === operation && last.type === type) {
       return last.verdict;
     }
-    const verdict = this.#byOperation.get(operation)?.get(type)?.get(name);
-    if (verdict !== undefined) this.#last = { operation, type, name, verdict };
-    return verdict;
+    const found = this.#byOperation.get(operation)?.get(type)?.get(name);
+    if (found !== undefined) this.#last = found;
+    return found?.verdict;
   }
 
   /** Remembers a verdict that `get` did not return. */
   set(operation: AclOperation, type: ResourceType, name: string, verdict: boolean): void {
+    if (name.length > NAME_LENGTH_MAX) return;
     if (this.#count >= VERDICTS_MAX) this.clear();
     const byType = entry(this.#byOperation, operation);
     const byName = entry(byType, type);
-    byName.set(name, verdict);
+    // The name may be a part of a long URL, which it would keep in memory.
+    const found = { operation, type, name: detachedText(name), verdict };
+    byName.set(found.name, found);
     this.#count += 1;
   }
 
