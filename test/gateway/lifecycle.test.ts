@@ -78,7 +78,10 @@ describe('a start', () => {
       const { port } = taken.address() as AddressInfo;
       expect(await gateway.spawn({ SLUICE_PORT: String(port) })).toMatchObject({ code: 69 });
       expect(await readdir(gateway.dataDir)).toContain('.kafka_cleanshutdown');
-      const forHealth = await gateway.spawn({ SLUICE_HEALTH_PORT: String(port) });
+      const forHealth = await gateway.spawn({
+        SLUICE_AUTH: 'off',
+        SLUICE_HEALTH_PORT: String(port),
+      });
       expect(forHealth).toMatchObject({ code: 69 });
       expect(gateway.log.at(-1)?.['msg']).toContain(`${port} (SLUICE_HEALTH_PORT)`);
       const forPeers = await gateway.spawn({

@@ -5,6 +5,8 @@ const ATTACKS = ['test/security/attacks.test.ts'];
 const LOST_ACCESS = ['test/security/lost-access.test.ts'];
 const SOCKETS = ['test/security/socket-permissions.test.ts'];
 const SHARES = ['test/security/shares.test.ts'];
+const LATE_BODIES = ['test/security/late-bodies.test.ts'];
+const CREDENTIALS = ['test/security/credentials.test.ts'];
 const OPERATORS = ['test/security/operators-listener.test.ts'];
 const BUILT = { isBuilt: true, file: 'gateway.cjs' } as const;
 
@@ -87,6 +89,78 @@ export const REQUEST_DEFENCES: readonly Defence[] = [
     to: 'if (headers !== undefined) return;',
     tests: ATTACKS,
     seenBy: ['seen by Sec-Fetch-Site', 'sends a request with the credential'],
+  },
+  {
+    ...BUILT,
+    name: 'a page of another site uses the credential on a connection that was used before',
+    from: 'if (remembered.isBasic) assertNotCrossSite(request.headers);',
+    to: ';',
+    tests: ATTACKS,
+    seenBy: ['on a connection that a page of this site has used'],
+  },
+  {
+    ...BUILT,
+    name: 'a body is accepted whose caller is lost',
+    from: 'receiver.assertStillPermitted(isLate);',
+    to: ';',
+    tests: LATE_BODIES,
+    seenBy: ['a rule is refused', 'a record is refused', 'a deletion is refused'],
+  },
+  {
+    ...BUILT,
+    name: 'a stream of lines goes on whose caller is lost',
+    from: 'this.#accessLost = error;',
+    to: 'return;',
+    tests: LATE_BODIES,
+    seenBy: ['ends when its key is revoked', 'ends when it may no longer write'],
+  },
+  {
+    ...BUILT,
+    name: 'a newer token keeps the subscriptions of the earlier one',
+    from: 'session.subscriptions.recheck(session.caller.access);',
+    to: ';',
+    tests: ['test/security/newer-token.test.ts'],
+    seenBy: ['a newer token without a group'],
+  },
+  {
+    ...BUILT,
+    name: 'a pattern reads topics that a rule denies',
+    from: "const readsAll = access.mayOnAll('Read', 'topic');",
+    to: "const readsAll = access.may('Read', topicNamed('*'));",
+    tests: ['test/security/patterns.test.ts'],
+    seenBy: ['gets no record of a topic that a rule denies', 'keeps its place'],
+  },
+  {
+    ...BUILT,
+    name: 'a pattern goes on although a rule denies a topic',
+    from: "if (hasPattern && !access.mayOnAll('Read', 'topic')) return patternLost();",
+    to: ';',
+    tests: ['test/security/patterns.test.ts'],
+    seenBy: ['ends when a rule denies one of all topics'],
+  },
+  {
+    ...BUILT,
+    name: 'whoever may write creates topics',
+    from: "access.assertMay('Create', topicNamed(topic));",
+    to: ';',
+    tests: ['test/security/auto-created-topics.test.ts'],
+    seenBy: ['the permission to write creates no topic'],
+  },
+  {
+    ...BUILT,
+    name: 'wrong keys at public operations are answered at once',
+    from: 'if (delayMs === 0) return NO_ACCESS;',
+    to: 'return NO_ACCESS;',
+    tests: ['test/security/failed-logins.test.ts'],
+    seenBy: ['a public one'],
+  },
+  {
+    ...BUILT,
+    name: 'refusals of pages are not in the audit log',
+    from: 'this.#audit(request, refusal.error);',
+    to: ';',
+    tests: CREDENTIALS,
+    seenBy: ['because of the page that sent it'],
   },
   {
     ...BUILT,

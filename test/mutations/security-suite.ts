@@ -292,6 +292,17 @@ const OF_CONNECTIONS: readonly Defence[] = [
   },
 ];
 
+const OF_MEMORY: readonly Defence[] = [
+  {
+    name: 'connections remember verdicts about names of any length',
+    file: 'security/src/access/verdicts.ts',
+    from: 'if (name.length > NAME_LENGTH_MAX) return;',
+    to: 'void NAME_LENGTH_MAX;',
+    tests: ['libs/security/src/access/verdicts.test.ts'],
+    seenBy: ['remembers no name that is longer'],
+  },
+];
+
 const OF_FORWARDED_REQUESTS: readonly Defence[] = [
   {
     name: 'a leader trusts the broker that forwards a request',
@@ -339,19 +350,38 @@ const OF_FORWARDED_REQUESTS: readonly Defence[] = [
   },
   {
     name: 'members of an expired credential stay',
-    file: 'groups/src/coordinator/member-credentials.ts',
-    from: 'if (expiresAtMs > nowMs) continue;',
-    to: "if (expiresAtMs > nowMs || key !== '') continue;",
+    file: 'groups/src/coordinator/expiring-members.ts',
+    from: 'if (expiresAtMs <= nowMs) onExpired(',
+    to: 'if (expiresAtMs <= nowMs - 1e9) onExpired(',
     tests: OWNERS,
     seenBy: ['leaves a stream within a second', 'leaves a queue within a second'],
   },
   {
+    name: 'a new coordinator does not learn the expiry of the credentials of members',
+    file: 'groups/src/coordinator/group-coordinator.ts',
+    from: '      this.#expiring.look(group);\n      if (group.members.size === 0)',
+    to: '      if (group.members.size === 0)',
+    tests: OWNERS,
+    seenBy: [
+      'leaves a stream within a second, although',
+      'leaves a queue within a second, although',
+    ],
+  },
+  {
     name: 'a newer credential of a member does not count',
-    file: 'groups/src/coordinator/member-credentials.ts',
-    from: 'if (expiresAtMs <= (this.#expiresAtMs.get(key) ?? Number.NEGATIVE_INFINITY)) return;',
-    to: 'if (this.#expiresAtMs.has(key)) return;',
+    file: 'groups/src/state/member-credential.ts',
+    from: 'if (expiresAtMs !== null && expiresAtMs <= knownMs) return records;',
+    to: 'if (expiresAtMs !== null) return records;',
     tests: OWNERS,
     seenBy: ['by a heartbeat', 'by a poll', 'by a commit'],
+  },
+  {
+    name: 'the credential of any caller keeps a member',
+    file: 'groups/src/state/member-credential.ts',
+    from: 'owner?.principal === caller.principal;',
+    to: 'owner?.principal !== undefined;',
+    tests: OWNERS,
+    seenBy: ['is not kept by the credential of another principal'],
   },
   {
     name: 'a member keeps topics that its principal may not read',
@@ -369,5 +399,6 @@ export const DEFENCES: readonly Defence[] = [
   ...OF_METADATA,
   ...REQUEST_DEFENCES,
   ...OF_CONNECTIONS,
+  ...OF_MEMORY,
   ...OF_FORWARDED_REQUESTS,
 ];

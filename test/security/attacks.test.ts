@@ -121,6 +121,20 @@ describe('a page of another site', () => {
     });
     expect(own.status).toBe(200);
   });
+
+  test('attack: sends it on a connection that a page of this site has used', async () => {
+    const connection = await RawConnection.open(gateway.url);
+    const get = (more: string) =>
+      connection.send(
+        `GET /v1/whoami HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: ${basic}\r\n${more}\r\n`,
+      );
+    await get('Sec-Fetch-Site: same-origin\r\n');
+    await get('Sec-Fetch-Site: cross-site\r\nConnection: close\r\n');
+    await connection.closed();
+    const statuses = [...connection.received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) => code);
+    expect(statuses).toEqual(['200', '403']);
+    connection.abort();
+  });
 });
 
 test('attack: a credential in the URL is refused, and repeated nowhere', async () => {

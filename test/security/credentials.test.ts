@@ -40,6 +40,7 @@ beforeAll(async () => {
     SLUICE_JWT_JWKS_URL: `${issuer.issuer}/keys`,
     SLUICE_JWT_GROUPS_CLAIM: 'groups',
     SLUICE_AUDIT_FILE: AUDIT_FILE,
+    SLUICE_LOG_LEVEL: 'debug',
     SLUICE_QUOTA_WAIT_MS: '0',
     SLUICE_TRUSTED_PROXIES: '127.0.0.1',
   });
@@ -199,13 +200,20 @@ describe('quotas', () => {
     free.socket.close();
   });
 
-  test('requests and connections have quotas', async () => {
-    await asRoot(gateway, 'PUT', `/v1/quotas/key:${bob.id}`, { request_rate: 1 });
-    const calls = Array.from({ length: 5 }, () => call('GET', '/v1/whoami', bearer(bob.key)));
-    const statuses = (await Promise.all(calls)).map(({ status }) => status);
-    expect(statuses).toContain(200);
+  test.each([
+    ['permitted', '/v1/whoami', 200],
+    ['refused', '/v1/topics/unseen', 403],
+  ])('requests that are %s have a quota', async (_, path, status) => {
+    const limited = await keyWith(gateway, []);
+    await asRoot(gateway, 'PUT', `/v1/quotas/key:${limited.id}`, { request_rate: 1 });
+    const calls = Array.from({ length: 5 }, () => call('GET', path, bearer(limited.key)));
+    const statuses = (await Promise.all(calls)).map((answer) => answer.status);
+    expect(statuses).toContain(status);
     expect(statuses).toContain(429);
-    await asRoot(gateway, 'DELETE', `/v1/quotas/key:${bob.id}`);
+    await asRoot(gateway, 'DELETE', `/v1/quotas/key:${limited.id}`);
+  });
+
+  test('connections have a quota', async () => {
     const newcomer = await keyWith(gateway, []);
     await asRoot(gateway, 'PUT', `/v1/quotas/key:${newcomer.id}`, { connections: 1 });
     const first = await socketOf(newcomer);
@@ -258,6 +266,21 @@ describe('the audit log', () => {
     );
   });
 
+  test('has what is refused because of the page that sent it', async () => {
+    const evil = { ...bearer(alice.key), Origin: 'https://evil.example' };
+    expect((await call('DELETE', '/v1/topics/unseen', evil)).status).toBe(403);
+    await expect(SocketClient.open(gateway.url, { headers: evil })).rejects.toThrow('403');
+    await until('both lines', async () => {
+      const lines = (await auditLines()).map((line) => JSON.stringify(line));
+      const isThere = (...parts: string[]): boolean =>
+        lines.some((line) => parts.every((part) => line.includes(part)));
+      return (
+        isThere('DELETE /v1/topics/{topic}', 'topic:unseen', '"refused"', '403') &&
+        isThere('"principal":null', 'WebSocket', 'CLUSTER_AUTHORIZATION_FAILED')
+      );
+    });
+  });
+
   test('has each refused produce request once, by the front or by the handler', async () => {
     await produce({
       ...bearer(bob.key),
@@ -280,6 +303,15 @@ describe('the audit log', () => {
   });
 
   test('no output of the gateway has a secret', async () => {
+    const { ticket } = JSON.parse((await call('POST', '/v1/tickets', bearer(alice.key))).text) as {
+      readonly ticket: string;
+    };
+    secrets.push(ticket);
+    const refused = await call('GET', `/v1/topics?ticket=${ticket}`, bearer(alice.key));
+    expect(refused.status).toBe(400);
+    await until('the line of the refused request', () =>
+      gateway.logLines.some((line) => line.includes('ticket=***')),
+    );
     const metrics = await call('GET', '/metrics', bearer(ROOT_KEY));
     const keys = await call('GET', '/v1/api-keys', bearer(ROOT_KEY));
     const title = await readFile(`/proc/${gateway.pid}/cmdline`, 'utf8').catch(() => '');

@@ -117,7 +117,6 @@ export class HttpFront {
     this.#listener = parts.listener;
     this.#routes = parts.routes;
     this.#sockets = parts.sockets;
-    this.#admission = new Admission(parts.security);
     this.#foreign = new ForeignCallers(logger);
     const events = new FrontEvents();
     const shares = parts.security?.shares;
@@ -139,6 +138,7 @@ export class HttpFront {
       scheduler,
       errors,
     };
+    this.#admission = new Admission(parts.security, this.context.connections);
     this.#acceptor = new Acceptor(this.context, parts.tls);
     this.#upgrades = new Upgrades(this.context, {
       handler: parts.sockets,
@@ -286,6 +286,11 @@ export class HttpFront {
     const refusal = this.#refusal(request, connection);
     if (refusal !== undefined) {
       if (this.#isStopping || connection.isOverLimit) response.shouldKeepAlive = false;
+      this.#auditEnd(
+        received,
+        connection.listener.operations.find(request.method, path),
+        undefined,
+      );
       this.#refuse(received, refusal);
       return;
     }

@@ -18,6 +18,9 @@ const PARAMETERS = ['ticket'];
 /** Default of `server.maxHeadersCount` of node:http. */
 const HEADERS_KEPT_MAX = 2000;
 
+/** Statuses of requests that the audit log has. */
+const REFUSED: ReadonlySet<number> = new Set([401, 403]);
+
 /** Reason for refusing an upgrade. */
 export interface UpgradeRefusal {
   readonly error: ProtocolError;
@@ -103,6 +106,7 @@ export class Upgrades {
     };
     const refusal = this.#refusal(request, connection, path);
     if (refusal !== undefined) {
+      this.#audit(request, refusal.error);
       refuse(refusal);
       return;
     }
@@ -139,9 +143,11 @@ export class Upgrades {
     else this.#context.scheduler.after(delayMs, answer);
   }
 
+  /** Reports a request that was refused for its caller, or for the page that sent it. */
   #audit(request: IncomingMessage, error: unknown): void {
     const { security } = this.#context;
     if (security === undefined || !(error instanceof ProtocolError)) return;
+    if (!REFUSED.has(statusOf(error.code))) return;
     const address = security.logins.addressOf(request);
     const use = { caller: undefined, address, operation: 'WebSocket', resources: [] };
     security.audit.add(use, 'refused', error.code);

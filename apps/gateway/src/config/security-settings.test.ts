@@ -31,6 +31,8 @@ describe('the decision about authentication', () => {
     ['SLUICE_BOOTSTRAP_API_KEY', `root.${SECRET}`],
     ['SLUICE_ANONYMOUS', 'on'],
     ['SLUICE_PAGES', 'off'],
+    ['SLUICE_HEALTH_PORT', '8081'],
+    ['SLUICE_TLS_RELOAD_INTERVAL_MS', '1000'],
   ])('%s has no effect by accident: it needs a decision as well', (variable, value) => {
     const [problem] = problemsOf({ [variable]: value });
     expect(problem).toContain(`${variable} is set`);

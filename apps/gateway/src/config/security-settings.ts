@@ -12,12 +12,14 @@ import {
 import type { Contradiction } from './cluster-settings.js';
 import { CREDENTIAL_SETTINGS } from './credential-settings.js';
 import { serving } from './operator-settings.js';
+import { TLS_SETTINGS } from './tls-settings.js';
 
 /** Settings of authentication and permissions. */
 export const SECURITY_SETTINGS = {
   auth: optional({
     variable: 'SLUICE_AUTH',
-    defaultNote: '`off` on loopback; required for every other `SLUICE_HOST`',
+    defaultNote:
+      '`off` on loopback; required for every other `SLUICE_HOST`, and with any other setting of security or TLS',
     accepts: '"off", "on"',
     parse: (text): Parsed<'off' | 'on'> =>
       text === 'off' || text === 'on' ? { ok: true, value: text } : { ok: false },
@@ -132,14 +134,14 @@ interface SecurityDecision {
 
 /**
  * Returns the reason for not starting without a decision about authentication: the listener is
- * public, or another setting of security is set.
+ * public, or another setting of security or TLS is set.
  */
 export function securityContradictions(
   { host, adminHost, auth }: SecurityDecision,
   environment: Readonly<Record<string, string | undefined>>,
 ): Contradiction[] {
   if (auth !== undefined) return [];
-  const others = Object.values({ ...SECURITY_SETTINGS, ...CREDENTIAL_SETTINGS })
+  const others = Object.values({ ...SECURITY_SETTINGS, ...CREDENTIAL_SETTINGS, ...TLS_SETTINGS })
     .flatMap(({ variable }) => [variable, `${variable}_FILE`])
     .filter((variable) => isSet(environment[variable]));
   const reasons = [

@@ -21,6 +21,9 @@ import type { ProblemFilter } from './problem.filter.js';
 import { operationOf } from './serves.js';
 import { countControlAnswer } from './unreceived-control-answer.js';
 
+/** A ticket that came to an operation without tickets is not used yet. */
+const TICKET_IN_URL = /([?&]ticket=)[^&]*/g;
+
 export interface ControlPlaneOptions {
   readonly settings: Pick<Settings, 'controlBytesMax' | 'requestBytesMax' | 'compression'> &
     DocumentLimits;
@@ -133,7 +136,7 @@ function accessOf(request: FastifyRequest, reply: FastifyReply): object {
   return {
     requestId: request.id,
     method: request.method,
-    url: request.raw.url,
+    url: request.raw.url?.replace(TICKET_IN_URL, '$1***'),
     status: reply.statusCode,
     durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
   };

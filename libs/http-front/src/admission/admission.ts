@@ -9,7 +9,7 @@ import {
   type PresentedCredential,
   presentedCredential,
 } from '#security';
-import type { Connection } from '../connection/connection-table.js';
+import type { Connection, ConnectionTable } from '../connection/connection-table.js';
 import { RememberedCredential } from '../connection/remembered-credential.js';
 import type { AcceptedCertificate } from '../connection/tls-options.js';
 import type { FoundOperation } from '../operation-router.js';
@@ -40,10 +40,12 @@ export interface ArrivedRequest {
  */
 export class Admission {
   readonly #security: EdgeSecurity | undefined;
+  readonly #connections: Pick<ConnectionTable, 'held'>;
 
   /** @param security undefined while authentication is off */
-  constructor(security: EdgeSecurity | undefined) {
+  constructor(security: EdgeSecurity | undefined, connections: Pick<ConnectionTable, 'held'>) {
     this.#security = security;
+    this.#connections = connections;
   }
 
   /**
@@ -59,18 +61,17 @@ export class Admission {
   }
 
   /**
-   * Checks the permissions that the path of a request needs, and takes the request from the quota
-   * of its caller.
+   * Takes a request from the quota of its caller, also if it is refused, and checks the permissions
+   * that its path needs.
    * @returns the time that the request waits for the quota, ms
    * @throws ProtocolError the error of a missing permission, or THROTTLING_QUOTA_EXCEEDED
    */
   begin(access: Access, found: FoundOperation | undefined): number {
     if (this.#security === undefined) return 0;
-    if (found !== undefined) {
-      if (found.needs.isPublic) return 0;
-      assertPermitted(access, found);
-    }
-    return this.#security.quotas.take(access.caller.principal, 'request_rate', 1);
+    if (found?.needs.isPublic === true) return 0;
+    const waitMs = this.#security.quotas.take(access.caller.principal, 'request_rate', 1);
+    if (found !== undefined) assertPermitted(access, found);
+    return waitMs;
   }
 
   /**
@@ -124,6 +125,7 @@ export class Admission {
     }
     const { remembered } = connection;
     if (remembered?.isOf(header) === true && authorizations(request) === 1) {
+      if (remembered.isBasic) assertNotCrossSite(request.headers);
       authenticator.assertValid(remembered.access, nowMs);
       return remembered.access;
     }
@@ -188,13 +190,29 @@ export class Admission {
   }
 
   /** A public operation is served with any credential; one that is not valid counts as none. */
-  #ofPublic({ request, connection }: ArrivedRequest): Access | Promise<Access> {
+  #ofPublic(arrived: ArrivedRequest): Access | Promise<Access> {
+    const { request, connection } = arrived;
     try {
       const access = this.identify(request, connection);
-      return access instanceof Promise ? access.catch(withoutCredential) : access;
+      if (!(access instanceof Promise)) return access;
+      return access.catch((error: unknown) => this.#withoutCredential(arrived, error));
     } catch (error) {
-      return withoutCredential(error);
+      return this.#withoutCredential(arrived, error);
     }
+  }
+
+  /**
+   * Such an answer is held back like the refusal of a failed login: it tells as much about a guess.
+   * @throws any error but those of the contract
+   */
+  #withoutCredential(
+    { request, connection, search }: ArrivedRequest,
+    error: unknown,
+  ): Access | Promise<Access> {
+    if (!(error instanceof ProtocolError)) throw error;
+    const delayMs = this.refusalDelayMs(request, search, error);
+    if (delayMs === 0) return NO_ACCESS;
+    return this.#connections.held(connection, delayMs).then(() => NO_ACCESS);
   }
 }
 
@@ -210,12 +228,6 @@ function ticketOf(search: string): string | undefined {
   if (!search.includes('ticket=')) return undefined;
   const tickets = new URLSearchParams(search).getAll('ticket');
   return tickets.length === 0 ? undefined : tickets.join();
-}
-
-/** @throws any error but those of the contract */
-function withoutCredential(error: unknown): Access {
-  if (error instanceof ProtocolError) return NO_ACCESS;
-  throw error;
 }
 
 /** Several headers are refused, because a proxy may have checked another one than this broker. */

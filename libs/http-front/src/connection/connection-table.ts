@@ -211,6 +211,17 @@ export class ConnectionTable {
     return this.#unidentified.size > max && this.#unidentified.has(connection);
   }
 
+  /**
+   * Resolves after a time, ms; at once for a connection without a credential, while too many have
+   * none.
+   */
+  held(connection: Connection, delayMs: number): Promise<void> {
+    if (this.isTooMany(connection)) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#scheduler.after(delayMs, resolve);
+    });
+  }
+
   /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED for a connection too many */
   assertIdentified(connection: Connection): void {
     if (!this.isTooMany(connection)) return;

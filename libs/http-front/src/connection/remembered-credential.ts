@@ -4,6 +4,8 @@ import type { Access } from '#security';
 /** Longest header that is remembered, in characters; longer ones are verified every time. */
 const REMEMBERED_LENGTH_MAX = 8192;
 
+const BASIC = /^basic /i;
+
 /** Bytes of the header that is compared now. */
 const scratch = Buffer.alloc(REMEMBERED_LENGTH_MAX);
 
@@ -19,6 +21,8 @@ const scratch = Buffer.alloc(REMEMBERED_LENGTH_MAX);
  */
 export class RememberedCredential {
   readonly access: Access;
+  /** True for Basic, which browsers add by themselves, also for pages of other sites. */
+  readonly isBasic: boolean;
   readonly #header: string;
   /** The header in bytes, once the connection has presented another one; undefined before. */
   #bytes: Buffer | undefined;
@@ -26,6 +30,7 @@ export class RememberedCredential {
   private constructor(header: string, access: Access) {
     this.#header = header;
     this.access = access;
+    this.isBasic = BASIC.test(header);
   }
 
   /**

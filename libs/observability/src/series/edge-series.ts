@@ -6,7 +6,7 @@ export const EDGE_SERIES: readonly StatusSeries<EdgeStatus>[] = [
   {
     name: 'kafka_server_socketservermetrics_failed_authentication_total',
     type: 'counter',
-    help: 'Requests and messages refused because their credential is not accepted.',
+    help: 'Requests and messages whose credential is not accepted.',
     read: (s) => s.failedLogins.total,
   },
   {
