@@ -11,6 +11,7 @@ it.each(['g', ' ', 'a/b%2F?#', 'x'.repeat(255), '語'.repeat(255), '😀', '"quo
 it.each([
   ['', 'this one has 0'],
   ['x'.repeat(256), 'this one has 256'],
+  ['😀'.repeat(128), 'this one has 256 units of UTF-16'],
   ['a\0b', 'U+0000 at position 1'],
   ['line\n', 'U+000A at position 4'],
   ['\u007f', 'U+007F at position 0'],

@@ -16,7 +16,9 @@ export function assertGroupName(name: string): void {
 /** The fault of a group name, or undefined. */
 export function groupNameFault(name: string): string | undefined {
   if (name.length < 1 || name.length > GROUP_NAME_LENGTH_MAX) {
-    return `${ACCEPTED}, this one has ${name.length}`;
+    // A character beyond U+FFFF, as an emoji is, has two units of UTF-16.
+    const units = /[\ud800-\udfff]/.test(name) ? ' units of UTF-16' : '';
+    return `${ACCEPTED}, this one has ${name.length}${units}`;
   }
   const control = /\p{Cc}/u.exec(name);
   if (control !== null) {

@@ -10,7 +10,8 @@ export const PATH_PARAMETERS: Readonly<
   offset: { schema: OFFSET },
   group: {
     schema: { type: 'string', minLength: 1, maxLength: 255 },
-    description: 'Name of the group, percent-encoded. Control characters are refused.',
+    description:
+      'Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice.',
   },
   memberId: {
     schema: { type: 'string', minLength: 1, maxLength: 255 },

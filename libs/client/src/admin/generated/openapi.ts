@@ -1851,7 +1851,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
             };
             cookie?: never;
@@ -1874,7 +1874,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
             };
             cookie?: never;
@@ -1925,7 +1925,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
             };
             cookie?: never;
@@ -1948,7 +1948,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
             };
             cookie?: never;
@@ -1969,7 +1969,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
             };
             cookie?: never;
@@ -2008,7 +2008,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
                 /** @description Id of the member, percent-encoded. */
                 memberId: string;
@@ -2033,7 +2033,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
                 /** @description Id of the member, percent-encoded. */
                 memberId: string;
@@ -2062,7 +2062,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
                 /** @description Id of the member, percent-encoded. */
                 memberId: string;
@@ -2091,7 +2091,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
                 /** @description Id of the member, percent-encoded. */
                 memberId: string;
@@ -2120,7 +2120,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
                 /** @description Id of the member, percent-encoded. */
                 memberId: string;
@@ -2143,7 +2143,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
             };
             cookie?: never;
@@ -2166,7 +2166,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
             };
             cookie?: never;
@@ -2193,7 +2193,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
             };
             cookie?: never;
@@ -2228,7 +2228,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
             };
             cookie?: never;
@@ -2251,7 +2251,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
             };
             cookie?: never;
@@ -2278,7 +2278,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
             };
             cookie?: never;
@@ -2305,7 +2305,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the group, percent-encoded. Control characters are refused. */
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
                 group: string;
                 topic: string;
                 partition: number;
