@@ -129,6 +129,16 @@ describe('members of a queue', () => {
     expect(values(await queue.poll('a', `receiveId=${'i'.repeat(255)}`))).toEqual([1]);
   });
 
+  test('get no records with HEAD, by which they would not see them', async () => {
+    const queue = await Queue.open();
+    await queue.produce({ value: 1 });
+    await queue.join('a');
+    const path = `/v1/groups/${queue.group}/members/a/records`;
+    const refused = await fetch(gateway.url + path, { method: 'HEAD' });
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET']);
+    expect(await queue.poll('a')).toMatchObject([{ value: 1, deliveryCount: 1 }]);
+  });
+
   test('leave, and their records are delivered to others at once', async () => {
     const queue = await Queue.open();
     await queue.produce({ value: 1 });

@@ -77,6 +77,7 @@ test('the methods of a path are those of all operations that have it', () => {
   expect(router.methodsOf('/v1/topics/a.b')).toEqual(['DELETE', 'GET', 'HEAD', 'PATCH']);
   expect(router.methodsOf('/v1/topics/a/records')).toEqual(['POST']);
   expect(router.methodsOf('/v1/topics/a/records%3araw')).toEqual(['POST']);
+  expect(router.methodsOf('/v1/groups/a/members/b/records')).toEqual(['GET']);
   expect(router.methodsOf('/v1/topics/a/b')).toEqual([]);
   expect(router.methodsOf('/v1/topics/')).toEqual([]);
   expect(router.methodsOf('/openapi.json')).toEqual(['GET', 'HEAD']);

@@ -117,6 +117,7 @@ export const MEMBER_OPERATIONS = {
     path: '/v1/groups/{group}/members/{memberId}/records',
     plane: 'data',
     route: { handler: 'poll', form: 'any' },
+    hasEffect: true,
     tag: 'groups',
     summary: 'Read records of the member’s partitions',
     description:

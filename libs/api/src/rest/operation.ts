@@ -72,6 +72,8 @@ export interface OperationSpec {
   readonly answers: Readonly<Record<number, AnswerSpec>>;
   /** Errors, except for those that every operation may answer with. */
   readonly errors: readonly ErrorCode[];
+  /** True for a GET that changes something: HEAD, by which nobody sees its answer, is refused. */
+  readonly hasEffect?: boolean;
   /** True if the OpenAPI document omits it, because it is for browsers. */
   readonly isUndocumented?: boolean;
   /** Link to it in the list of entry points at `/`. */

@@ -47,9 +47,12 @@ export const ALL_OPERATIONS: readonly Operation[] = Object.entries<OperationSpec
   ([id, operation]) => ({ ...operation, id: id as OperationId }),
 );
 
-/** Returns the methods of an operation: the framework and the front answer HEAD like GET. */
-export function methodsOf({ method }: OperationSpec): readonly (HttpMethod | 'HEAD')[] {
-  return method === 'GET' ? ['GET', 'HEAD'] : [method];
+/** Returns the methods of an operation: HEAD is answered like a GET without an effect. */
+export function methodsOf({
+  method,
+  hasEffect = false,
+}: OperationSpec): readonly (HttpMethod | 'HEAD')[] {
+  return method === 'GET' && !hasEffect ? ['GET', 'HEAD'] : [method];
 }
 
 /** Returns the names of the query parameters of some operations. */
