@@ -109,6 +109,16 @@ test('lines that are produced are consumed as they were', async () => {
   expect(await setup.cli.print(['consume', 'orders', '--until-end'])).toBe('one\n{"n": 1.0}\n');
 });
 
+test('a file for a partition that the topic lacks is refused, and may be sent', async () => {
+  await setup.cli.print(['topics', 'create', 'single', '--partitions', '1']);
+  const file = setup.file('single.txt', 'a\nb\n');
+  const refused = await setup.cli.run(['produce', 'single', file, '--partition', '1']);
+  expect(refused).toMatchObject({ code: 1, stdout: '' });
+  expect(refused.stderr).toContain('no partition 1. (UNKNOWN_TOPIC_OR_PARTITION)');
+  await setup.cli.print(['produce', 'single', file]);
+  expect(await setup.cli.print(['consume', 'single', '--until-end'])).toBe('a\nb\n');
+});
+
 test('an option of a partition stands anywhere, and may be repeated', async () => {
   await setup.cli.print(['topics', 'create', 'three', '--partitions', '3']);
   for (const partition of ['0', '1', '2']) {

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
+import { SluiceError } from '#client';
 import type { CommandRun } from '../command-run.js';
 import { delay } from '../delay.js';
 import { InterruptedError, UsageError } from '../exit-codes.js';
@@ -66,6 +67,11 @@ export async function produceFiles(
 ): Promise<void> {
   assertRecordOptions(options);
   const target = await targetOf(run, topic);
+  const { partition = 0 } = options;
+  if (partition >= target.partitionCount) {
+    const detail = `Topic "${topic}" has ${target.partitionCount} partitions and no partition ${partition}.`;
+    throw new SluiceError('UNKNOWN_TOPIC_OR_PARTITION', detail, { outcome: 'failed' });
+  }
   if (files.length === 0 || (files.length === 1 && files[0] === '-')) {
     if (options.resume || options.restart) {
       throw new UsageError('--resume and --restart need files: stdin cannot be read again.');
@@ -309,7 +315,7 @@ class FileProducer {
     if (state === undefined || (state.isFinished && !resume)) return undefined;
     if (!resume) {
       throw new UsageError(
-        `${now.file} was sent in part, up to line ${state.end.line - 1}: --resume goes on there, --restart sends all of it again.`,
+        `${now.file} was not sent to its end, and lines up to ${state.end.line - 1} may be stored: --resume goes on there, --restart sends all of it again.`,
       );
     }
     assertResumable(state, now);
