@@ -65,17 +65,34 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   test('a key that is revoked ends what was open', async () => {
     const key = await newKey();
     const client = open(transport, { apiKey: key.key });
-    const open_ = Object.entries(readers(client, `revoked-${transport}`));
-    for (const [name, reader] of open_) {
+    const reading = Object.entries(readers(client, `revoked-${transport}`));
+    for (const [name, reader] of reading) {
       expect(await reader.next(), name).toMatchObject({ done: false });
     }
     const producer = client.producer();
     await producer.send({ topic: 'orders', value: 'before' });
-    const ends = open_.map(([, reader]) => endOf(reader));
+    const ends = reading.map(([, reader]) => endOf(reader));
     await asRoot(gateway, 'DELETE', `/v1/api-keys/${key.id}`);
     for (const end of await Promise.all(ends)) expect(end).toMatchObject(UNAUTHENTICATED);
     const sent = producer.send({ topic: 'orders', value: 'after' });
     await expect(sent).rejects.toMatchObject(UNAUTHENTICATED);
+  });
+
+  test('a permission that is taken away ends what needs it', async () => {
+    const key = await newKey();
+    const client = open(transport, { apiKey: key.key });
+    const reading = Object.entries(readers(client, `forbidden-${transport}`));
+    for (const [name, reader] of reading) {
+      expect(await reader.next(), name).toMatchObject({ done: false });
+    }
+    const producer = client.producer();
+    await producer.send({ topic: 'orders', value: 'before' });
+    const ends = reading.map(([, reader]) => endOf(reader));
+    await asRoot(gateway, 'DELETE', `/v1/acls?principal=key:${key.id}&resourceType=topic`);
+    const forbidden = { code: 'TOPIC_AUTHORIZATION_FAILED', retriable: false };
+    for (const end of await Promise.all(ends)) expect(end).toMatchObject(forbidden);
+    const sent = producer.send({ topic: 'orders', value: 'after' });
+    await expect(sent).rejects.toMatchObject({ ...forbidden, outcome: 'failed' });
   });
 
   test('a subscription goes on over the end of a token with the next one', async () => {
