@@ -103,6 +103,18 @@ describe('members of a queue group', () => {
     expect(await queue.poll('a', 10)).toEqual([]);
   });
 
+  it('that join again with other topics leave the earlier ones at once', async () => {
+    const queue = await QueueTest.open(1, 5);
+    queue.test.addTopic('others', 1, 5);
+    await queue.join('a');
+    expect(await queue.poll('a', 1)).toEqual(['0:0x1']);
+    const again = await queue.join('a', { topics: ['others'] });
+    expect(again.assignment).toMatchObject([{ topic: 'others' }]);
+    expect(again.revoking).toEqual([]);
+    // It still has the record that it got before.
+    expect(await queue.ack('a', [0])).toEqual(['done']);
+  });
+
   it('cannot be in stream mode', async () => {
     const queue = await QueueTest.open(1, 5);
     await queue.join('a');

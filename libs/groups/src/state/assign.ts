@@ -226,9 +226,12 @@ interface Grant {
 function ownedAfter(grant: Grant, context: DecisionContext): readonly OwnedPartitions[] {
   const { group, memberId, before, target, owners, generation } = grant;
   const isShared = group.mode === 'queue';
-  const kept = before.value.owned.filter(
-    ({ topic, topicId }) => context.topics.topic(topic)?.id === topicId,
-  );
+  const wanted = new Set(target.map(({ topicId }) => topicId));
+  const kept = before.value.owned.filter(({ topic, topicId }) => {
+    const isThere = context.topics.topic(topic)?.id === topicId;
+    // Nobody waits for a member of a queue to release a partition: the others have it already.
+    return isThere && (!isShared || wanted.has(topicId));
+  });
   const owned = new Map(kept.map((one) => [one.topic, one]));
   let isChanged = kept.length < before.value.owned.length;
   for (const { topic, topicId, partitions } of target) {
