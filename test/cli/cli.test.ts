@@ -119,6 +119,19 @@ test('a file for a partition that the topic lacks is refused, and may be sent', 
   expect(await setup.cli.print(['consume', 'single', '--until-end'])).toBe('a\nb\n');
 });
 
+test('a member prints the same documents as a reader', async () => {
+  await setup.cli.print(['topics', 'create', 'documents', '--partitions', '1']);
+  const lines = [
+    '{"value":{"n":1},"key":"k","headers":{"a":"b"}}',
+    '{"valueBase64":"/w==","keyBase64":"/w==","headers":[{"key":"z","valueBase64":"/w=="}]}',
+    '{"value":null,"key":{"id":1}}',
+  ];
+  await setup.cli.print(['produce', 'documents', '--format', 'ndjson'], `${lines.join('\n')}\n`);
+  const read = await setup.cli.print(['consume', 'documents', '--until-end', '--json']);
+  const member = ['consume', 'documents', '--group', 'documents', '--from', 'earliest'];
+  expect(await setup.cli.print([...member, '--limit', '3', '--json'])).toBe(read);
+});
+
 test('an option of a partition stands anywhere, and may be repeated', async () => {
   await setup.cli.print(['topics', 'create', 'three', '--partitions', '3']);
   for (const partition of ['0', '1', '2']) {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { GatewayProcess } from '../support/gateway.js';
 import { until } from '../support/until.js';
 import { CliOnGateway } from './cli-on-gateway.js';
 
@@ -67,6 +68,29 @@ test('a member that is stopped while it prints commits what it printed', async (
   const { code, stdout } = await consume.end();
   expect(code).toBe(130);
   expect(await committedBy(topic)).toBe(stdout.length / line.length);
+});
+
+test.each([
+  ['a reader', ['consume', 'away']],
+  ['a member', ['consume', 'away', '--group', 'g']],
+  ['a worker', ['queue', 'away', '--group', 'q', '--exec', 'true']],
+])('%s tells when its gateway is away, and when it is back', async (_, command) => {
+  const gateway = await GatewayProcess.start();
+  onTestFinished(() => gateway.dispose());
+  const { url } = gateway;
+  await setup.cli.print(['topics', 'create', 'away', '--url', url]);
+  const running = setup.cli.start([...command, '--url', url]);
+  await until('it is connected', async () => {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    // One of the requests is this one.
+    return /^sluice_(websocket_connections 1|http_requests_in_flight 2)$/m.test(metrics);
+  });
+  await gateway.stop();
+  await until('it tells', () => running.stderr.includes(`There is no connection to ${url}`));
+  await gateway.start({ SLUICE_PORT: new URL(url).port });
+  await until('it is back', () => running.stderr.includes(`There is a connection to ${url}`));
+  running.child.kill('SIGINT');
+  expect((await running.end()).code).toBe(130);
 });
 
 describe('a question', () => {

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type Batch, serdes } from '#client';
 import { type CommandRun, tellConnection, withGateway } from '../command-run.js';
 import { type RecordTaker, readTopic } from '../consume/read-topic.js';
+import { recordDocument } from '../consume/record-document.js';
 import {
   PrintedBytes,
   type PrintedRecord,
@@ -74,6 +75,7 @@ async function consumeTopic(
     throw new UsageError('An offset belongs to one partition: name it with --partition.');
   }
   const { partitions } = await run.sluice.admin.describeTopic({ topic });
+  tellConnection(run);
   const printer = new RecordPrinter(run, options);
   await readTopic(
     run,
@@ -152,7 +154,7 @@ class RecordPrinter {
     for (const record of records) {
       if (this.#printed >= limit) break;
       if (grep !== undefined && !grep.test(searched(record.value))) continue;
-      if (format === undefined) printed.add(`${record.text ?? JSON.stringify(record)}\n`);
+      if (format === undefined) printed.add(`${textOfDocument(record)}\n`);
       else format(record, printed);
       this.#printed += 1;
     }
@@ -177,6 +179,11 @@ class RecordPrinter {
   get left(): number {
     return (this.#options.limit ?? Number.POSITIVE_INFINITY) - this.#printed;
   }
+}
+
+/** A record as the gateway answered it; a member of a group has its parts. */
+function textOfDocument(record: PrintedRecord & { readonly text?: string }): string {
+  return record.text ?? JSON.stringify(recordDocument(record));
 }
 
 /** The text of a value that a pattern is compared with: members of groups have values of JSON. */
