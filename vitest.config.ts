@@ -53,6 +53,7 @@ export default defineConfig({
           ...inQuickTier,
           ...patient,
           testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {
