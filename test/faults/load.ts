@@ -3,7 +3,7 @@
  * into the ledger what they were told. Each ends by itself once the gateway is said to end.
  */
 import { once } from 'node:events';
-import { type ClientRequest, request } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import type { SeededRandom } from '../fuzz/seeded-random.js';
 import type { Ledger, Place } from './ledger.js';
@@ -170,13 +170,24 @@ async function sendLines({ gateway, ledger }: Load, values: readonly string[]): 
   const response = await Promise.race([once(sending, 'response'), broken]).catch(() => undefined);
   if (!Array.isArray(response)) return;
   const [answer] = response;
-  answer.on('error', () => undefined);
-  for await (const text of createInterface(answer)) {
-    const line = parsedLine(text);
-    const value = values[(line?.line ?? 0) - 1];
-    if (line === undefined || value === undefined) continue;
+  for await (const line of answeredLines(answer)) {
+    const value = values[line.line - 1];
+    if (value === undefined) continue;
     if (line.error === undefined) ledger.acknowledged(value, line);
     else if (line.error.outcome === 'failed') ledger.failed(value);
+  }
+}
+
+/** The lines of an answer, also of one that breaks off because the gateway is killed. */
+async function* answeredLines(answer: IncomingMessage): AsyncGenerator<AnswerLine> {
+  answer.on('error', () => undefined);
+  try {
+    for await (const text of createInterface(answer)) {
+      const line = parsedLine(text);
+      if (line !== undefined) yield line;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
   }
 }
 

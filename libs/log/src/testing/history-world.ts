@@ -163,7 +163,9 @@ export class HistoryWorld {
       } catch (error) {
         const isForgotten =
           outcomeOf(error) === 'applied' && back >= this.#options.batchesRemembered;
-        if (!isForgotten) throw error;
+        // Batches before a damaged one of the producer are not remembered.
+        const isUnknown = outcomeOf(error) === 'unknown' && log.damage.ranges.length > 0;
+        if (!isForgotten && !isUnknown) throw error;
       }
     });
     if (!isDone || result === undefined) return;
