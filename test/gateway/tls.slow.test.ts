@@ -155,6 +155,7 @@ test('a start with unusable TLS files ends with 78 and names them', async () => 
   const broken = await GatewayProcess.create();
   const other = authority.issue('other');
   const exit = await broken.spawn({
+    SLUICE_AUTH: 'off',
     SLUICE_TLS_CERT_FILE: other.certFile,
     SLUICE_TLS_KEY_FILE: authority.issue('another').keyFile,
   });
