@@ -1,9 +1,6 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { TokenIssuer } from '../../libs/security/src/testing/token-issuer.js';
 import { AUTH_ON, allow, asRoot, bearer } from '../security/keys.js';
+import { ServedIssuer } from '../security/served-issuer.js';
 import { GatewayProcess } from '../support/gateway.js';
 import { until } from '../support/until.js';
 import { clientOf } from './client-under-test.js';
@@ -12,21 +9,14 @@ import { clientOf } from './client-under-test.js';
 const LIFE_S = 10;
 
 let gateway: GatewayProcess;
-let issuer: TokenIssuer;
-let server: Server;
+let issuer: ServedIssuer;
 
 beforeAll(async () => {
-  server = createServer((_request, response) => {
-    void issuer.keySet().then((keySet) => response.end(JSON.stringify(keySet)));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  issuer = new TokenIssuer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  issuer = await ServedIssuer.start();
   await issuer.addKey('k', 'ES256');
   gateway = await GatewayProcess.start({
     ...AUTH_ON,
-    SLUICE_JWT_ISSUER: issuer.issuer,
-    SLUICE_JWT_AUDIENCE: 'sluice',
-    SLUICE_JWT_JWKS_URL: `${issuer.issuer}/keys`,
+    ...issuer.settings,
   });
   await asRoot(gateway, 'POST', '/v1/topics', { name: 'orders', partitions: 1 });
   const read = { resourceName: '*', operation: 'Read' } as const;
@@ -37,7 +27,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  server.close();
+  issuer.close();
   await gateway.dispose();
 });
 

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -12,32 +9,25 @@ import { GatewayProcess } from '../support/gateway.js';
 import { until } from '../support/until.js';
 import { type Message, SocketClient } from '../ws/socket-client.js';
 import { AUTH_ON, allow, asRoot, bearer, keyWith, ROOT_KEY, type TestKey } from './keys.js';
+import { ServedIssuer } from './served-issuer.js';
 
 const AUDIT_FILE = join(tmpdir(), `sluice-audit-${process.pid}.log`);
 const WRITE = { resourceType: 'topic', resourceName: 'orders', operation: 'Write' } as const;
 const READ = { ...WRITE, operation: 'Read' } as const;
 
 let gateway: GatewayProcess;
-let issuer: TokenIssuer;
-let issuerServer: Server;
+let issuer: ServedIssuer;
 let alice: TestKey;
 let bob: TestKey;
 /** Secrets that no output may contain. */
 const secrets: string[] = [];
 
 beforeAll(async () => {
-  issuerServer = createServer((_request, response) => {
-    void issuer.keySet().then((keySet) => response.end(JSON.stringify(keySet)));
-  }).listen(0, '127.0.0.1');
-  await once(issuerServer, 'listening');
-  const { port } = issuerServer.address() as AddressInfo;
-  issuer = new TokenIssuer(`http://127.0.0.1:${port}`);
+  issuer = await ServedIssuer.start();
   await issuer.addKey('k1', 'ES256');
   gateway = await GatewayProcess.start({
     ...AUTH_ON,
-    SLUICE_JWT_ISSUER: issuer.issuer,
-    SLUICE_JWT_AUDIENCE: 'sluice',
-    SLUICE_JWT_JWKS_URL: `${issuer.issuer}/keys`,
+    ...issuer.settings,
     SLUICE_JWT_GROUPS_CLAIM: 'groups',
     SLUICE_AUDIT_FILE: AUDIT_FILE,
     SLUICE_LOG_LEVEL: 'debug',
@@ -51,7 +41,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  issuerServer.close();
+  issuer.close();
   await gateway.dispose();
 });
 

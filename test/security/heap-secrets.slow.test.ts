@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TokenIssuer } from '../../libs/security/src/testing/token-issuer.js';
 import { RawConnection } from '../data/raw-connection.js';
@@ -9,30 +6,24 @@ import { Inspector } from '../support/inspector.js';
 import { INSPECTED } from '../support/resident-memory.js';
 import { SocketClient } from '../ws/socket-client.js';
 import { AUTH_ON, asRoot, bearer, keyWith, type TestKey } from './keys.js';
+import { ServedIssuer } from './served-issuer.js';
 
 let gateway: GatewayProcess;
-let issuer: TokenIssuer;
-let server: Server;
+let issuer: ServedIssuer;
 
 beforeAll(async () => {
-  server = createServer((_request, response) => {
-    void issuer.keySet().then((keySet) => response.end(JSON.stringify(keySet)));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  issuer = new TokenIssuer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  issuer = await ServedIssuer.start();
   await issuer.addKey('k1', 'ES256');
   gateway = await GatewayProcess.start({
     ...AUTH_ON,
     ...INSPECTED,
-    SLUICE_JWT_ISSUER: issuer.issuer,
-    SLUICE_JWT_AUDIENCE: 'sluice',
-    SLUICE_JWT_JWKS_URL: `${issuer.issuer}/keys`,
+    ...issuer.settings,
   });
   await asRoot(gateway, 'POST', '/v1/topics', { name: 'orders', partitions: 1 });
 });
 
 afterAll(async () => {
-  server.close();
+  issuer.close();
   await gateway.dispose();
 });
 

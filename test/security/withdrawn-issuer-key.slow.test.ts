@@ -1,27 +1,17 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { TokenIssuer } from '../../libs/security/src/testing/token-issuer.js';
 import { GatewayProcess } from '../support/gateway.js';
 import { SocketClient } from '../ws/socket-client.js';
 import { AUTH_ON, allow, asRoot, bearer } from './keys.js';
+import { ServedIssuer } from './served-issuer.js';
 
 let gateway: GatewayProcess;
-let issuer: TokenIssuer;
-let server: Server;
+let issuer: ServedIssuer;
 
 beforeAll(async () => {
-  server = createServer((_request, response) => {
-    void issuer.keySet().then((keySet) => response.end(JSON.stringify(keySet)));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  issuer = new TokenIssuer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  issuer = await ServedIssuer.start();
   gateway = await GatewayProcess.start({
     ...AUTH_ON,
-    SLUICE_JWT_ISSUER: issuer.issuer,
-    SLUICE_JWT_AUDIENCE: 'sluice',
-    SLUICE_JWT_JWKS_URL: `${issuer.issuer}/keys`,
+    ...issuer.settings,
     SLUICE_JWT_KEYS_MAX_AGE_MS: '2000',
   });
   await asRoot(gateway, 'POST', '/v1/topics', { name: 'orders', partitions: 1 });
@@ -30,7 +20,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  server.close();
+  issuer.close();
   await gateway.dispose();
 });
 
