@@ -57,6 +57,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(read.map(({ value }) => value)).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }, { n: 3 }]);
     expect(read[1]).toMatchObject({ topic, partition: 0, offset: 1, key: 'k1', headers: [] });
     const saved = JSON.parse(JSON.stringify(first.position)) as typeof first.position;
+    expect(saved).toMatchObject({ offsets: [{ offset: 4, leaderEpoch: 0 }] });
     await first.close();
     const second = client.subscribe(topic, { from: saved });
     const rest = await firstOf(second, 6);

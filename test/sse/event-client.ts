@@ -10,6 +10,11 @@ export interface EventRecord {
   readonly value: unknown;
 }
 
+/** Takes leader epochs and the topic out of an event id, so that `0:12,1:7` is left. */
+export function offsetsOf(eventId: string): string {
+  return eventId.replace(/;.*/, '').replaceAll(/(\d+:\d+):\d+/g, '$1');
+}
+
 /**
  * A reader of one event stream that a test can pause, cut and query. It never reconnects by itself.
  * Its methods wait for data, never for time to pass.
@@ -61,6 +66,11 @@ export class EventClient {
   /** The id with which an EventSource would resume. */
   get lastEventId(): string {
     return this.#parser.lastEventId;
+  }
+
+  /** The next offset of each partition in the last id, such as `0:12,1:7`. */
+  get lastOffsets(): string {
+    return offsetsOf(this.lastEventId);
   }
 
   get retryMs(): number | undefined {

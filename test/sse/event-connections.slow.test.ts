@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { RawConnection } from '../data/raw-connection.js';
 import { GatewayProcess } from '../support/gateway.js';
-import { EventClient } from './event-client.js';
+import { EventClient, offsetsOf } from './event-client.js';
 import { useSseGateway } from './sse-gateway.js';
 
 const PAGE = 'https://shop.example';
@@ -76,7 +76,7 @@ describe('clients of events', () => {
       'error',
       { code: 'OFFSET_OUT_OF_RANGE', logStartOffset: end, highWatermark: end },
     ]);
-    expect(event.lastEventId).toBe(`0:${received}`);
+    expect(offsetsOf(event.lastEventId)).toBe(`0:${received}`);
     expect(received).toBeLessThan(end);
     expect(await stream.ended()).toBe('clean');
     // A client that reconnects with that id gets the same error, in a form that ends an
@@ -100,7 +100,7 @@ describe('clients of events', () => {
       'reset',
       { code: 'OFFSET_OUT_OF_RANGE', topic, partition: 0, offset: end - 1 },
     ]);
-    expect(event.lastEventId).toBe(`0:${end - 1}`);
+    expect(offsetsOf(event.lastEventId)).toBe(`0:${end - 1}`);
     expect(await stream.record()).toMatchObject({ offset: end - 1 });
   });
 
@@ -122,7 +122,7 @@ describe('clients of events', () => {
     const topic = await gateway.topic();
     const connection = await RawConnection.open(gateway.url);
     await connection.request(`GET /v1/topics/${topic}/events`);
-    await connection.until('id: 0:0\n\n');
+    await connection.until('id: 0:0:0;');
     connection.endSending();
     await connection.until('\r\n0\r\n\r\n');
     await connection.closed();
@@ -140,10 +140,13 @@ describe('clients of events', () => {
     await connection.send(`GET /v1/topics/${topic}/events HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n`);
     const head = await connection.until('\r\n\r\n');
     expect(head.toLowerCase()).not.toContain('transfer-encoding');
-    expect(await connection.until('\n\n')).toBe('retry: 2000\nevent: position\nid: 0:0\n\n');
+    const first = await gateway.eventId(topic, '0:0:0');
+    const opening = `retry: 2000\nevent: position\nid: ${first}\n\n`;
+    expect(await connection.until('\n\n')).toBe(opening);
     await gateway.produce(topic, ['a']);
-    const events = await connection.until('id: 0:1\n\n');
-    expect(events.replaceAll(':\n\n', '')).toMatch(/^event: record\ndata: \{.*\}\nid: 0:1\n\n$/);
+    const idText = `id: ${await gateway.eventId(topic, '0:1:0')}\n\n`;
+    const events = (await connection.until(idText)).replace(idText, '');
+    expect(events.replaceAll(':\n\n', '')).toMatch(/^event: record\ndata: \{.*\}\n$/);
     connection.abort();
     await gateway.untilNoStreams();
   });
@@ -171,8 +174,8 @@ describe('clients of events', () => {
     const { status, body } = await connection.answer();
     expect([status, JSON.parse(body)]).toMatchObject([200, { nextOffset: 1 }]);
     expect(await connection.until('\r\n\r\n')).toContain('text/event-stream');
-    await connection.until('id: 0:0\n\n');
-    await connection.until('id: 0:1\n\n');
+    await connection.until('id: 0:0:0;');
+    await connection.until('id: 0:1:0;');
     connection.abort();
     await gateway.untilNoStreams();
   });

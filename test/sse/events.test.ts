@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { EventClient, type EventRecord } from './event-client.js';
+import { EventClient, type EventRecord, offsetsOf } from './event-client.js';
 import { useSseGateway } from './sse-gateway.js';
 
 const gateway = useSseGateway({ SLUICE_EVENT_RETRY_MS: '700' });
@@ -19,7 +19,8 @@ describe('a stream of events', () => {
       'x-accel-buffering': 'no',
     });
     await stream.until(() => stream.lastEventId !== '');
-    expect([stream.lastEventId, stream.retryMs]).toEqual(['0:0,1:1', 700]);
+    expect(stream.lastEventId).toBe(await gateway.eventId(topic, '0:0:0,1:1:0'));
+    expect(stream.retryMs).toBe(700);
   });
 
   test('it has each record in the form of a fetch', async () => {
@@ -31,7 +32,8 @@ describe('a stream of events', () => {
     const { records } = (await page.json()) as { records: unknown[] };
     expect(events.map(({ type }) => type)).toEqual(['record', 'record', 'record']);
     expect(events.map(({ data }) => JSON.parse(data) as unknown)).toEqual(records);
-    expect(events.map(({ lastEventId }) => lastEventId)).toEqual(['0:1', '0:2', '0:3']);
+    const ids = events.map(({ lastEventId }) => offsetsOf(lastEventId));
+    expect(ids).toEqual(['0:1', '0:2', '0:3']);
   });
 
   test('it has keys and values in the format that is asked for', async () => {
@@ -82,7 +84,7 @@ describe('a stream of events', () => {
     for (const partition of [0, 1, 2]) await gateway.produce(topic, [partition], partition);
     const values = (await stream.records(2)).map(({ value }) => value);
     expect(new Set(values)).toEqual(new Set([0, 2]));
-    expect(stream.lastEventId).toBe('0:1,2:1');
+    expect(stream.lastOffsets).toBe('0:1,2:1');
   });
 
   test('HEAD is answered without a body, and other methods are refused', async () => {
@@ -205,7 +207,38 @@ describe('resuming a stream', () => {
     const stream = await gateway.events(`${topic}/events`, header);
     const values = (await stream.records(2)).map(({ value }) => value);
     expect(new Set(values)).toEqual(new Set(['b', 'c']));
-    expect(stream.lastEventId).toBe('0:2,1:1');
+    expect(stream.lastOffsets).toBe('0:2,1:1');
+  });
+
+  test('records that were read in an epoch that this log never had are reported', async () => {
+    const topic = await gateway.topic();
+    await gateway.produce(topic, [0, 1, 2, 3]);
+    const header = { 'Last-Event-ID': await gateway.eventId(topic, '0:3:7') };
+    expect(await gateway.refusal(`${topic}/events`, header)).toMatchObject({
+      status: 416,
+      code: 'OFFSET_OUT_OF_RANGE',
+      divergingOffset: 0,
+    });
+    const reset = await gateway.events(`${topic}/events?autoOffsetReset=earliest`, header);
+    expect((await reset.next()).type).toBe('reset');
+    expect((await reset.record()).offset).toBe(0);
+  });
+
+  test('the id of a topic that was deleted does not resume one of the same name', async () => {
+    const topic = await gateway.topic();
+    await gateway.produce(topic, ['old']);
+    const stream = await gateway.events(`${topic}/events?from=earliest`);
+    await stream.record();
+    const header = { 'Last-Event-ID': stream.lastEventId };
+    await gateway.deleteTopic(topic);
+    await gateway.topic({ name: topic });
+    await gateway.produce(topic, ['new', 'newer']);
+    expect(await gateway.refusal(`${topic}/events`, header)).toMatchObject({
+      status: 404,
+      code: 'UNKNOWN_TOPIC_OR_PARTITION',
+      detail: expect.stringContaining('deleted'),
+    });
+    await gateway.untilNoStreams();
   });
 
   test('a client that requested a reset gets the new position of a deleted one', async () => {
@@ -215,7 +248,7 @@ describe('resuming a stream', () => {
     const path = `${topic}/events?lastEventId=0:1,1:0&autoOffsetReset=earliest`;
     const stream = await gateway.events(path);
     const { type, data, lastEventId } = await stream.next();
-    expect([type, lastEventId]).toEqual(['reset', '0:2,1:0']);
+    expect([type, offsetsOf(lastEventId)]).toEqual(['reset', '0:2,1:0']);
     expect(JSON.parse(data)).toMatchObject({
       topic,
       partition: 0,
@@ -226,7 +259,7 @@ describe('resuming a stream', () => {
     });
     expect((await stream.records(2)).map(({ offset }) => offset)).toEqual([2, 3]);
     const latest = await gateway.events(path.replace('=earliest', '=latest'));
-    expect((await latest.next()).lastEventId).toBe('0:4,1:0');
+    expect(offsetsOf((await latest.next()).lastEventId)).toBe('0:4,1:0');
   });
 });
 
@@ -235,14 +268,14 @@ describe('a topic that changes during a stream', () => {
     const topic = await gateway.topic();
     const stream = await gateway.events(`${topic}/events`);
     const fixed = await gateway.events(`${topic}/events?partitions=0`);
-    await stream.until(() => stream.lastEventId === '0:0');
+    await stream.until(() => stream.lastOffsets === '0:0');
     await gateway.addPartitions(topic, 3);
-    await stream.until(() => stream.lastEventId === '0:0,1:0,2:0');
+    await stream.until(() => stream.lastOffsets === '0:0,1:0,2:0');
     await gateway.produce(topic, ['new'], 2);
     expect(await stream.record()).toMatchObject({ partition: 2, offset: 0 });
     await gateway.produce(topic, ['first'], 0);
     expect(await fixed.record()).toMatchObject({ partition: 0, offset: 0 });
-    expect(fixed.lastEventId).toBe('0:1');
+    expect(fixed.lastOffsets).toBe('0:1');
   });
 
   test('too many new partitions end the stream with an error that gives a remedy', async () => {
@@ -268,7 +301,7 @@ describe('a topic that changes during a stream', () => {
       'error',
       { code: 'UNKNOWN_TOPIC_OR_PARTITION', status: 404, instance: `/v1/topics/${topic}/events` },
     ]);
-    expect(lastEventId).toBe('0:1,1:0');
+    expect(offsetsOf(lastEventId)).toBe('0:1,1:0');
     expect(stream.retryMs).toBeGreaterThanOrEqual(10_000);
     expect(await stream.ended()).toBe('clean');
     await gateway.untilNoStreams();

@@ -56,6 +56,13 @@ export class SseGateway extends GatewayUnderTest {
     return problem;
   }
 
+  /** The id of events of a topic. @param positions such as `0:12:4,1:7:4` */
+  async eventId(topic: string, positions: string): Promise<string> {
+    const response = await fetch(`${this.url}/v1/topics/${topic}`);
+    const { topicId } = (await response.json()) as { readonly topicId: string };
+    return `${positions};${topicId.slice(0, 8)}`;
+  }
+
   /** Resolves when no stream holds memory any more. */
   async untilNoStreams(): Promise<void> {
     await this.untilMetric('sluice_delivery_subscriptions', 0);

@@ -1,7 +1,7 @@
 /** Readers that fail as soon as their records differ from the log from their start position on. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { EventClient } from '../sse/event-client.js';
+import { EventClient, offsetsOf } from '../sse/event-client.js';
 
 interface Position {
   readonly topic: string;
@@ -249,7 +249,7 @@ export class CheckedEvents {
   }
 
   #moveTo(id: string): void {
-    for (const part of id.split(',')) {
+    for (const part of offsetsOf(id).split(',')) {
       const [partition, offset] = part.split(':').map(Number);
       this.history.moveTo(partition ?? -1, offset ?? -1);
     }

@@ -51,8 +51,8 @@ export interface Broker {
    * does not exist.
    */
   topicLimits(topic: string): TopicLimits | undefined;
-  /** True if the topic exists, as far as this broker knows. */
-  hasTopic(topic: string): boolean;
+  /** Kafka's id of a topic; undefined if there is none as far as this broker knows. */
+  topicId(topic: string): string | undefined;
   /**
    * Tells of every topic that was made, changed (more partitions, other configs) or deleted, once
    * this broker has applied it.

@@ -175,8 +175,8 @@ export class LogBroker implements Broker {
     return this.#mayBeMade(topic) ? AUTO_CREATED_LIMITS : undefined;
   }
 
-  hasTopic(topic: string): boolean {
-    return this.#parts.registry.get(topic) !== undefined;
+  topicId(topic: string): string | undefined {
+    return this.#parts.registry.get(topic)?.id;
   }
 
   onTopicChange(listener: (change: TopicChanged) => void): () => void {

@@ -68,6 +68,13 @@ export class Cursor implements LiveCursor {
     return this.#position;
   }
 
+  /** The position as a reader resumes from it. */
+  get readPosition(): ReadPosition {
+    const offset = this.#position;
+    const leaderEpoch = this.#leaderEpoch;
+    return leaderEpoch === undefined ? { offset } : { offset, leaderEpoch };
+  }
+
   get leaderEpoch(): LeaderEpoch | undefined {
     return this.#leaderEpoch;
   }
@@ -97,12 +104,12 @@ export class Cursor implements LiveCursor {
     });
   }
 
-  /** Stops delivery until `start`, which continues from `position`. */
-  seek(position: Offset): void {
+  /** Stops delivery until `start`, which continues from this position. */
+  seek({ offset, leaderEpoch }: ReadPosition): void {
     if (this.#state === 'closed') return;
     this.#hold('held');
-    this.#position = position;
-    this.#leaderEpoch = undefined;
+    this.#position = offset;
+    this.#leaderEpoch = leaderEpoch;
   }
 
   close(): void {
@@ -152,7 +159,7 @@ export class Cursor implements LiveCursor {
         this.#state = 'behind';
         return;
       }
-      const { run, leaderEpoch } = await this.#reads.read(this.#feed, this.#readPosition(), room);
+      const { run, leaderEpoch } = await this.#reads.read(this.#feed, this.readPosition, room);
       if (holds !== this.#holdCount) return;
       this.#leaderEpoch = leaderEpoch;
       if (run !== undefined) {
@@ -162,12 +169,6 @@ export class Cursor implements LiveCursor {
         return;
       }
     }
-  }
-
-  #readPosition(): ReadPosition {
-    const offset = this.#position;
-    const leaderEpoch = this.#leaderEpoch;
-    return leaderEpoch === undefined ? { offset } : { offset, leaderEpoch };
   }
 
   /**

@@ -26,7 +26,7 @@ describe('a subscription', () => {
     const world = await opened();
     await world.produce(P0, 3);
     const reader = await world.subscribe({ topics: ['events'], from: 'latest' });
-    expect(reader.subscription.positions()).toEqual([{ ...P0, offset: 3 }]);
+    expect(reader.subscription.positions()).toEqual([{ ...P0, offset: 3, leaderEpoch: 0 }]);
     await world.produce(P0, 2);
     await world.until(() => reader.received === 2, 'two records');
     expect(reader.faults).toEqual([]);
@@ -91,7 +91,7 @@ describe('a subscription', () => {
     await world.broker.deleteRecords(P0, 2);
     reader.setTakes(true);
     await world.until(() => reader.resets.length === 1, 'a reset');
-    expect(reader.resets).toEqual([{ ...P0, offset: at }]);
+    expect(reader.resets).toEqual([{ ...P0, offset: at, leaderEpoch: 0 }]);
     await world.produce(P0, 1);
     await world.until(() => reader.received === 5 - at, 'the rest');
     expect(reader.faults).toEqual([]);
@@ -106,7 +106,7 @@ describe('a subscription', () => {
     });
     expect(world.delivery.status()).toMatchObject({ subscriptions: 0, cursors: 0 });
     const reader = await world.subscribe({ topics: ['events'], from, autoOffsetReset: 'latest' });
-    expect(reader.subscription.positions()).toEqual([{ ...P0, offset: 2 }]);
+    expect(reader.subscription.positions()).toEqual([{ ...P0, offset: 2, leaderEpoch: 0 }]);
   });
 
   test('takes in partitions that are added, from their beginning', async () => {
@@ -130,6 +130,7 @@ describe('a subscription', () => {
       topic: 'events',
       partition: 1,
       offset: 0,
+      leaderEpoch: 0,
     });
   });
 

@@ -1,6 +1,7 @@
 import type { Broker } from '#broker';
 import { type LeaderEpoch, type Offset, ProtocolError, type TopicPartition } from '#protocol';
 import { assert } from '#runtime';
+import type { ReadPosition } from './catch-up-reads.js';
 
 /** Start of a subscription. */
 export type StartPosition =
@@ -9,11 +10,8 @@ export type StartPosition =
   | { readonly timestampMs: number }
   | { readonly offsets: readonly PartitionPosition[] };
 
-export interface PartitionPosition extends TopicPartition {
-  readonly offset: Offset;
-  /** Leader epoch of the last record read; it reveals a truncation (KIP-320). */
-  readonly leaderEpoch?: LeaderEpoch;
-}
+/** The position of a reader in a partition of a topic. */
+export interface PartitionPosition extends TopicPartition, ReadPosition {}
 
 /**
  * Position to continue from when a position is not in the log any more; `none`: stop and say so.
@@ -21,48 +19,59 @@ export interface PartitionPosition extends TopicPartition {
 export type AutoOffsetReset = 'latest' | 'earliest' | 'none';
 
 /**
- * Resolves the offset at which a reader of a partition begins, and checks that it exists.
+ * Resolves the position at which a reader of a partition begins, and checks that it exists.
  *
  * A partition missing in a list of positions is read from its beginning: a resuming client names
  * all partitions it knew, so this one was added since.
  * @throws ProtocolError OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION, every error of a fetch
  */
-export async function startOffset(
+export async function startPosition(
   broker: Broker,
   target: TopicPartition,
   from: StartPosition,
-): Promise<Offset> {
-  if (from === 'latest' || from === 'earliest') return listed(broker, target, from);
+): Promise<ReadPosition> {
+  if (from === 'latest' || from === 'earliest') return endPosition(broker, target, from);
   if ('timestampMs' in from) {
-    const { offset } = await broker.listOffset(target, from);
-    return offset ?? listed(broker, target, 'latest');
+    const { offset, leaderEpoch } = await broker.listOffset(target, from);
+    if (offset === null) return endPosition(broker, target, 'latest');
+    return positionOf(offset, leaderEpoch);
   }
   const givenPosition = from.offsets.find(
     ({ topic, partition }) => topic === target.topic && partition === target.partition,
   );
-  if (givenPosition === undefined) return listed(broker, target, 'earliest');
-  await assertPosition(broker, givenPosition);
-  return givenPosition.offset;
+  if (givenPosition === undefined) return endPosition(broker, target, 'earliest');
+  return assertPosition(broker, givenPosition);
 }
 
-/** Resolves the offset at which a reader continues whose position is outside the log. */
-export function resetOffset(
+/** Resolves the position of a reader that begins, or continues, at an end of the log. */
+export async function endPosition(
   broker: Broker,
   target: TopicPartition,
-  to: 'latest' | 'earliest',
-): Promise<Offset> {
-  return listed(broker, target, to);
+  end: 'latest' | 'earliest',
+): Promise<ReadPosition> {
+  const { offset, leaderEpoch } = await broker.listOffset(target, end);
+  assert(offset !== null, 'a partition has a first and a last offset');
+  return positionOf(offset, leaderEpoch);
 }
 
 /**
+ * Checks that a position is in the log.
+ * @returns the position, with the leader epoch in which it was found
  * @throws ProtocolError OFFSET_OUT_OF_RANGE with both bounds when the position is outside the log
  */
-export async function assertPosition(broker: Broker, position: PartitionPosition): Promise<void> {
+export async function assertPosition(
+  broker: Broker,
+  position: PartitionPosition,
+): Promise<ReadPosition> {
+  const { offset, leaderEpoch } = position;
   try {
-    await broker.fetch({ ...position, maxBytes: 1, minBytes: 1, waitMs: 0 });
+    const found = await broker.fetch({ ...position, maxBytes: 1, minBytes: 1, waitMs: 0 });
+    return { offset, leaderEpoch: found.leaderEpoch };
   } catch (error) {
     // The position exists; the reader gets the fault of the records when it reads them.
-    if (error instanceof ProtocolError && READ_FAULTS.has(error.code)) return;
+    if (error instanceof ProtocolError && READ_FAULTS.has(error.code)) {
+      return positionOf(offset, leaderEpoch);
+    }
     throw error;
   }
 }
@@ -72,12 +81,6 @@ const READ_FAULTS: ReadonlySet<string> = new Set([
   'UNSUPPORTED_COMPRESSION_TYPE',
 ]);
 
-async function listed(
-  broker: Broker,
-  target: TopicPartition,
-  spec: 'latest' | 'earliest',
-): Promise<Offset> {
-  const { offset } = await broker.listOffset(target, spec);
-  assert(offset !== null, 'a partition has a first and a last offset');
-  return offset;
+function positionOf(offset: Offset, leaderEpoch: LeaderEpoch | null | undefined): ReadPosition {
+  return leaderEpoch === null || leaderEpoch === undefined ? { offset } : { offset, leaderEpoch };
 }

@@ -9,19 +9,20 @@
  * moved meanwhile has no effect; of two seeks of one partition the one that resolves last wins.
  */
 import type { Broker } from '#broker';
-import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
+import { ProtocolError, type TopicPartition } from '#protocol';
 import type { RecordFormat } from '#record-json';
 import { RetryBackoff, type Scheduler, textMemoryBytes } from '#runtime';
+import type { ReadPosition } from './catch-up-reads.js';
 import type { Cursor } from './cursor.js';
 import type { Delivery, Subscriber } from './delivery.js';
 import type { RecordRun } from './record-run.js';
 import {
   type AutoOffsetReset,
   assertPosition,
+  endPosition,
   type PartitionPosition,
-  resetOffset,
   type StartPosition,
-  startOffset,
+  startPosition,
 } from './start-position.js';
 
 /** Topics, start and credit that a client asks for. */
@@ -63,6 +64,8 @@ export interface SubscriptionTransport {
 
 /** Errors that a retry resolves: the leadership of a partition is moving. */
 const RETRIABLE: ReadonlySet<string> = new Set(['LEADER_NOT_AVAILABLE', 'BROKER_NOT_AVAILABLE']);
+/** Position before all records, which every leader epoch has. */
+const FIRST_POSITION: ReadPosition = { offset: 0, leaderEpoch: 0 };
 /** Heap bytes of a subscription without cursors, names and transport, measured on Node 20. */
 const SUBSCRIPTION_BYTES = 800;
 /** Heap bytes of one start position that the client gave. */
@@ -140,11 +143,11 @@ export class Subscription implements Subscriber {
    */
   assign(positions: readonly PartitionPosition[]): void {
     if (this.#isClosed) return;
-    for (const { topic, partition, offset, leaderEpoch } of positions) {
+    for (const position of positions) {
+      const { topic, partition } = position;
       const target = { topic, partition };
       if (this.#cursorOf(target) !== undefined) continue;
-      const epoch = leaderEpoch === undefined ? {} : { leaderEpoch };
-      const cursor = this.#addCursor(target, { offset, ...epoch });
+      const cursor = this.#addCursor(target, position);
       if (this.#isStarted) cursor.start();
     }
   }
@@ -164,9 +167,9 @@ export class Subscription implements Subscriber {
     return positions;
   }
 
-  /** Returns the next offset of each partition. */
+  /** Returns the position of each partition. */
   positions(): PartitionPosition[] {
-    return this.#cursors.map(({ target, position }) => ({ ...target, offset: position }));
+    return this.#cursors.map(({ target, readPosition }) => ({ ...target, ...readPosition }));
   }
 
   /** Begins to deliver. */
@@ -205,8 +208,7 @@ export class Subscription implements Subscriber {
   async seek(position: PartitionPosition): Promise<void> {
     const cursor = this.#cursorOf(position);
     if (cursor === undefined) throw notSubscribed(position);
-    await assertPosition(this.#broker, position);
-    cursor.seek(position.offset);
+    cursor.seek(await assertPosition(this.#broker, position));
   }
 
   /** Continues delivery after a seek. */
@@ -232,14 +234,14 @@ export class Subscription implements Subscriber {
     const added: Cursor[] = [];
     try {
       for (let partition = cursorCount; partition < count; partition += 1) {
-        added.push(this.#addCursor({ topic, partition }, { offset: 0 }));
+        added.push(this.#addCursor({ topic, partition }, FIRST_POSITION));
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#end(error);
       return;
     }
-    this.#transport.assigned(added.map(({ target }) => ({ ...target, offset: 0 })));
+    this.#transport.assigned(added.map(({ target }) => ({ ...target, ...FIRST_POSITION })));
     for (const cursor of added) cursor.start();
   }
 
@@ -290,10 +292,10 @@ export class Subscription implements Subscriber {
       return;
     }
     try {
-      const offset = await resetOffset(this.#broker, target, autoOffsetReset);
+      const next = await endPosition(this.#broker, target, autoOffsetReset);
       if (!this.#cursors.includes(cursor) || cursor.position !== position) return;
-      cursor.seek(offset);
-      this.#transport.reset({ ...target, offset }, cause);
+      cursor.seek(next);
+      this.#transport.reset({ ...target, ...next }, cause);
       cursor.start();
     } catch (error) {
       this.failed(cursor, error);
@@ -309,31 +311,28 @@ export class Subscription implements Subscriber {
       this.#request.partitions ?? Array.from({ length: limits.partitions }, (_, index) => index);
     for (const partition of partitions) {
       const target = { topic, partition };
-      const offset = await this.#firstOffset(target);
+      const position = await this.#firstPosition(target);
       // A cursor added to a closed subscription would be counted forever.
       if (this.#isClosed) throw topicDeletedError(topic);
-      this.#addCursor(target, { offset });
+      this.#addCursor(target, position);
     }
   }
 
-  async #firstOffset(target: TopicPartition): Promise<Offset> {
+  async #firstPosition(target: TopicPartition): Promise<ReadPosition> {
     const { from, autoOffsetReset } = this.#request;
     try {
-      return await startOffset(this.#broker, target, from);
+      return await startPosition(this.#broker, target, from);
     } catch (error) {
       const isReset =
         error instanceof ProtocolError &&
         error.code === 'OFFSET_OUT_OF_RANGE' &&
         autoOffsetReset !== 'none';
       if (!isReset) throw error;
-      return resetOffset(this.#broker, target, autoOffsetReset);
+      return endPosition(this.#broker, target, autoOffsetReset);
     }
   }
 
-  #addCursor(
-    target: TopicPartition,
-    position: Omit<PartitionPosition, keyof TopicPartition>,
-  ): Cursor {
+  #addCursor(target: TopicPartition, position: ReadPosition): Cursor {
     const { format = 'default' } = this.#request;
     const cursor = this.#delivery.openCursor(this, { target, format }, position);
     this.#cursors.push(cursor);

@@ -11,4 +11,10 @@ export {
   HEARTBEAT,
   positionText,
 } from './event-encoding.js';
-export { type EventPosition, EventPositions, tryParseEventId } from './event-id.js';
+export {
+  type EventId,
+  type EventPosition,
+  EventPositions,
+  topicDigitsOf,
+  tryParseEventId,
+} from './event-id.js';

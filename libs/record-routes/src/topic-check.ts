@@ -25,7 +25,7 @@ export function assertMayProduceTo(
     assertTopicIsServed(broker, topic);
     return;
   }
-  if (broker.hasTopic(topic) || access.may('Create', CLUSTER)) return;
+  if (broker.topicId(topic) !== undefined || access.may('Create', CLUSTER)) return;
   access.assertMay('Create', topicNamed(topic));
 }
 

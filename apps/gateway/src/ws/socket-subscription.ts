@@ -151,7 +151,9 @@ export class SocketSubscription implements MemberTransport, QueueTransport {
       throw this.#endedWith;
     }
     if (this.#isClosed) subscription.close(this.#isBroken);
-    return subscription.positions();
+    return subscription
+      .positions()
+      .map(({ topic, partition, offset }) => ({ topic, partition, offset }));
   }
 
   start(): void {

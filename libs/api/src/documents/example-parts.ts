@@ -2,6 +2,11 @@ import { type ErrorCode, type Fault, ProtocolError } from '#protocol';
 import { PROBLEM_MEDIA_TYPE, problemDocument, statusOf } from '../problem/problem.js';
 import type { ApiExample } from './api-example.js';
 
+/** The id of the topic in the examples. */
+export const EXAMPLE_TOPIC_ID = '0b8f6f0c-6a52-4c3a-9d0e-5f2f3c0a7f11';
+/** The first digits of that id, which the ids of events have. */
+export const EXAMPLE_TOPIC_DIGITS = EXAMPLE_TOPIC_ID.slice(0, 8);
+
 type Answer = ApiExample['response'];
 
 /** Returns a JSON body of a request or an answer. */

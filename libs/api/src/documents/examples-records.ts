@@ -1,5 +1,5 @@
 import type { ApiExample } from './api-example.js';
-import { answers, json, problem } from './example-parts.js';
+import { answers, EXAMPLE_TOPIC_DIGITS, json, problem } from './example-parts.js';
 
 const RECORDS = '/v1/topics/orders/records';
 const PARTITION_RECORDS = '/v1/topics/orders/partitions/0/records';
@@ -27,11 +27,11 @@ const FETCHED_LINES = [
 const FIRST_EVENTS = [
   'event: record',
   `data: ${FETCHED_LINES[0]}`,
-  'id: 0:1',
+  `id: 0:1:0;${EXAMPLE_TOPIC_DIGITS}`,
   '',
   'event: record',
   `data: ${FETCHED_LINES[1]}`,
-  'id: 0:2',
+  `id: 0:2:0;${EXAMPLE_TOPIC_DIGITS}`,
   '',
   '',
 ].join('\n');
@@ -250,7 +250,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
       status: 200,
       body: {
         contentType: 'text/event-stream',
-        value: `retry: 2000\nevent: position\nid: 0:0\n\n${FIRST_EVENTS}`,
+        value: `retry: 2000\nevent: position\nid: 0:0:0;${EXAMPLE_TOPIC_DIGITS}\n\n${FIRST_EVENTS}`,
       },
     },
   },

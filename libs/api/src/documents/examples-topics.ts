@@ -1,6 +1,6 @@
 import { effectiveConfigTexts, TOPIC_CONFIG_KEYS, type TopicConfigOverrides } from '#protocol';
 import type { ApiExample } from './api-example.js';
-import { answers, json, problem } from './example-parts.js';
+import { answers, EXAMPLE_TOPIC_ID, json, problem } from './example-parts.js';
 
 const ORDERS = '/v1/topics/orders';
 const NOWHERE = '/v1/topics/nowhere';
@@ -231,7 +231,7 @@ export const TOPIC_END_EXAMPLES: readonly ApiExample[] = [
 function topic(name: string, partitions: number, overrides: TopicConfigOverrides): object {
   return {
     name,
-    topicId: '0b8f6f0c-6a52-4c3a-9d0e-5f2f3c0a7f11',
+    topicId: EXAMPLE_TOPIC_ID,
     internal: false,
     configs: effectiveConfigTexts(overrides, 1),
     configSources: Object.fromEntries(

@@ -38,6 +38,13 @@ interface StreamShare {
   readonly isWhole: boolean;
 }
 
+/** State of a stream that goes on with its next connection. */
+interface StreamState {
+  hasPositions: boolean;
+  /** Id of the last event; undefined before the first. */
+  lastEventId: string | undefined;
+}
+
 /**
  * A subscription over HTTP: one stream of server-sent events for up to 64 partitions of a topic. A
  * stream that breaks begins again at the positions that were reached.
@@ -158,7 +165,7 @@ export class EventStreamSource implements RecordSource {
   /** Keeps a stream open until the subscription ends. Never rejects. */
   async #run(share: StreamShare): Promise<void> {
     const { backoff, drop } = this.#endpoints.backoff();
-    const state = { hasPositions: false };
+    const state: StreamState = { hasPositions: false, lastEventId: undefined };
     try {
       while (!this.#closing.signal.aborted) {
         try {
@@ -175,25 +182,21 @@ export class EventStreamSource implements RecordSource {
     }
   }
 
-  async #read(
-    share: StreamShare,
-    state: { hasPositions: boolean },
-    onEvents: () => void,
-  ): Promise<void> {
+  async #read(share: StreamShare, state: StreamState, onEvents: () => void): Promise<void> {
     const silence = new Silence(this.#closing.signal);
     try {
       const response = await this.#caller.response({
         method: 'GET',
         path: `/v1/topics/${segment(share.topic)}/events`,
         query: this.#query(share),
-        headers: this.#resumeHeader(share),
+        headers: this.#resumeHeader(share, state),
         signal: silence.controller.signal,
         timeoutMs: 0,
       });
       if (response.body === null) return;
       for await (const events of eventsOf(response.body, () => silence.start())) {
         onEvents();
-        this.#take(share, events);
+        this.#take(share, state, events);
         if (!state.hasPositions) {
           state.hasPositions = true;
           this.#positioned();
@@ -221,17 +224,22 @@ export class EventStreamSource implements RecordSource {
     };
   }
 
-  /** The positions that were reached, as the id of an event: `partition:offset,...`. */
-  #resumeHeader({ topic, partitions, isWhole }: StreamShare): Record<string, string> {
-    const reached = this.#state.progress
+  /** The id of the last event; before the first one, saved positions in the form of such an id. */
+  #resumeHeader(
+    { topic, partitions, isWhole }: StreamShare,
+    { lastEventId }: StreamState,
+  ): Record<string, string> {
+    if (lastEventId !== undefined) return { 'Last-Event-ID': lastEventId };
+    const saved = this.#state.progress
       .all()
       .filter((one) => one.topic === topic && (isWhole || partitions.includes(one.partition)))
       .toSorted((one, other) => one.partition - other.partition)
-      .map(({ partition, received }) => `${partition}:${received}`);
-    return reached.length === 0 ? {} : { 'Last-Event-ID': reached.join(',') };
+      .map(({ partition, received, leaderEpoch }) => [partition, received, leaderEpoch ?? []])
+      .map((numbers) => numbers.flat().join(':'));
+    return saved.length === 0 ? {} : { 'Last-Event-ID': saved.join(',') };
   }
 
-  #take({ topic }: StreamShare, events: readonly ServerEvent[]): void {
+  #take({ topic }: StreamShare, state: StreamState, events: readonly ServerEvent[]): void {
     let run: RecordJson[] = [];
     const flush = (): void => {
       const [first] = run;
@@ -239,6 +247,7 @@ export class EventStreamSource implements RecordSource {
       run = [];
     };
     for (const { event, data, id } of events) {
+      state.lastEventId = id ?? state.lastEventId;
       if (event !== 'record') {
         flush();
         this.#other(topic, event, data, id);
@@ -249,6 +258,10 @@ export class EventStreamSource implements RecordSource {
       run.push(record);
     }
     flush();
+    for (const { partition, leaderEpoch } of positionsIn(state.lastEventId)) {
+      const reached = this.#state.progress.get(topic, partition);
+      if (reached !== undefined) reached.leaderEpoch = leaderEpoch;
+    }
   }
 
   #push({ topic, partition }: RecordJson, records: readonly RecordJson[]): void {
@@ -262,8 +275,7 @@ export class EventStreamSource implements RecordSource {
     if (event === 'error') throw streamError(problemError(JSON.parse(data) as ProblemJson));
     if (event === 'reset') this.#state.progress.place(JSON.parse(data) as Position);
     if (event !== 'position' && event !== '') return;
-    for (const text of id?.split(',') ?? []) {
-      const [partition = 0, offset = 0] = text.split(':').map(Number);
+    for (const { partition, offset } of positionsIn(id)) {
       if (this.#state.progress.get(topic, partition) === undefined) {
         this.#state.progress.place({ topic, partition, offset });
       }
@@ -289,6 +301,19 @@ export class EventStreamSource implements RecordSource {
     this.#closing.abort();
     this.#state.fail(error);
   }
+}
+
+/** The positions in the id of an event, `partition:offset:leaderEpoch,...;topic`. */
+function positionsIn(
+  id = '',
+): { readonly partition: number; readonly offset: number; readonly leaderEpoch?: number }[] {
+  return [...id.matchAll(/(\d+):(\d+)(?::(\d+))?(?=[,;]|$)/g)].map(
+    ([, partition, offset, epoch]) => ({
+      partition: Number(partition),
+      offset: Number(offset),
+      ...(epoch === undefined ? {} : { leaderEpoch: Number(epoch) }),
+    }),
+  );
 }
 
 /** The error of a stream whose credential has expired passes: the next stream has a newer one. */

@@ -9,7 +9,7 @@ export interface PartitionProgress {
   received: number;
   /** Offset after the last record that the program was given. */
   given: number;
-  /** Leader epoch of the last record that arrived; undefined before the first. */
+  /** Leader epoch in which the records before `received` were read; undefined if unknown. */
   leaderEpoch: number | undefined;
 }
 
@@ -47,6 +47,7 @@ export class ProgressTable {
       return added;
     }
     found.received = offset;
+    found.leaderEpoch = leaderEpoch;
     return found;
   }
 

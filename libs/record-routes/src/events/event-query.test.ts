@@ -20,14 +20,20 @@ describe('a request for events', () => {
   });
 
   it('it resumes from the header, else from the query, else begins at from', () => {
-    const header = [{ partition: 0, offset: 1 }];
-    const query = [{ partition: 0, offset: 2 }];
+    const header = { positions: [{ partition: 0, offset: 1 }] };
+    const query = { positions: [{ partition: 0, offset: 2 }] };
     const search = 'from=earliest&lastEventId=0:2';
     expect(eventQuery(search, '0:1').from).toEqual(header);
     expect(eventQuery(search, undefined).from).toEqual(query);
     expect(eventQuery(search, '').from).toEqual(query);
     expect(eventQuery('from=earliest&lastEventId=', '').from).toBe('earliest');
-    expect(eventQuery('lastEventId=0%3A2%2C1%3A7', undefined).from).toHaveLength(2);
+    expect(eventQuery('lastEventId=0%3A2%3A4%2C1%3A7%3B3f2a9c1e', undefined).from).toEqual({
+      positions: [
+        { partition: 0, offset: 2, leaderEpoch: 4 },
+        { partition: 1, offset: 7 },
+      ],
+      topicDigits: '3f2a9c1e',
+    });
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { EVENT_PARTITIONS_MAX, queryParametersOf } from '#api';
 import type { AutoOffsetReset } from '#delivery';
-import { type EventPosition, tryParseEventId } from '#event-stream';
+import { type EventId, tryParseEventId } from '#event-stream';
 import { oneOf, parseQuery, type Query, refuseParameter } from '#http-front';
 import { ProtocolError } from '#protocol';
 import { FORMAT_NAMES, type RecordFormat, recordFormat } from '#record-json';
@@ -14,7 +14,7 @@ const ID_ACCEPTED =
 
 /** The parsed query of a request for events. */
 export interface EventQuery {
-  readonly from: 'latest' | 'earliest' | readonly EventPosition[];
+  readonly from: 'latest' | 'earliest' | EventId;
   /** Partitions in order; undefined: all, including those added later. */
   readonly partitions: readonly number[] | undefined;
   readonly autoOffsetReset: AutoOffsetReset;
@@ -33,7 +33,7 @@ export function eventQuery(search: string, lastEventId: string | undefined): Eve
   const query = parseQuery(search, EVENT_PARAMETERS);
   const from = oneOf(query, 'from', ['latest', 'earliest'], 'latest');
   return {
-    from: headerPositions(lastEventId) ?? queryPositions(query) ?? from,
+    from: headerId(lastEventId) ?? queryId(query) ?? from,
     partitions: partitionsOf(query),
     autoOffsetReset: oneOf(query, 'autoOffsetReset', ['latest', 'earliest', 'none'], 'none'),
     format: recordFormat(oneOf(query, 'format', FORMAT_NAMES, 'auto')),
@@ -50,17 +50,17 @@ function refuseGroup(search: string): void {
   );
 }
 
-function headerPositions(text: string | undefined): readonly EventPosition[] | undefined {
+function headerId(text: string | undefined): EventId | undefined {
   if (text === undefined || text === '') return undefined;
-  const positions = tryParseEventId(text);
-  if (positions !== undefined) return positions;
+  const id = tryParseEventId(text);
+  if (id !== undefined) return id;
   throw new ProtocolError(
     'INVALID_REQUEST',
     `The header Last-Event-ID is ${JSON.stringify(text)}; ${ID_ACCEPTED}.`,
   );
 }
 
-function queryPositions(query: Query): readonly EventPosition[] | undefined {
+function queryId(query: Query): EventId | undefined {
   const text = query.get('lastEventId');
   if (text === undefined || text === '') return undefined;
   return (

@@ -79,7 +79,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   readonly #exchange: Exchange;
   readonly #streams: EventStreams;
   readonly #socket: Socket;
-  readonly #positions = new EventPositions();
+  readonly #positions: EventPositions;
   #subscription: Subscription | undefined;
   /**
    * Created when it begins to stream, because the connection of a refused request serves others.
@@ -91,9 +91,11 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   /** Reason for not beginning: its topic was deleted meanwhile, or the gateway stops. */
   #refusal: ProtocolError | undefined;
 
-  constructor(exchange: Exchange, streams: EventStreams) {
+  /** @param topicId undefined if the topic was deleted meanwhile */
+  constructor(exchange: Exchange, streams: EventStreams, topicId: string | undefined) {
     this.#exchange = exchange;
     this.#streams = streams;
+    this.#positions = new EventPositions(topicId);
     this.#socket = exchange.request.socket;
     exchange.guard();
     exchange.watch({
@@ -155,13 +157,14 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   }
 
   deliver(run: RecordRun): void {
-    const { partition } = run.source;
-    this.#push(this.#streams.encoder.chunkOf(run, this.#positions.frameOf(partition)));
-    this.#positions.set(partition, run.nextOffset);
+    const { partition, leaderEpoch } = run.source;
+    const frame = this.#positions.frameOf(partition, leaderEpoch);
+    this.#push(this.#streams.encoder.chunkOf(run, frame));
+    this.#positions.set({ partition, offset: run.nextOffset, leaderEpoch });
   }
 
   assigned(positions: readonly PartitionPosition[]): void {
-    for (const { partition, offset } of positions) this.#positions.set(partition, offset);
+    for (const position of positions) this.#positions.set(position);
     if (this.#positions.count > EVENT_PARTITIONS_MAX) {
       this.#fail(tooManyPartitions(this.#positions.count));
     } else {
@@ -170,7 +173,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   }
 
   reset(position: PartitionPosition, cause: ProtocolError): void {
-    this.#positions.set(position.partition, position.offset);
+    this.#positions.set(position);
     this.#push(chunkOf(this.#resetText({ position, cause })));
   }
 
@@ -194,9 +197,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
    * Returns the text before any record: the id to resume with, and the positions that were reset.
    */
   #opening(subscription: Subscription, resets: readonly PositionReset[]): string {
-    for (const { partition, offset } of subscription.positions()) {
-      this.#positions.set(partition, offset);
-    }
+    for (const position of subscription.positions()) this.#positions.set(position);
     const id = this.#positions.text();
     const firstText = positionText(id, this.#streams.options.eventRetryMs);
     return firstText + resets.map((reset) => this.#resetText(reset)).join('');
@@ -204,7 +205,8 @@ export class EventStream implements SubscriptionTransport, SweptStream {
 
   #resetText({ position, cause }: PositionReset): string {
     const problem = problemDocument(cause, this.#exchange.instance);
-    const data = JSON.stringify({ ...problem, ...position });
+    const { topic, partition, offset } = position;
+    const data = JSON.stringify({ ...problem, topic, partition, offset });
     return eventText({ event: 'reset', data, id: this.#positions.text() });
   }
 

@@ -6,7 +6,7 @@ import {
   Subscription,
   type SubscriptionRequest,
 } from '#delivery';
-import { EventEncoder } from '#event-stream';
+import { EventEncoder, topicDigitsOf } from '#event-stream';
 import type { Exchange } from '#http-front';
 import { ProtocolError } from '#protocol';
 import { assertTopicIsServed } from '../topic-check.js';
@@ -38,6 +38,7 @@ export class EventsRoute {
     const query = eventQuery(exchange.search, lastEventId?.toString());
     assertTopicIsServed(this.#broker, topic);
     this.#assertPartitions(topic, query);
+    this.#assertTopicId(topic, query);
     this.#open(exchange, topic, query).catch((error: unknown) => {
       exchange.fail(error);
     });
@@ -46,7 +47,8 @@ export class EventsRoute {
   /** @throws ProtocolError of the subscription, or the reason for not beginning the stream */
   async #open(exchange: Exchange, topic: string, query: EventQuery): Promise<void> {
     const { from, partitions, autoOffsetReset, format } = query;
-    const requested = typeof from === 'string' ? [] : from.map((each) => ({ topic, ...each }));
+    const requested =
+      typeof from === 'string' ? [] : from.positions.map((each) => ({ topic, ...each }));
     const request: SubscriptionRequest = {
       topics: [topic],
       partitions,
@@ -54,7 +56,7 @@ export class EventsRoute {
       autoOffsetReset,
       format,
     };
-    const stream = new EventStream(exchange, this.#streams);
+    const stream = new EventStream(exchange, this.#streams, this.#broker.topicId(topic));
     const subscription = await Subscription.open(this.#streams.delivery, request, stream);
     stream.begin(subscription, await this.#resetsOf(subscription, requested));
   }
@@ -82,12 +84,24 @@ export class EventsRoute {
     const requestedCount = partitions?.length ?? count;
     if (requestedCount > EVENT_PARTITIONS_MAX) throw tooManyPartitions(requestedCount);
     if (typeof from === 'string') return;
-    const foreign = from.find(({ partition }) => partition >= count);
+    const foreign = from.positions.find(({ partition }) => partition >= count);
     if (foreign === undefined) return;
     throw new ProtocolError(
       'UNKNOWN_TOPIC_OR_PARTITION',
       `The last event's id names partition ${foreign.partition}, but topic "${topic}" has ${count}: ` +
         'the id belongs to another topic.',
+    );
+  }
+
+  /** @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION */
+  #assertTopicId(topic: string, { from }: EventQuery): void {
+    if (typeof from === 'string' || from.topicDigits === undefined) return;
+    const topicId = this.#broker.topicId(topic) ?? '';
+    if (topicDigitsOf(topicId) === from.topicDigits) return;
+    throw new ProtocolError(
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      `The last event's id belongs to another topic, or to a topic "${topic}" that was deleted before ` +
+        'this one was created. Start again without the id.',
     );
   }
 }
