@@ -40,7 +40,7 @@ function packageFolderOf(path: string): string | undefined {
 
 function licenceOf(folder: string): string {
   const path = join(folder, 'package.json');
-  if (!existsSync(path)) throw new Error(`${folder} is no package`);
+  if (!existsSync(path)) throw new Error(`${folder} is not a package`);
   const { name, version, license, author } = JSON.parse(readFileSync(path, 'utf8')) as Package;
   const files = readdirSync(folder);
   const licences = files.filter((file) => LICENCE_FILE.test(file));

@@ -1,6 +1,6 @@
 /**
  * Produce, fetch and fan-out with authorisation on, beside a gateway with authorisation off: the
- * loads take turns on the gateways, so that what else the machine does slows all of them down. The
+ * loads take turns on the gateways, so that other work of the machine slows all of them down. The
  * ratio is that of the CPU times of pairs of turns, which other work changes less than the rates.
  * All gateways are sent the same heads: a client that has a key would send it to any, and what is
  * measured is the check of the key and of the permissions, not the longer request.
@@ -21,7 +21,7 @@ const TURN_MS = 700;
 const SHAPE_MS_PER_ROUND = 24_000;
 /** Turns of each gateway, at least. */
 const TURNS_MIN = 9;
-/** The share of the speed that is to be left with authorisation on. */
+/** The share of the speed that must be left with authorisation on. */
 const TARGET = 0.97;
 /** Time in which the connections of a turn are opened. */
 const OPENING_MS = 300;

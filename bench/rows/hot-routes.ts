@@ -8,7 +8,7 @@ const READ = '/v1/topics/read/partitions/0/records?offset=0&limit=1';
 const CONNECTIONS = 16;
 /** Turns of each form in one round: short turns, because the machine changes its speed. */
 const TURNS_PER_ROUND = 4;
-/** Share of the front's rate at which the front's own routing would be given up. */
+/** Share of the front's rate from which on the front's own routing would be removed. */
 const TARGET = 0.9;
 const WARMUP_REQUESTS = 20_000;
 const BODY = JSON.stringify({ value: 'x'.repeat(98) });

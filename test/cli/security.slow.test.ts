@@ -42,7 +42,7 @@ test('a command without a credential is refused, and says what to give', async (
   expect(stderr).toContain('SASL_AUTHENTICATION_FAILED');
 });
 
-test('an administrator gives a worker a key and permissions, and takes them back', async () => {
+test('an administrator gives a worker a key and permissions, and revokes them', async () => {
   await printAs(ROOT_KEY, ['topics', 'create', 'orders', '--partitions', '1']);
   const key = await printAs(ROOT_KEY, ['keys', 'create', 'worker', '--group', 'shop']);
   const [id = ''] = key.split('.');

@@ -3,7 +3,7 @@
  *
  *     node --import jiti/register test/cluster/check-history.ts <history.jsonl> [--json]
  *
- * Exit code 0: no invariant is broken; 1: one is; 2: the file is no whole history.
+ * Exit code 0: no invariant is broken; 1: one is; 2: the file is not a whole history.
  */
 import { readFileSync } from 'node:fs';
 

@@ -9,7 +9,7 @@ import type { History, Place, ShownRecord } from './history.js';
 import { readSocket } from './socket-reader.js';
 
 const JSON_TYPE = { 'Content-Type': 'application/json' };
-/** A request that nobody answers is given up: its broker is paused, or cut off. */
+/** A request that nobody answers is abandoned: its broker is paused, or cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const READ_WAIT_MS = 500;
 const READ_TIMEOUT_MS = 5000;

@@ -1,5 +1,5 @@
 /**
- * Bits flip on a broker's disk: readers find all records all the same, and the replica is mended.
+ * Bits flip on a broker's disk: readers find all records all the same, and the replica is repaired.
  */
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -52,7 +52,7 @@ test.each([
   expect(fetched).toEqual(VALUES);
   expect(streamed).toEqual(VALUES);
 
-  await until('the damage to be mended', async () => {
+  await until('the damage to be repaired', async () => {
     const metrics = await metricsOf(damaged);
     return (
       (metrics.get('sluice_log_repaired_bytes_total') ?? 0) > 0 &&

@@ -31,7 +31,7 @@ test('random faults', { timeout: 60_000 + ROUNDS * 60_000 }, async () => {
   });
 });
 
-/** Does something, and takes it back. */
+/** Does something, and undoes it. */
 type RandomFault = (run: RunUnderLoad, random: SeededRandom) => Promise<void>;
 
 const FAULTS: readonly RandomFault[] = [

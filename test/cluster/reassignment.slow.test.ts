@@ -159,7 +159,7 @@ test('a lower min.insync.replicas counts once it is answered', TIMEOUT, async ()
   await until('a record is acknowledged', async () => (await produce()).status === 200);
 });
 
-test('what cannot be is refused, and a move is taken back', TIMEOUT, async () => {
+test('an impossible move is refused, and a move is cancelled', TIMEOUT, async () => {
   const cluster = await ClusterProcesses.start({ withRelays: true });
   onTestFinished(() => cluster.dispose());
   await cluster.createTopic(TOPIC, 1, { replicationFactor: 2, replicaAssignment: [[1, 2]] });
@@ -174,7 +174,7 @@ test('what cannot be is refused, and a move is taken back', TIMEOUT, async () =>
   expect(await put([1, 3])).toMatchObject({ status: 503, body: { code: 'BROKER_NOT_AVAILABLE' } });
   await cluster.broker(3).start();
   await cluster.untilAllSeeAlive([1, 2, 3]);
-  // The move waits for a broker that is alive and copies nothing, until it is taken back.
+  // The move waits for a broker that is alive and copies nothing, until it is cancelled.
   for (const leader of [1, 2]) cluster.cutCalls(3, leader);
   const moving = await put([1, 3]);
   expect(moving).toMatchObject({

@@ -58,7 +58,7 @@ describe('a JSON answer', () => {
   test.each([
     ['records', 'application/x-ndjson'],
     ['events', 'text/event-stream'],
-  ])('stream of %s is not to be taken for another type', async (what, type) => {
+  ])('stream of %s is not mistaken for another type', async (what, type) => {
     const topic = await gateway.topic();
     const path = what === 'events' ? 'events' : 'partitions/0/records';
     const { headers, body } = await fetch(`${gateway.url}/v1/topics/${topic}/${path}`, {

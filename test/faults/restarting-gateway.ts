@@ -11,7 +11,7 @@ export class RestartingGateway {
     return new RestartingGateway(await GatewayProcess.start(environment));
   }
 
-  /** True once the clients are to send no more. */
+  /** True once the clients must send no more. */
   get isEnding(): boolean {
     return this.#isEnding;
   }

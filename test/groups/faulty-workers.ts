@@ -15,7 +15,7 @@ interface WorkerOptions {
   readonly sessionTimeoutMs: number;
 }
 
-/** A worker that runs until it is stopped; it joins again whenever it is no member any more. */
+/** A worker that runs until it is stopped; it joins again whenever it is no longer a member. */
 abstract class Worker {
   /** Values that it got, with repeats. */
   readonly values: number[] = [];
@@ -56,7 +56,7 @@ abstract class Worker {
 }
 
 export class RestWorker extends Worker {
-  /** Refused requests of a process that was no member any more. */
+  /** Refused requests of a process that was no longer a member. */
   fenced = 0;
   #member: RestMember | undefined;
   #isFrozen = false;

@@ -265,7 +265,7 @@ test('positions of a queue group cannot be committed', async () => {
   expect(await queue.call('PUT', '/offsets', { offsets })).toMatchObject(refusal);
 });
 
-test('a member is told of positions whose records are gone', async () => {
+test('a member learns of positions whose records are gone', async () => {
   const queue = await RestQueue.open(gateway);
   await queue.produce({ value: 1 }, { value: 2 });
   await queue.join('a');

@@ -65,7 +65,7 @@ export function movingSteps(cluster: Cluster, head: Metadata, rules: Rules): Ste
   return leftSteps(cluster, head, move.to, rules);
 }
 
-/** Steps in which the replicas that are no targets leave. */
+/** Steps in which the replicas that are not targets leave. */
 function leftSteps(cluster: Cluster, head: Metadata, to: BrokerSet, { fences }: Rules): Steps {
   const { partition } = head;
   const { leader } = partition;

@@ -307,7 +307,7 @@ function stateOf(metadata: Metadata): ClusterState {
   };
 }
 
-/** The former replicas are those that are no targets. */
+/** The former replicas are those that are not targets. */
 function reassignmentOf(replicas: BrokerSet, { to, version }: NonNullable<Metadata['move']>) {
   const from = idsOf(replicas & ~to);
   return { from, to: idsOf(to), version: scaled(version, VERSIONS_PER_REBUILD, VERSIONS) };

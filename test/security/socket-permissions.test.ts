@@ -90,7 +90,7 @@ test.each([
   await expect(SocketClient.open(gateway.url, { headers })).rejects.toThrow('401');
 });
 
-test('authenticate identifies the caller, and nothing that is no credential does', async () => {
+test('authenticate identifies the caller, and nothing that is not a credential does', async () => {
   await withSocket({}, async (client) => {
     for (const token of ['', 'x', 'a.b', 'a.b.c', `${powerless.key}x`, powerless.key.slice(1)]) {
       expectUnknownCaller(await client.request('authenticate', { token }));

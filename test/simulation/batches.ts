@@ -24,7 +24,7 @@ export function sentValue(value: string): string {
 }
 
 /**
- * The complete batches at the beginning of some bytes; the bytes after them are no batch, or
+ * The complete batches at the beginning of some bytes; the bytes after them are not a batch, or
  * truncated.
  */
 export function wholeBatches(bytes: Buffer): RecordBatch[] {

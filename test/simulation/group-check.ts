@@ -190,7 +190,8 @@ export class GroupCheck {
           one.ownedSince <= generation,
       );
       const what = `${memberId} committed ${offset} of ${name} in generation ${generation}`;
-      if (!isKept) this.#world.violated(`I16: ${what}, which is no commit of its owner in the log`);
+      if (!isKept)
+        this.#world.violated(`I16: ${what}, which is not a commit of its owner in the log`);
     }
   }
 

@@ -8,17 +8,17 @@ export interface GroupWorkerOptions {
   readonly sessionTimeoutMs: number;
 }
 
-/** Errors by which a member learns that it is none any more. */
+/** Errors by which a member learns that it is no longer one. */
 const GONE = ['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH'];
 const RETRY_MS_MAX = 400;
 
 /**
- * A worker of a group with a REST client: it joins, acts as its subclass says until it is no member
- * any more, and joins again under a new id. It leaves, crashes without a word, and freezes for
+ * A worker of a group with a REST client: it joins, acts as its subclass says until it is no
+ * longer one, and joins again under a new id. It leaves, crashes without leaving, and freezes for
  * longer than its session.
  */
 export abstract class GroupWorker extends Client {
-  /** Undefined while it is no member. */
+  /** Undefined while it is not a member. */
   protected memberId: string | undefined;
   readonly #group: string;
   readonly #sessionTimeoutMs: number;
@@ -100,7 +100,7 @@ export abstract class GroupWorker extends Client {
     await this.parts.world.sleep(ms + this.random.below(ms));
   }
 
-  /** @returns undefined without an answer; `gone` when it is no member any more */
+  /** @returns undefined without an answer; `gone` when it is no longer a member */
   protected async asked<T>(
     call: (broker: Broker) => Promise<T>,
     unanswered: (outcome: 'failed' | 'unknown' | 'applied') => void = () => undefined,
@@ -114,7 +114,7 @@ export abstract class GroupWorker extends Client {
       else unanswered(outcome);
       this.failed(error);
       if (!(error instanceof ProtocolError) || !GONE.includes(error.code)) return undefined;
-      world.trace.add('member', `${this.memberId} is no member any more: ${error.code}`);
+      world.trace.add('member', `${this.memberId} is no longer a member: ${error.code}`);
       this.#end('gone');
       return 'gone';
     }

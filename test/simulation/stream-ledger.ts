@@ -27,7 +27,7 @@ export class StreamLedger {
   readonly delivered = new Map<string, Map<Offset, string>>();
   /** Number of records that members got more than once. */
   repeats = 0;
-  /** Number of requests of members that were refused because they are no members any more. */
+  /** Number of requests of members that were refused because they are no longer members. */
   fenced = 0;
   readonly #world: World;
   /** Owner by generation and partition. */

@@ -23,7 +23,7 @@ const IMPOSSIBLE = ['INVALID_REQUEST', 'OFFSET_OUT_OF_RANGE', 'NO_OFFSET_FOR_PAR
 /**
  * A member of a stream group, as a worker with a REST client is one. It repeats polls whose answers
  * were lost, commits, leaves, crashes without a word, and freezes for longer than its session: then
- * it goes on as if nothing had happened, until it is told that it is no member any more.
+ * it goes on as if nothing had happened, until it is told that it is no longer a member.
  */
 export class StreamMember extends GroupWorker {
   readonly #ledger: StreamLedger;

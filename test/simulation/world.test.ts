@@ -31,7 +31,7 @@ it('a wait that another violation ends adds none', async () => {
   world.end();
 });
 
-it('a wait whose condition comes true is no violation', async () => {
+it('a wait whose condition comes true is not a violation', async () => {
   const world = new World({ seed: 1 });
   const isThere = { value: false };
   world.scheduler.after(1000, () => (isThere.value = true));

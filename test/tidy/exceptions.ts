@@ -9,7 +9,9 @@ export interface Exception {
 }
 
 /** The only places that may break a rule. An entry that is no longer needed fails the test. */
-export const EXCEPTIONS: readonly Exception[] = [];
+export const EXCEPTIONS: readonly Exception[] = [
+  { rule: 'plain-phrase', path: 'test/tidy/rules.test.ts', reason: 'its samples break the rule' },
+];
 
 const ONE_ARGUMENT = 'its member is one argument of the port';
 const PAGE_OF_LIST = 'its members are arguments of the port';

@@ -50,6 +50,17 @@ test('sentences without a subject are found in docstrings and comments', () => {
   ]);
 });
 
+test('phrases that readers stumble over are found in comments, titles and messages', () => {
+  const found = (text: string) => linesFound('plain-phrase', text);
+  expect(found('ok();\n// A line that is no record.')).toEqual([2]);
+  expect(found("test('tells of lost records', run);")).toEqual([1]);
+  expect(found("throw new Error('This was to be a topic.');")).toEqual([1]);
+  expect(found('/** The log is opened anew. */')).toEqual([1]);
+  expect(
+    found('/** There is no record; it is no longer kept, and one line is to blame. */'),
+  ).toEqual([]);
+});
+
 test('sentences with a subject and questions are not found', () => {
   const found = (text: string) => linesFound('headless-sentence', text);
   expect(found('/** Size of the metadata, in bytes. */')).toEqual([]);

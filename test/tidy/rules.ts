@@ -19,6 +19,20 @@ const HEADLESS_OPENING =
  * it.
  */
 const HEADLESS_DOCSTRING = /^(When|As|In|For|To|With|Without|On|After|Before|Since|Until) /;
+/** Phrases that a reader stumbles over, each with the words to use in its place. */
+const UNCLEAR_PHRASES: readonly (readonly [phrase: RegExp, plain: string])[] = [
+  [
+    /(?<!here )\b(is|are|was|were) no (?!longer|more|further|other|larger|older)[a-z]/,
+    '"is not a"',
+  ],
+  [/\b(is|are|was|were) (not )?to (?!blame)[a-z]/, '"must", "should" or "will"'],
+  [/\banew\b/, '"again"'],
+  [/\bby now\b/, '"now"'],
+  [/\b(tell|tells|told) of\b/, '"reports" or "learns of"'],
+  [/\bmend(s|ed|ing)?\b/, '"repair" or "fix"'],
+  [/\b(set|put|kept|moved|sets|puts) aside\b/, '"quarantined"'],
+  [/\b(what|who) else\b/, '"other"'],
+];
 const OVERLAP_RULE = /\bOverlap: /;
 
 export type Rule = (file: SourceFile) => Finding[];
@@ -30,6 +44,7 @@ export const RULES = {
   'private-keyword': privateKeyword,
   'increment-operator': incrementOperator,
   'headless-sentence': headlessSentence,
+  'plain-phrase': plainPhrase,
   'overlap-rule': overlapRule,
   'contract-type': contractType,
 } satisfies Record<string, Rule>;
@@ -123,6 +138,19 @@ function headlessSentence(file: SourceFile): Finding[] {
     });
   }
   return findings;
+}
+
+/** Comments, names of tests and messages avoid the phrases that readers stumbled over. */
+function plainPhrase(file: SourceFile): Finding[] {
+  return file.text.split('\n').flatMap((text, index) =>
+    UNCLEAR_PHRASES.flatMap(([phrase, plain]) => {
+      const found = phrase.exec(text)?.[0];
+      if (found === undefined) return [];
+      return [
+        { path: file.path, line: index + 1, problem: `write ${plain} in place of "${found}"` },
+      ];
+    }),
+  );
 }
 
 /**

@@ -77,7 +77,7 @@ describe('malformed messages', () => {
       `{"event":"publish","data":{"topic":"${'x'.repeat(600_000)}`,
     ],
     [
-      'a large message that is no publish',
+      'a large message that is not a publish',
       `{"event":"ping","data":{"a":"${'x'.repeat(600_000)}"}}`,
     ],
   ])('%s: an error, and the connection stays', async (_, text) => {

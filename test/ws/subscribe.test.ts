@@ -483,7 +483,7 @@ test('a subscription without a group has no partitions to release', async () => 
     data: {
       code: 'INVALID_REQUEST',
       errors: [{ pointer: '/data/subscription' }],
-      detail: expect.stringContaining('is no member of a consumer group'),
+      detail: expect.stringContaining('is not a member of a consumer group'),
     },
   });
 });

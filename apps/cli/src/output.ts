@@ -61,7 +61,7 @@ export class Output {
     this.#stdout.write(`${text}\n`);
   }
 
-  /** Prints a sentence that is no data. */
+  /** Prints a sentence that is not data. */
   note(text: string): void {
     this.#stderr.write(`${text}\n`);
   }

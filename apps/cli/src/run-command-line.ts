@@ -24,12 +24,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error);
-    // A read of stdin that nobody waits for would keep the process.
+    // An unfinished read of stdin would keep the process alive.
     process.stdin.destroy();
   }
 }
 
-/** Makes the program and its commands throw where they would end the process. */
+/** Makes the program and its commands throw errors instead of ending the process. */
 function exitByErrors(command: Command): void {
   command.exitOverride();
   for (const each of command.commands) exitByErrors(each);
@@ -52,7 +52,7 @@ function report(error: unknown): number {
     output.note(`${name} ${error.detail} (${error.code})`);
     for (const { pointer, detail } of error.errors) {
       if (pointer !== '') output.note(`  ${pointer}: ${detail}`);
-      // A fault of the whole body is in the sentence above.
+      // The sentence above often contains the fault of the whole body, with another first letter.
       else if (!error.detail.includes(detail.slice(1))) output.note(`  ${detail}`);
     }
     const isOption = error.code === 'INVALID_CONFIG' && error.status === undefined;

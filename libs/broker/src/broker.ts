@@ -54,7 +54,7 @@ export interface Broker {
   /** Kafka's id of a topic; undefined if there is none as far as this broker knows. */
   topicId(topic: string): string | undefined;
   /**
-   * Tells of every topic that was made, changed (more partitions, other configs) or deleted, once
+   * Reports every topic that was created, changed (more partitions, other configs) or deleted, once
    * this broker has applied it.
    * @returns a function that ends the listening
    */

@@ -127,7 +127,7 @@ export interface BrokerStatus {
   readonly clock: ExpiryClockStatus;
   /** Segments of all logs, as they were last counted. */
   readonly segments: number;
-  /** Bytes on disk that were cut from logs or moved aside, which only an operator removes. */
+  /** Bytes on disk that were cut from logs or quarantined, which only an operator removes. */
   readonly quarantinedBytes: number;
   readonly bufferTotalBytes: number;
   readonly bufferAvailableBytes: number;

@@ -8,7 +8,7 @@ const CHECK_MINUTES = 10;
 const RETENTION_MINUTES = 60;
 
 describe('committed offsets of a silent group', () => {
-  it('are kept for the retention time after its last commit, and then taken back', async () => {
+  it('are kept for the retention time after its last commit, and then removed', async () => {
     const test = await withRecords();
     await commit(test, 'silent');
     await pass(test, RETENTION_MINUTES - 1);

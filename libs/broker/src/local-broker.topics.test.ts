@@ -163,7 +163,7 @@ describe('createTopic', () => {
 });
 
 describe('alterTopic', () => {
-  it('adds partitions, changes configs, and takes them back with null', async () => {
+  it('adds partitions, changes configs, and resets configs with null', async () => {
     const { broker } = await TestBroker.start();
     await broker.createTopic({ name: 'events', configs: { 'retention.ms': 1 } });
     const altered = await broker.alterTopic('events', {

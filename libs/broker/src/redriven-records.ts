@@ -1,6 +1,6 @@
 /**
  * Reads dead letters, and writes their records back at the end of the topics that they come from.
- * Such a record has the header `sluice.redrive.group`: other queue groups pass over it.
+ * Such a record has the header `sluice.redrive.group`, so that other queue groups pass over it.
  *
  * Overlap: calls may overlap; the caller writes one batch per group at a time.
  */
@@ -34,7 +34,7 @@ interface RedrivePorts {
 
 type ReadBatches = Pick<FetchResult, 'batches' | 'logStartOffset'>;
 
-/** A dead letter: the record without the headers that name its origin, and these. */
+/** A dead letter: the record without the headers that name its origin, and those headers. */
 interface ReadLetter {
   readonly offset: Offset;
   readonly record: SourceRecord;

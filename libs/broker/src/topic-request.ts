@@ -58,8 +58,8 @@ export function changedConfigs(
 }
 
 /**
- * A new topic's number of partitions and replicas, and where they are to be when the client said
- * so.
+ * A new topic's number of partitions and replicas, and the brokers of each partition if the
+ * request names them.
  */
 export interface TopicShape {
   readonly partitions: number;

@@ -6,7 +6,7 @@ interface NodeBuffer {
 
 const { Buffer } = globalThis as { readonly Buffer?: NodeBuffer };
 
-/** Arguments of one call: longer lists overflow the stack. */
+/** Most arguments of one call, because longer lists overflow the stack. */
 const ARGUMENTS_MAX = 8192;
 
 /** Encodes bytes as base64. Node's own encoder is ten times as fast as `btoa`. */

@@ -58,7 +58,7 @@ describe('a subscription', () => {
     expect(reader.faults).toEqual([]);
   });
 
-  test('is told of a lost position with both bounds, and goes on after a seek', async () => {
+  test('learns of a lost position with both bounds, and goes on after a seek', async () => {
     const world = await opened();
     const reader = await world.subscribe({ topics: ['events'] });
     reader.setTakes(false);
@@ -145,10 +145,10 @@ describe('a subscription', () => {
     expect(world.delivery.status()).toMatchObject({ subscriptions: 0, cursors: 0, liveCursors: 0 });
     world.values.clear();
     await world.createTopic('events', 1);
-    const anew = await world.subscribe({ topics: ['events'] });
+    const resubscribed = await world.subscribe({ topics: ['events'] });
     await world.produce(P0, 2);
-    await world.until(() => anew.received === 2, 'the records of the new topic');
-    expect(anew.faults).toEqual([]);
+    await world.until(() => resubscribed.received === 2, 'the records of the new topic');
+    expect(resubscribed.faults).toEqual([]);
   });
 
   test('is refused, and not counted, when its topic is deleted meanwhile', async () => {

@@ -118,7 +118,7 @@ describe('an outbox', () => {
     expect(charged).toEqual([4]);
   });
 
-  test('tells of room also when the connection took everything at once', async () => {
+  test('reports room also when the connection took everything at once', async () => {
     const taken: number[] = [];
     const connection = new Writable({
       highWaterMark: 8,
@@ -138,7 +138,7 @@ describe('an outbox', () => {
     expect(taken).toEqual([20]);
   });
 
-  test('tells of room also where its bound is below the mark at which a stream tells', async () => {
+  test('reports room also if its bound is below the mark of the stream', async () => {
     const connection = new SlowConnection();
     let told = 0;
     const onRoom = () => (told += 1);

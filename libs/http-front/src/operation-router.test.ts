@@ -44,7 +44,7 @@ describe('finding an operation', () => {
     ['POST', '/v1/topics/%ff/records'],
     ['BREW', '/v1/topics'],
     [undefined, '/v1/topics'],
-  ])('%s %s is no operation', (method, path) => {
+  ])('%s %s is not an operation', (method, path) => {
     expect(router.find(method, path)).toBeUndefined();
   });
 

@@ -292,7 +292,7 @@ export class PeerListener {
     return true;
   }
 
-  /** Proves that this broker refused this call: the answer is to be believed without a session. */
+  /** Proves that this broker refused this call, so that the caller needs no session. */
   #refusalProof({ headers }: IncomingMessage): AnswerProof {
     const authorization = headers[PEER_HEADERS.authorization] ?? '';
     return (status, body) => ({

@@ -300,7 +300,7 @@ describe('serializers', () => {
   it('may return promises of their own class', async () => {
     const { producer, broker, time } = producerHarness({
       valueSerializer: {
-        // A promise of another realm is no instance of this one's class.
+        // A promise of another realm is not an instance of this one's class.
         serialize: () => runInNewContext('Promise.resolve(bytes)', { bytes: Uint8Array.of(7) }),
       },
     });

@@ -195,7 +195,7 @@ export class RecordPipeline {
     return true;
   }
 
-  /** Drops a topic unless it exists: a name that is no topic's is not kept. */
+  /** Drops a topic unless it exists: the name of a topic that does not exist is not kept. */
   #maybeForget(name: string): void {
     if (this.#topics.get(name)?.partitionCount === 0) this.#topics.delete(name);
   }

@@ -20,7 +20,7 @@ const GROUP_BYTES = 256 * 1024;
 const AT_ONCE_BYTES_MAX = 1024 * 1024;
 /** Batches of at most this many records together are rendered at once: some 0.3 us per record. */
 const AT_ONCE_RECORDS_MAX = 16_384;
-/** The same where the format is `json`: a value that is no JSON costs some 10 us. */
+/** The same where the format is `json`: a value that is not JSON costs some 10 us. */
 const PROBED_AT_ONCE_RECORDS_MAX = 2048;
 /** Records of batches rendered at once in a group. */
 const GROUP_RECORDS = 2048;

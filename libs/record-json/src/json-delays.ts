@@ -18,7 +18,7 @@ export class JsonDelays {
   /**
    * Takes a member of the current record.
    * @param isRelative true for `delayMs`
-   * @param value NaN for a value that is no whole number
+   * @param value NaN for a value that is not a whole number
    */
   take(isRelative: boolean, value: number): void {
     const member = isRelative ? '/delayMs' : '/deliverAt';

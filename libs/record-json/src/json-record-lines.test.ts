@@ -13,7 +13,7 @@ function parse(stream: Buffer | string) {
 }
 
 describe('parseJsonRecordLines', () => {
-  it('reads all lines of a block into one set, and tells of the bad ones', () => {
+  it('reads all lines of a block into one set, and reports the bad ones', () => {
     const [result] = parse(
       [
         '{"value":1,"key":"\\u0061"}',

@@ -136,7 +136,7 @@ describe('parseJsonRecords', () => {
       expect(pointers(problem(`{"value":1,"keyBase64":"${text}"}`))).toEqual(['/keyBase64']);
     });
 
-    it('refuses what is no string', () => {
+    it('refuses what is not a string', () => {
       for (const value of ['null', '1', '{}', 'true']) {
         expect(pointers(problem(`{"valueBase64":${value}}`))).toEqual(['/valueBase64']);
       }
@@ -307,7 +307,7 @@ describe('parseJsonRecords', () => {
       '{"records":[{"value":1},]}',
       '{"value":01}',
       '{1}',
-    ])('is no JSON: %j', (text) => {
+    ])('is not JSON: %j', (text) => {
       const error = problem(text);
       expect(error.code).toBe('INVALID_REQUEST');
       expect(error.message).toContain('The body is not valid JSON: expected ');
@@ -315,7 +315,7 @@ describe('parseJsonRecords', () => {
       expect(error.faults.map(({ pointer }) => pointer)).toEqual(['']);
     });
 
-    it('is no JSON: says where', () => {
+    it('is not JSON: says where', () => {
       expect(problem('{"value":\n  truw}').members).toEqual({ position: 15, line: 2, column: 6 });
       expect(problem(Buffer.from('{"value":"\xff"}', 'latin1')).members).toMatchObject({
         position: 10,
@@ -443,7 +443,7 @@ describe('parseJsonRecord', () => {
     expect(pointers(error)).toEqual(['/records', '']);
   });
 
-  it('says of a line that it is no record, or no JSON', () => {
+  it('says of a line that it is not a record, or not JSON', () => {
     expect(problem('[1]', parseJsonRecord)).toMatchObject({
       code: 'INVALID_RECORD',
       message: 'A record is an object: {"value": ...}.',

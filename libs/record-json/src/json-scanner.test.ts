@@ -252,7 +252,7 @@ describe('JsonScanner', () => {
     expect(() => scanner.skipValue(3)).toThrow('line 1, column 4 (byte 3)');
   });
 
-  it('tells of escapes in the string that it skipped', () => {
+  it('reports escapes in the string that it skipped', () => {
     const scanner = new JsonScanner();
     for (const [text, expected] of [
       ['"abc"', false],

@@ -52,7 +52,7 @@ describe('a large body', () => {
     ['a record that is none', `{"records":[${'1'.repeat(LONG)},{"value":1}]}`],
     ['a member beside the records', `{"records":[{"value":1}],"x":${list}}`],
     ['a member before the records', `{"x":${list},"records":[{"value":1}]}`],
-    ['records that are no list', `{"records":{"a":${list}}}`],
+    ['records that are not a list', `{"records":{"a":${list}}}`],
     ['no records', `{"records":[]${' '.repeat(LONG)}}`],
     ['no object', list],
     ['nesting that is too deep', `{"value":${'['.repeat(LONG)}`],

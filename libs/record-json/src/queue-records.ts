@@ -8,7 +8,7 @@ import {
   renderRunInSlices,
 } from './render-records.js';
 
-/** Records of one partition that a member of a queue has got, with the batches that have them. */
+/** Records of one partition that a member of a queue received, with the batches that have them. */
 export interface QueuedRecords {
   readonly topic: string;
   readonly partition: number;

@@ -27,7 +27,7 @@ describe('rawRecord', () => {
     expect(span(rawRecord(Buffer.from(''), { key: 'k' }), FIELD_VALUE_START)).toBe('');
   });
 
-  it('checks a large value that is to be JSON in slices', () => {
+  it('checks in slices that a large value is JSON', () => {
     const long = 'x'.repeat(3 * SLICE_BYTES);
     atOnce(assertLargeJson(Buffer.from(` "${long}"\n`)));
     expect(() => atOnce(assertLargeJson(Buffer.from(`"${long}`)))).toThrow(
@@ -38,7 +38,7 @@ describe('rawRecord', () => {
     );
   });
 
-  it('checks a value that is to be JSON, and keeps its white space', () => {
+  it('checks that a value is JSON, and keeps its white space', () => {
     const set = rawRecord(Buffer.from(' {"a":1}\n'), { valueIsJson: true });
     expect(span(set, FIELD_VALUE_START)).toBe(' {"a":1}\n');
     expect(set.fields[7]).toBe(1);

@@ -224,7 +224,7 @@ describe('renderRecords', () => {
       ]);
     });
 
-    it('string: the stored bytes as text, base64 for what is no text', () => {
+    it('string: the stored bytes as text, base64 for what is not text', () => {
       expect(members('string')).toEqual([
         ['{"k":1}', '{"a":[1]}'],
         ['text', '{"b":2}'],

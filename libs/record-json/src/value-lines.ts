@@ -95,7 +95,7 @@ export function isJsonLine(
 
 /**
  * Tells most lines of a log from JSON by their beginning and their last character: a date, an
- * address or a word in brackets is no JSON.
+ * address or a word in brackets is not JSON.
  */
 function canBeJson(bytes: Uint8Array, first: number, end: number): boolean {
   let last = end - 1;

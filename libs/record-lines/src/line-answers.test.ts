@@ -16,7 +16,7 @@ const LIMITS = { recordsMax: 100, headersPerRecordMax: 10, faultyMembersMax: 10,
 
 const PART = { createTimeMs: 0, logAppendTimeMs: null, error: undefined };
 
-/** The lines 1 to 3; the second one is no JSON. */
+/** The lines 1 to 3; the second one is not JSON. */
 function threeLines(target: Partial<LineTarget> = {}): SubmittedLines {
   const blocks = new LineBlocks(1000, { keepsBlankLines: false });
   blocks.push(Buffer.from('{"value":1,"partition":0}\n{"value\n{"value":3,"partition":7}\n'));

@@ -46,7 +46,7 @@ describe('bits that flip in a closed segment', () => {
     expect(await cluster.values(1)).toEqual([...VALUES, 'one more']);
   });
 
-  it('are repaired without a word about what stands behind them and is to be cut', async () => {
+  it('are repaired without a log line about records after them that will be cut', async () => {
     const cluster = await filled(2);
     cluster.cut(1, 0);
     for (const value of ['lost', 'lost, too']) await cluster.append(0, value);

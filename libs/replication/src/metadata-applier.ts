@@ -237,7 +237,10 @@ export class MetadataApplier {
       await logManager.setAside(topicPartition);
     } catch (error) {
       const partition = topicPartitionName(topicPartition);
-      logger.error({ partition, err: error }, 'a log that is not kept here could not be set aside');
+      logger.error(
+        { partition, err: error },
+        'a log that is not kept here could not be quarantined',
+      );
     }
   }
 

@@ -23,7 +23,7 @@ describe('Partition', () => {
     expect(partition.log.leadership.latestEpoch).toBe(4);
   });
 
-  it('tells of every rise of the high watermark, before the append is answered', async () => {
+  it('reports every rise of the high watermark, before the append is answered', async () => {
     const { partition, rises } = await opened();
     let risesAtAnswer = 0;
     await partition.append(oneBatch()).then(() => (risesAtAnswer = rises.length));

@@ -372,7 +372,7 @@ export class Partition {
   closedError(outcome: Outcome = 'failed'): ProtocolError {
     const { topic, partition } = this.topicPartition;
     if (this.#isLeft) {
-      const moved = `Other brokers keep partition ${partition} of topic "${topic}" by now.`;
+      const moved = `Other brokers keep partition ${partition} of topic "${topic}" now.`;
       return new ProtocolError('LEADER_NOT_AVAILABLE', moved, { outcome });
     }
     const detail = `Partition ${partition} of topic "${topic}" is not served any more.`;

@@ -47,7 +47,7 @@ describe('a partition that moves to other brokers', () => {
   it('tells who waits at the leader that leaves to ask the one that leads', async () => {
     const cluster = await started();
     await moveUntilInSync(cluster);
-    // Nobody has the record but the leader, which leaves before it is told of more.
+    // Nobody has the record but the leader, which leaves before a follower reports more.
     for (const id of [...OLD, ...NEW]) if (id !== 0) cluster.cut(id, 0);
     const partition = cluster.partition(0);
     await cluster.append(0, 'not committed');
@@ -154,7 +154,7 @@ describe('a partition that moves to other brokers', () => {
     await cluster.until(() => logManager.log({ topic: TOPIC, partition: 0 }) === undefined);
   });
 
-  it('keeps a log that is to be removed when the partition comes back first', async () => {
+  it('keeps a log that would be removed when the partition comes back first', async () => {
     const cluster = await started();
     await moveUntilInSync(cluster);
     cluster.process(1).sight.isJournaledByFew = true;

@@ -155,7 +155,7 @@ describe('a log that is not kept here any more', () => {
     await cluster.until(() => cluster.partition(0).highWatermark === 2);
   });
 
-  it('stays on disk when it cannot be set aside', async () => {
+  it('stays on disk when it cannot be quarantined', async () => {
     const cluster = await started(1);
     const { replicas, logManager } = cluster.process(0);
     const log = cluster.partition(0).log;

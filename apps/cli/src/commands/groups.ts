@@ -216,7 +216,7 @@ async function readOffsets(
     return { offsets: document.offsets as { topic: string; partition: number; offset: number }[] };
   } catch (cause) {
     const name = file ?? 'stdin';
-    throw new UsageError(`${name} is no export of offsets: ${(cause as Error).message}.`, {
+    throw new UsageError(`${name} is not an export of offsets: ${(cause as Error).message}.`, {
       cause,
     });
   }

@@ -76,7 +76,7 @@ async function execute(run: CommandRun, job: BytesJob, options: QueueOptions): P
       SLUICE_DELIVERY_COUNT: String(deliveryCount),
     },
   });
-  // A command that does not read its input is no fault.
+  // A command that does not read its input is not a fault.
   child.stdin.on('error', () => undefined);
   child.stdin.end(job.value ?? Buffer.alloc(0));
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];

@@ -31,7 +31,7 @@ interface TakeValues {
 
 export interface RecordTaker {
   readonly records: TakeRecords;
-  /** Undefined: records are taken as a whole. Otherwise those whose value is no text. */
+  /** Undefined: records are taken as a whole. Otherwise those whose value is not text. */
   readonly values?: TakeValues | undefined;
 }
 

@@ -3,7 +3,7 @@ import { recordDocument } from './record-document.js';
 
 const PLACE = { topic: 't', partition: 0, offset: 7, timestamp: 1 };
 
-test('fields stay as they are, and bytes that are no text are base64', () => {
+test('fields stay as they are, and bytes that are not text are base64', () => {
   const headers = [
     { key: 'text', value: new TextEncoder().encode('é') },
     { key: 'bytes', value: Uint8Array.of(255) },

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 
-/** A record whose keys and values are JSON, text, or bytes that are no text. */
+/** A record whose keys and values are JSON, text, or bytes that are not text. */
 interface GivenRecord {
   readonly topic: string;
   readonly partition: number;

@@ -44,5 +44,5 @@ test('text and bytes of several records keep their order', () => {
 });
 
 test('an unknown field is refused with the known ones', () => {
-  expect(() => templateFormat('%x')).toThrow(/"%x" is no field; there are %t, %p/);
+  expect(() => templateFormat('%x')).toThrow(/"%x" is not a field; there are %t, %p/);
 });

@@ -84,7 +84,7 @@ export function templateFormat(template: string): RecordFormat {
     const field = FIELDS[part.slice(1)];
     if (field === undefined) {
       const known = Object.keys(FIELDS).map((letter) => `%${letter}`);
-      throw new InvalidArgumentError(`"${part}" is no field; there are ${known.join(', ')}.`);
+      throw new InvalidArgumentError(`"${part}" is not a field; there are ${known.join(', ')}.`);
     }
     parts.push(field);
   }
@@ -94,7 +94,7 @@ export function templateFormat(template: string): RecordFormat {
   };
 }
 
-/** Returns a key or a value as text; bytes that are no UTF-8 become replacement characters. */
+/** Returns a key or a value as text; bytes that are not UTF-8 become replacement characters. */
 export function textOf(field: Field): string {
   if (field === null) return '';
   return typeof field === 'string' ? field : Buffer.from(field).toString('utf8');

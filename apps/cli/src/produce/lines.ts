@@ -10,7 +10,7 @@ export interface Line {
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** The line is no record; the message names it. */
+/** The line is not a record; the message names it. */
 export class LineError extends Error {
   override readonly name = 'LineError';
 }

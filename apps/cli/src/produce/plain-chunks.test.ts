@@ -57,7 +57,7 @@ test('lines travel as they stand, wherever the reads end', async () => {
   }
 });
 
-test('empty lines alone are no chunk', async () => {
+test('empty lines alone are not a chunk', async () => {
   expect(await divide(['\n\r\n', '\n'])).toEqual([]);
 });
 

@@ -18,7 +18,7 @@ const CARRIAGE_RETURN = 0x0d;
 
 /**
  * Divides the bytes of lines into chunks. Lines end as `linesOf` says; empty ones travel along and
- * are no records.
+ * are not records.
  * @throws LineError for a line that no record can be
  */
 export async function* plainChunksOf(

@@ -122,7 +122,7 @@ class FileProducer {
     try {
       await this.#sendAll(sender, this.#chunks(reads, START, true), progress);
     } finally {
-      // A read that waits for a person would keep the process.
+      // A read that waits for input would keep the process alive.
       process.stdin.destroy();
     }
     await this.#drain(sender);
@@ -135,7 +135,7 @@ class FileProducer {
       throw new UsageError(`Cannot read ${name}: ${cause.message}.`, { cause });
     });
     const { size, mtimeMs, isFile } = await statOf(file);
-    if (!isFile) throw new UsageError(`${name} is no regular file; send it through stdin.`);
+    if (!isFile) throw new UsageError(`${name} is not a regular file; send it through stdin.`);
     const { topic, topicId, partitionCount } = this.#target;
     const now = {
       topic,

@@ -42,7 +42,7 @@ export class Progress {
     });
   }
 
-  /** Ends the bar. Returns a sentence that sums up. */
+  /** Ends the bar. Returns a summary of records, time and rates. */
   stop(): string {
     this.#bar?.stop();
     const seconds = (performance.now() - this.#startedMs) / 1000;

@@ -114,7 +114,9 @@ export class RecordLines {
     const text = textOf(line, line.bytes);
     const record = parse(line, text);
     if (typeof record !== 'object' || record === null || Array.isArray(record)) {
-      throw new LineError(`line ${line.number} is no record: it must be an object with a "value"`);
+      throw new LineError(
+        `line ${line.number} is not a record: it must be an object with a "value"`,
+      );
     }
     const { key, keyBase64, partition } = record as Record<string, unknown>;
     const own = typeof partition === 'number' ? partition : this.#options.partition;

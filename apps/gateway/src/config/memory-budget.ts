@@ -63,7 +63,7 @@ export type BudgetSettings = Pick<
   | 'unpackedBatchBytesMax'
 >;
 
-/** Returns the rows, in the order of the page. */
+/** Returns the rows in the order of docs/operating/memory.md. */
 export function memoryItems(settings: BudgetSettings): MemoryItem[] {
   const { connectionsMax, topicsMax } = settings;
   const partitionsMax = partitionsOf(settings);

@@ -2,7 +2,7 @@ import { type OffsetToCommitDto } from '#api';
 import type { Broker, OffsetToCommit } from '#broker';
 import { type Fault, ProtocolError } from '#protocol';
 
-/** Commits the entries of a client that is no member. See `committedEntries`. */
+/** Commits the entries of a client that is not a member. See `committedEntries`. */
 export function commitEntries(
   broker: Broker,
   group: string,

@@ -44,11 +44,11 @@ export function binaryError(): ProtocolError {
   return new ProtocolError('INVALID_REQUEST', 'A message must be text; this one is binary.');
 }
 
-/** Error of a message that is too large for a caller that is not known yet. */
+/** Error of a message that is too large before the caller has authenticated. */
 export function tooLargeUnknown(): ProtocolError {
   return new ProtocolError(
     'SASL_AUTHENTICATION_FAILED',
-    'The message is too large before "authenticate": at most 16 KiB are read.',
+    'A message before "authenticate" may have at most 16 KiB.',
   );
 }
 

@@ -238,10 +238,10 @@ interface Opening {
 /** Opens the subscription of a message with a transport. */
 type SubscriptionOpener = Parameters<SocketSubscription['open']>[0];
 
-/** @throws ProtocolError INVALID_REQUEST when the subscription is no member of a group */
+/** @throws ProtocolError INVALID_REQUEST when the subscription is not a member of a group */
 function memberOf({ name, member }: SocketSubscription): GroupSubscription {
   if (member !== undefined) return member;
-  const detail = `the subscription ${JSON.stringify(name)} is no member of a consumer group`;
+  const detail = `the subscription ${JSON.stringify(name)} is not a member of a consumer group`;
   throw new ProtocolError('INVALID_REQUEST', `/data/subscription: ${detail}.`, {
     faults: [{ pointer: '/data/subscription', detail }],
   });

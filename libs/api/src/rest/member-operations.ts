@@ -218,7 +218,7 @@ export const MEMBER_OPERATIONS = {
     tag: 'groups',
     summary: 'Leave a group',
     needs: [READ_GROUP],
-    answers: { 204: { description: 'It is no member, or was none.' } },
+    answers: { 204: { description: 'It is not a member, or was not one.' } },
     errors: [...COORDINATOR_ERRORS, 'FENCED_MEMBER_EPOCH'],
   },
   groupConfigs: {

@@ -10,7 +10,7 @@ test.each([
   expect(partitionNumber(text)).toBe(partition);
 });
 
-test.each(['', '-1', '01', '1.0', '2147483648', '99999999999'])('%j is no partition', (text) => {
+test.each(['', '-1', '01', '1.0', '2147483648', '99999999999'])('%j is not a partition', (text) => {
   expect(() => partitionNumber(text)).toThrow(ProtocolError);
 });
 
@@ -21,6 +21,6 @@ test.each([
   expect(offsetNumber(text)).toBe(offset);
 });
 
-test.each(['', '-1', '01', '1.0', '9007199254740992', '1e3'])('%j is no offset', (text) => {
+test.each(['', '-1', '01', '1.0', '9007199254740992', '1e3'])('%j is not an offset', (text) => {
   expect(() => offsetNumber(text)).toThrow(ProtocolError);
 });

@@ -144,7 +144,7 @@ export class RedrivenDto implements RedriveResult {
   @Member({
     ...COUNT,
     description:
-      'Dead letters that stay: their topic is gone, they are no copies of their records, or they are too large.',
+      'Dead letters that stay: their topic is gone, they are not copies of their records, or they are too large.',
   })
   readonly skipped!: number;
 }

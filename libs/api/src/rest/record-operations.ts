@@ -206,7 +206,7 @@ export const RECORD_OPERATIONS = {
       'stream may have any length. The answer has a line for each, in order: `{"line", ' +
       '"partition", "offset"}` or `{"line", "error": {problem}}`. It is sent while the body ' +
       'arrives: a client that reads only afterwards must send `report=errors`, and gets the lines that failed and the counts. With the headers of a producer and ' +
-      '`lines` the body is no stream but one record batch of `partition`, like a body of JSON: ' +
+      '`lines` the body is one record batch of `partition`, like a body of JSON, and no stream: ' +
       'limited to the size of a request, and written as a whole or not at all.',
     query: {
       ...PRODUCE_QUERY,

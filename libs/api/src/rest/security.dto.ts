@@ -288,7 +288,7 @@ export class SetQuotaDto implements Quota {
   readonly connections?: number;
 }
 
-/** The quota of a principal on each broker; an absent member is no limit. */
+/** The quota of a principal on each broker; an absent member sets no limit. */
 export class QuotaDto extends SetQuotaDto implements Quota {
   @Member({ ...TEXT, maxLength: 1024, description: 'The principal, or `default`.' })
   readonly principal!: string;

@@ -38,7 +38,7 @@ const PLACES_WITH_PARTITION: RecordPlaces = {
 const DATA_OBJECT = -1;
 /** A longer text is not a topic name, even if every character has an escape of six bytes. */
 const TOPIC_BYTES_MAX = 2 + 6 * 249;
-/** A longer text is no producer token. */
+/** A longer text is not a producer token. */
 const TOKEN_BYTES_MAX = 2 + 6 * 100;
 /** A longer number is never accepted. */
 const NUMBER_BYTES_MAX = 400;

@@ -253,7 +253,7 @@ describe('a message to publish', () => {
   });
 
   test.each(['{event:"ping"}', '{"event":"ping",1:2}', '{"event":"publish","data":{1:2}}'])(
-    'a member whose name is no string is refused: %s',
+    'a member whose name is not a string is refused: %s',
     (text) => {
       expect(errorOf(() => messageOf(text).read())).toMatchObject({
         code: 'INVALID_REQUEST',

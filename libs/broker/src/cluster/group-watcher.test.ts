@@ -70,7 +70,7 @@ describe('a watch of a group at another broker', () => {
     const world = new WatcherWorld();
     const end = world.watch('g');
     await world.pass(GATHERED_MS);
-    // The call that is under way is given up for one with both groups.
+    // The call that is under way is ended, and one with both groups replaces it.
     world.watch('h');
     world.watches.changed('h');
     await world.pass(0);

@@ -9,7 +9,7 @@ const TARGET = { topic: 'events', partition: 0, topicId: 'id' };
 const PRODUCER = { producerId: 7, producerEpoch: 0 };
 
 describe('LocalLeader', () => {
-  it('appends nothing that all are to have while too few are in sync', async () => {
+  it('appends nothing with acks=all while too few replicas are in sync', async () => {
     const appends = await leading(() => true, 2);
     const refused = appends.append({ ...TARGET, acks: 'all', batches: [batchAt(0)] });
     await expect(refused).rejects.toMatchObject({ code: 'NOT_ENOUGH_REPLICAS', outcome: 'failed' });

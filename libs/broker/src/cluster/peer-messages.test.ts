@@ -92,7 +92,7 @@ describe('the answer to a produce call', () => {
   });
 });
 
-it('bytes that are no whole record batch are refused as a fetch result', () => {
+it('bytes that are not a whole record batch are refused as a fetch result', () => {
   const body = { highWatermark: 1, logStartOffset: 0, logEndOffset: 1, leaderEpoch: 0 };
   const longerThanItSays = Buffer.alloc(100);
   // The length that a batch of 99 bytes declares, at its place.

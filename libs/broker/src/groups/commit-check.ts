@@ -10,10 +10,10 @@ interface CommitCheckOptions extends Omit<CommitChecks, 'boundsOf'> {
 }
 
 /**
- * Checks a commit with the high watermarks of the leaders. A leader of an epoch that is over may
+ * Checks a commit with the high watermarks of the leaders. A deposed leader may
  * lack records that were read elsewhere, and a new leader does not know at first which records are
- * committed. So before a commit is refused, the leaders are asked again, as the newest metadata
- * names them; those that do not know are not asked.
+ * committed. So before a commit is refused, the leaders of the newest metadata are asked again. An
+ * offset whose leader does not know its high watermark is accepted.
  * @throws ProtocolError as `assertCommits`; LEADER_NOT_AVAILABLE when the store does not answer
  */
 export async function assertCommitsAtLeaders(

@@ -43,7 +43,7 @@ export interface Groups {
     memberId: string,
     request: MemberPollRequest,
   ): Promise<MemberRecords | QueueRecords>;
-  /** Takes acks of a queue's member. @returns one result per ack, in their order */
+  /** Applies the acks of a queue's member. @returns one result per ack, in their order */
   acknowledge(
     group: string,
     memberId: string,
@@ -51,7 +51,7 @@ export interface Groups {
   ): Promise<readonly QueueAckResult[]>;
   /** Commits offsets of a member, all or none. @throws ProtocolError ILLEGAL_GENERATION */
   commitAsMember(commit: MemberCommit): Promise<void>;
-  /** Removes a member; one that is gone already has left. */
+  /** Removes a member; does nothing for one that has left already. */
   leave(group: string, memberId: string): Promise<void>;
   /** Groups by name. */
   list(request: GroupListRequest): Promise<GroupList>;
@@ -104,7 +104,7 @@ export interface MemberPollRequest {
 /** A poll and its requester, who is undefined while authentication is off. */
 export type RequestedPoll = MemberPollRequest & { readonly requester?: Requester | undefined };
 
-/** Records that a member of a queue group has got. */
+/** Records that a member of a queue group received under locks. */
 export interface QueueRecords {
   readonly generation: number;
   readonly assignment: readonly TopicPartition[];
@@ -117,7 +117,7 @@ export interface QueueRecords {
 export interface QueueAck extends TopicPartition {
   readonly offset: Offset;
   readonly type: 'ack' | 'nack' | 'extend' | 'reject';
-  /** The delivery that is meant; by default the one under way. */
+  /** The delivery that the ack is for; by default the current one. */
   readonly deliveryCount?: number;
   /** Time until a nacked record is delivered again, ms. */
   readonly delayMs?: number;
@@ -127,7 +127,7 @@ export interface QueueAck extends TopicPartition {
 
 export interface QueueAckResult extends TopicPartition {
   readonly offset: Offset;
-  /** Undefined when the ack is taken. */
+  /** Undefined when the ack was applied. */
   readonly error: ProtocolError | undefined;
 }
 
@@ -189,7 +189,7 @@ export interface GroupDescription {
   readonly partitions: readonly GroupPartitionDescription[];
   /** Sum of the lags; null when one is not known. */
   readonly lag: number | null;
-  /** Number of dead letters; null for a group that is no queue. */
+  /** Number of dead letters; null for a group that is not a queue. */
   readonly deadLetters: number | null;
 }
 

@@ -110,7 +110,7 @@ export class MemberReads {
     unreadableWaitMs = waitMs,
   ): Promise<void> {
     const ended = new AbortController();
-    // One listener per partition is no leak, of which Node warns from eleven on.
+    // One listener per partition is not a leak, although Node warns from eleven on.
     setMaxListeners(0, ended.signal);
     const end = (): void => ended.abort(WAIT_IS_OVER);
     signal.addEventListener('abort', end, { once: true });

@@ -143,7 +143,7 @@ export class QueueFeed {
     }
     const { members } = answer;
     if (members.length > 0) {
-      // After a process stood still, others may have these records by now.
+      // When a process was paused, other members may have these records now.
       const leftMs = answer.lockMs - (clock.monotonicMs() - startMs);
       if (leftMs > 0) await Promise.all(members.map((member) => this.#hand(member, leftMs)));
       return [];

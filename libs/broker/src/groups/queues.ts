@@ -39,7 +39,7 @@ export interface RedriveRequest {
 
 export interface RedriveResult {
   readonly redriven: number;
-  /** Dead letters that stay: their topic is gone, they are no copies, or they are too large. */
+  /** Dead letters that stay: their topic is gone, they are not copies, or they are too large. */
   readonly skipped: number;
 }
 

@@ -7,7 +7,7 @@ import { ADMIN_OPERATION_IDS } from './generated/operation-ids.js';
 /**
  * One method per operation of the OpenAPI document, by its `operationId`. Its first argument has
  * the parameters of the path, the query and the headers, and the members of the body, all together.
- * A body that is no JSON is the member `body`; so is one that is JSON text already. An answer of
+ * A body that is not JSON is the member `body`; so is one that is JSON text already. An answer of
  * JSON is returned parsed, any other one as a `Response`.
  */
 export type Admin = {

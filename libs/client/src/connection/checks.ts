@@ -68,7 +68,7 @@ export function assertOptions(
   const names = Object.keys(checks);
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    throw optionError(unknown, `is no option of ${what}; it has ${names.join(', ')}`);
+    throw optionError(unknown, `is not an option of ${what}; it has ${names.join(', ')}`);
   }
   for (const [name, check] of Object.entries(checks)) {
     const value = (options as Readonly<Record<string, unknown>>)[name];

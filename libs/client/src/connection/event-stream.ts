@@ -9,7 +9,7 @@ export interface ServerEvent {
  * Reads a body of `text/event-stream` (HTML standard, 9.2). Yields the events of each chunk that
  * arrives as one list. It reads no further chunk before the next list is asked for, so that a slow
  * program slows the gateway down.
- * @param onBytes called for each chunk: comments, which are no events, count, too
+ * @param onBytes called for each chunk: comments, which are not events, count, too
  */
 export async function* eventsOf(
   body: ReadableStream<Uint8Array>,

@@ -125,7 +125,7 @@ function urlsOf(url: unknown): string[] {
       if (!/^https?:$/.test(parsed.protocol)) throw new TypeError('not http');
       return (parsed.origin + parsed.pathname).replace(/\/+$/, '');
     } catch (cause) {
-      const error = optionError('url', `"${String(one)}" is no http or https URL`);
+      const error = optionError('url', `"${String(one)}" is not an http or https URL`);
       error.cause = cause;
       throw error;
     }

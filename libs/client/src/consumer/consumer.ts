@@ -294,7 +294,7 @@ export class Consumer<K = unknown, V = unknown> implements AsyncIterable<Batch<K
     await this.#commit(positions);
   }
 
-  /** Commits for the loop; partitions that have moved are no failure of it. */
+  /** Commits for the loop; partitions that have moved are not a failure of it. */
   async #commitDone(offsets: DoneOffsets): Promise<void> {
     const isHere = (owned: OwnedPartition): boolean => this.#assignment.get(owned) === owned;
     const done = [...offsets].filter(([owned]) => isHere(owned));

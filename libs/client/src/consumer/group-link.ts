@@ -7,7 +7,7 @@ export interface LinkEvents {
    * @param isComplete true: it has no others
    */
   assigned(partitions: readonly (TopicPartition | Position)[], isComplete: boolean): void;
-  /** Partitions are to move. The consumer answers with `release`. */
+  /** Partitions will move once the consumer answers with `release`. */
   revoking(partitions: readonly TopicPartition[]): void;
   /** Partitions have moved; undefined: all of them. */
   lost(partitions: readonly TopicPartition[] | undefined, reason: unknown): void;

@@ -23,7 +23,7 @@ interface PollJson extends MemberJson {
 }
 
 /**
- * A member of a group over HTTP: it joins, then polls for as long as there is room for records, and
+ * A member of a group over HTTP: it joins, then polls while there is room for records, and
  * sends heartbeats otherwise. Polls go on where the last one ended; a partition that was sought is
  * read with fetches of its own instead.
  *

@@ -1,10 +1,10 @@
 import type { OwnedPartition } from './owned-partition.js';
 
-/** Next offsets of partitions. */
+/** Offset after the last finished record of each partition. */
 export type DoneOffsets = ReadonlyMap<OwnedPartition, number>;
 
 export interface LoopCommitsOptions {
-  /** Rejects when the loop is to end with the error. */
+  /** Rejects when the loop must end with the error. */
   commit(offsets: DoneOffsets): Promise<void>;
   /** A commit has failed: `assertNotFailed` throws its error. */
   failed(): void;
@@ -14,7 +14,7 @@ export interface LoopCommitsOptions {
 const INTERVAL_MS = 50;
 
 /**
- * Commits the batches that a loop is done with while the loop works on the next ones. One request
+ * Commits the batches that a loop has finished while the loop works on the next ones. One request
  * is under way at a time; the next one has the newest offset of each partition.
  *
  * Overlap: all calls may overlap.
@@ -22,7 +22,7 @@ const INTERVAL_MS = 50;
 export class LoopCommits {
   readonly #options: LoopCommitsOptions;
   #waiting = new Map<OwnedPartition, number>();
-  /** True when the commit of what waits is not to be put off. */
+  /** True when the waiting offsets are committed without a further delay. */
   #isDue = false;
   #running: Promise<void> | undefined;
   /** Time of the last request, ms. */
@@ -36,7 +36,7 @@ export class LoopCommits {
 
   /**
    * Commits an offset soon.
-   * @param isBehind true: the loop gets further batches at once, which a commit may include
+   * @param isBehind true: the loop gets further batches at once, and the commit may wait for them
    */
   add(owned: OwnedPartition, offset: number, isBehind: boolean): void {
     this.#waiting.set(owned, offset);
@@ -44,7 +44,7 @@ export class LoopCommits {
     this.#maybeBegin();
   }
 
-  /** Commits what waits; resolves when no request is under way. Never rejects. */
+  /** Commits all waiting offsets; resolves when no request is under way. Never rejects. */
   async flush(): Promise<void> {
     this.#isDue = this.#waiting.size > 0;
     this.#maybeBegin();

@@ -110,7 +110,7 @@ export class RecordRunner<K, V> {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Resolves when no handler runs any more. No other one begins once the run is to end. */
+  /** Resolves when no handler runs any more. None begins once the run must end. */
   async idle(): Promise<void> {
     while (this.#running > 0) await this.#changed.wait();
     for (const lane of this.#lanes.values()) for (const task of lane) this.#finish(task.run);

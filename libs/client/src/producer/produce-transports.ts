@@ -28,7 +28,7 @@ interface TopicJson {
  * Overlap: all calls may overlap.
  */
 export class HttpProduceTransport implements ProduceTransport {
-  /** Requests may overtake each other. */
+  /** One, because requests may overtake each other. */
   readonly maxInFlightPerPartition: number = 1;
   readonly #caller: HttpCaller;
 
@@ -43,7 +43,7 @@ export class HttpProduceTransport implements ProduceTransport {
       path: `/v1/topics/${segment(topic)}/records`,
       query: { partition, acks, timeoutMs },
       signal,
-      // The producer ends the request.
+      // The producer ends the request earlier, by its signal.
       timeoutMs: timeoutMs * 2,
       ...(await bodyOf(request, `{"records":${recordsJson(records)}}`)),
     });
@@ -65,7 +65,7 @@ export class HttpProduceTransport implements ProduceTransport {
 }
 
 /**
- * Produces with messages of the WebSocket, which keeps their order.
+ * Produces with WebSocket messages, which keep their order.
  *
  * Overlap: all calls may overlap.
  */

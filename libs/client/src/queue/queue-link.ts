@@ -21,7 +21,7 @@ export interface QueueEvents {
   delivered(records: readonly RecordJson[]): void;
   /** The locks of these records end soon. */
   expiring(topic: string, partition: number, offsets: readonly number[]): void;
-  /** The worker is no member any more: its locks are over. */
+  /** The worker is no longer a member: its locks are over. */
   lost(reason: unknown): void;
   /** The membership is over. */
   failed(error: unknown): void;

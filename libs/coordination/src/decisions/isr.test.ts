@@ -67,8 +67,8 @@ describe('proposeIsr', () => {
     ['no ISR at all', { isr: [] }],
     ['a joiner that was started again', { isr: [...MEMBERS, { id: 2, brokerEpoch: 2 }] }],
     ['a joiner without a broker epoch', { isr: [...MEMBERS, { id: 2, brokerEpoch: null }] }],
-    ['a joiner that is no replica', { isr: [...MEMBERS, { id: 3, brokerEpoch: 4 }] }],
-    ['a joiner that is no broker', { isr: [...MEMBERS, { id: 9, brokerEpoch: 1 }] }],
+    ['a joiner that is not a replica', { isr: [...MEMBERS, { id: 3, brokerEpoch: 4 }] }],
+    ['a joiner that is not a broker', { isr: [...MEMBERS, { id: 9, brokerEpoch: 1 }] }],
     ['a member twice', { isr: [...MEMBERS, { id: 1, brokerEpoch: null }] }],
   ])('ignores a proposal with %s', (_, fields) => {
     expect(proposeIsr(BEFORE, 0, [proposalOf(fields)])).toEqual([]);

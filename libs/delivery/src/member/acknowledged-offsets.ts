@@ -63,7 +63,7 @@ export class AcknowledgedOffsets {
     for (const resolve of this.#onSettled.splice(0)) resolve();
   }
 
-  /** @returns false when some of the offsets are to be committed again */
+  /** @returns false when some of the offsets must be committed again */
   async #commit(offsets: ReadonlyMap<OwnedPartition, Offset>): Promise<boolean> {
     if (offsets.size === 0) return true;
     try {

@@ -80,7 +80,7 @@ describe('a member whose session was over', () => {
 });
 
 describe('a member of a queue', () => {
-  test('is told of a batch that cannot be unpacked, and gets the batches behind it', async () => {
+  test('gets an error for a batch that cannot be unpacked, and later batches', async () => {
     const world = await opened();
     const member = await world.queueMember();
     await world.produce(1);

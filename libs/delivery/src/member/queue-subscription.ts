@@ -240,7 +240,7 @@ export class QueueSubscription implements HeartbeatMember, QueueReceiver {
       try {
         await this.#deliver(read);
       } catch (error) {
-        // The lock ends, and the delivery counts: a record that cannot be read is given up.
+        // The lock ends and the delivery counts, so the record becomes a dead letter in the end.
         if (!this.#isClosed) this.#transport.stopped(read, error);
       }
     }

@@ -26,7 +26,7 @@ import type { GroupCommand } from './group-rounds.js';
 const BATCH_RECORDS_MAX = 100;
 const RETRY_MS = 1000;
 
-/** A record that is given up. */
+/** A record that becomes a dead letter. */
 export interface DeadLetter {
   readonly offset: Offset;
   readonly deliveryCount: number;

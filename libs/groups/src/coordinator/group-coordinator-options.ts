@@ -24,7 +24,7 @@ export interface GroupCoordinatorOptions {
   /** True when the process of a broker epoch has ended, or its lease has. */
   readonly hasProcessEnded: (brokerEpoch: number) => boolean;
   readonly mayKeep: MayKeepMember;
-  /** Told of changed groups; they outlive this coordinator. */
+  /** Listeners for changed groups; they outlive this coordinator. */
   readonly watches: GroupWatches;
   readonly totals: CoordinatorTotals;
   readonly tally: QueueTally;

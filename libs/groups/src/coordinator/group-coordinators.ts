@@ -202,7 +202,7 @@ export class GroupCoordinators implements GroupCalls {
   }
 
   /**
-   * Commits all offsets or none, for a client that is no member.
+   * Commits all offsets or none, for a client that is not a member.
    * @throws ProtocolError INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE with
    *   faults; POLICY_VIOLATION when too many offsets are kept; NON_EMPTY_GROUP; what appending
    *   throws

@@ -15,7 +15,7 @@ export interface GroupSnapshot {
   readonly members: readonly MemberSnapshot[];
   /** Committed offsets and owned partitions, by topic and partition. */
   readonly partitions: readonly PartitionSnapshot[];
-  /** Number of dead letters that were not put back; null for a group that is no queue. */
+  /** Number of dead letters that were not put back; null for a group that is not a queue. */
   readonly deadLetters: number | null;
 }
 
@@ -30,7 +30,7 @@ export interface PartitionSnapshot extends TopicPartition {
   readonly offset: Offset | null;
   /** Member that owns the partition; null when none does. */
   readonly owner: string | null;
-  /** Null for a group that is no queue, and before the first poll. */
+  /** Null for a group that is not a queue, and before the first poll. */
   readonly queue: QueueSnapshot | null;
 }
 

@@ -259,7 +259,7 @@ describe('records of a queue while members wait at other brokers', () => {
     expect(await queue.deliver({ a: 100 })).toEqual({ a: ['0x1'] });
   });
 
-  it('are kept for a short time, after which the others are told of them', async () => {
+  it('are kept for a short time, after which the others learn of them', async () => {
     const queue = await DeliveryTest.open(10);
     await queue.join('a', 'b');
     await queue.ask({ b: 100 });

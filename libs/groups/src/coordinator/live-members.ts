@@ -112,7 +112,7 @@ export class LiveMembers {
         this.#activity.forget(keyOf(group.name, memberId));
         continue;
       }
-      // A change of a member is no sign of life: a session that is over stays over.
+      // A change of a member is not a sign of life: a session that is over stays over.
       if (!this.#sessions.isKnown(group.name, memberId)) this.renew(group, memberId);
       const assignment = group.assignmentOf(memberId);
       this.#activity.keepOnly(keyOf(group.name, memberId), assignment.ownedPartitions());

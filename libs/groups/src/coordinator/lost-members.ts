@@ -5,7 +5,7 @@ import type { Group } from '../state/group.js';
 /** The resources that a member reads for its owner. */
 interface MemberReads {
   readonly group: string;
-  /** Topics that it names, and those of the partitions that it has or is to have. */
+  /** Topics that it names, and those of the partitions that it owns or has as its target. */
   readonly topics: Iterable<string>;
 }
 

@@ -17,7 +17,7 @@ export interface MemberView {
    * queue the next one that the group has not scanned.
    */
   readonly assignment: readonly AssignedPosition[];
-  /** Partitions that the member is to release; it gets no more records of them. */
+  /** Partitions that the member must release; it gets no more records of them. */
   readonly revoking: readonly TopicPartition[];
 }
 

@@ -91,7 +91,7 @@ describe('a topic', () => {
     await expect.poll(() => queue.groups).toEqual([]);
   });
 
-  it('keeps a group that began anew while it was taken off', async () => {
+  it('keeps a group that began again while it was removed from the list', async () => {
     const queue = await ListedQueue.open();
     await queue.join('a');
     const deleted = queue.deleteGroup();

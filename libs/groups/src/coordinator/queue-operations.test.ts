@@ -164,7 +164,7 @@ describe('positions of a queue group', () => {
     expect(await queue.poll(9)).toEqual([0, 1, 2, 3]);
   });
 
-  it('are never missing: "none" is no policy of a queue', async () => {
+  it('are never missing: "none" is not a policy of a queue', async () => {
     const queue = await OperatedQueue.open();
     await expect(queue.join({ memberId: 'b', autoOffsetReset: 'none' })).rejects.toMatchObject({
       code: 'INVALID_REQUEST',
@@ -173,7 +173,7 @@ describe('positions of a queue group', () => {
   });
 });
 
-describe('operations on a group that is no queue', () => {
+describe('operations on a group that is not a queue', () => {
   it('are refused', async () => {
     const queue = await OperatedQueue.open();
     const all = { topic: null, partition: null, fromOffset: 0, limit: 1 };

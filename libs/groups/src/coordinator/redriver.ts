@@ -41,7 +41,7 @@ export interface RedriveCall {
 
 export interface RedriveAnswer {
   readonly redriven: number;
-  /** Dead letters that stay: their topic is gone, they are no copies, or they are too large. */
+  /** Dead letters that stay: their topic is gone, they are not copies, or they are too large. */
   readonly skipped: number;
   /** Offset to go on from. */
   readonly next: Offset;

@@ -92,7 +92,7 @@ export interface AssignmentValue {
   readonly generation: number;
   /** Partitions that only this member reads, each with the generation since which it has it. */
   readonly owned: readonly OwnedPartitions[];
-  /** Partitions that the member is to have. An owned one that is not among them is revoked. */
+  /** Partitions that the member should own. An owned one that is not among them is revoked. */
   readonly target: readonly TargetPartitions[];
 }
 

@@ -27,9 +27,9 @@ export function needsProducer(
 }
 
 /**
- * Plans the copies of the next records that are given up. The plan is in the group's log before a
- * copy is written, so a new coordinator writes the same batch again, and the dead-letter partition
- * recognises it by its sequence. One plan is under way at a time.
+ * Plans the copies of the next records that become dead letters. The plan is in the group's log
+ * before a copy is written, so a new coordinator writes the same batch again, and the dead-letter
+ * partition recognises it by its sequence. One plan is under way at a time.
  */
 export function planDeadLetters(
   state: SharePartition,

@@ -24,7 +24,7 @@ export type LiveState = Exclude<DeliveryState, 'acknowledged' | 'archived'>;
  * - `extend` its member renews the lock
  * - `acknowledge` its member is done with it
  * - `release` it returns to the queue: nack, lock over, member gone
- * - `condemn` it is to be copied to the dead-letter topic
+ * - `condemn` it must be copied to the dead-letter topic
  * - `archive` it is finished without having been processed: its copy is written, there is no
  *   dead-letter topic, it was purged, or it is no longer in the log
  */

@@ -41,7 +41,7 @@ describe('an offer of records', () => {
     expect(recordOffer(part([batch], 0, 3), 'other', false).ranges).toEqual([0, 2]);
   });
 
-  it('takes no header that is no time for a delay', () => {
+  it('takes no header that is not a time for a delay', () => {
     const odd: TestRecord = { header: [DELIVER_AT_HEADER, 'tomorrow'] };
     const batch = new MemoryLog().append(odd);
     expect(recordOffer(part([batch], 0, 1), 'g', false).delayed).toEqual([]);

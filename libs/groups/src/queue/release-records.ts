@@ -84,7 +84,7 @@ export class Releases {
   }
 }
 
-/** Takes back records whose locks are over: their deliveries count. */
+/** Releases records whose locks are over: their deliveries count. */
 export function releaseExpired(state: SharePartition, context: ShareContext): ShareChange[] {
   const releases = new Releases(context);
   for (const record of state.window.records) {
@@ -97,7 +97,7 @@ export function releaseExpired(state: SharePartition, context: ShareContext): Sh
 }
 
 /**
- * Takes back the records of a member that is gone.
+ * Releases the records of a member that is gone.
  * @param isCounted true when its session or connection broke: a record may be the reason
  */
 export function releaseMember(

@@ -2,11 +2,11 @@
 export interface ShareConfig {
   /** Kafka's share.record.lock.duration.ms: time that a member has for a record. */
   readonly lockMs: number;
-  /** Kafka's share.delivery.count.limit: counted deliveries before a record is given up. */
+  /** Kafka's share.delivery.count.limit: counted deliveries until a record is a dead letter. */
   readonly deliveryCountLimit: number;
   /** Kafka's share.partition.max.record.locks: records of one partition that are not finished. */
   readonly recordLocksMax: number;
-  /** True when records that are given up are copied to a dead-letter topic. */
+  /** True when dead letters are copied to a topic; otherwise they are dropped. */
   readonly hasDeadLetters: boolean;
   /** Delay of the first redelivery, ms; doubles with each further one. 0 for none. */
   readonly retryBackoffMs: number;

@@ -29,8 +29,8 @@ export class ShareReplay {
   #open: OpenSnapshot | undefined;
   #share: ReplayedShare | undefined;
   /**
-   * The delta before which one is missing. That is no fault if a snapshot follows: its deltas have
-   * replaced some of those before it.
+   * The first delta whose predecessor is missing. A snapshot that follows makes up for it, because
+   * its deltas have replaced some of those before it.
    */
   #gap: DeltaRecord['key'] | undefined;
 

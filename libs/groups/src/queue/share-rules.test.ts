@@ -153,7 +153,7 @@ describe('an ack', () => {
     expect(world.ack('a', [{ ...stale, deliveryCount: 2 }])).toEqual(['done']);
   });
 
-  it('after the end of the lock is refused before a timer has taken the record back', () => {
+  it('after the end of the lock is refused before a timer has released the record', () => {
     const world = worldOf(1);
     world.poll('a', 1);
     world.advance(30_000, true);
@@ -314,7 +314,7 @@ describe('a dead letter', () => {
 });
 
 describe('a group without a dead-letter topic', () => {
-  it('is done at once with a record that is given up', () => {
+  it('finishes a record at once that becomes a dead letter', () => {
     const world = worldOf(2, { deliveryCountLimit: 1, hasDeadLetters: false });
     expect(world.poll('a', 1)).toEqual([0]);
     world.ack('a', acksOf([0], 'reject'));

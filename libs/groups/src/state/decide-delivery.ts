@@ -91,7 +91,7 @@ export function rotated<Place>(places: readonly Place[], turn: number): Place[] 
 class HeldRecords {
   /** Records of an earlier call with the same id. */
   readonly repeated = new Map<string, PartitionAcquisition[]>();
-  /** Members that have a record which is to be delivered singly. */
+  /** Members that have a record which must be delivered alone. */
   readonly suspects = new Set<string>();
   readonly #counts = new Map<string, number>();
 

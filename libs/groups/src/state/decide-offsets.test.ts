@@ -10,7 +10,7 @@ const GENERATION = 4;
 const COMMITTED = 10;
 const CONTEXT: Pick<DecisionContext, 'nowMs'> = { nowMs: 0 };
 
-/** A group whose one member owns a partition since generation 3, and is to give it up since 4. */
+/** A group whose one member owns a partition since generation 3, and must release it since 4. */
 function groupOf({ autoCommit = true, isRevoked = false } = {}): Group {
   const group = new Group('g');
   const key = { group: 'g', memberId: 'm' };
@@ -92,7 +92,7 @@ describe('a heartbeat', () => {
   });
 });
 
-describe('a request of a process that is no member', () => {
+describe('a request of a process that is not a member', () => {
   it('is refused, whatever it is', () => {
     const group = groupOf();
     const memberId = 'zombie';

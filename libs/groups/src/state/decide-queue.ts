@@ -185,7 +185,7 @@ export function hasAvailable(group: Group, times: ShareTimes): boolean {
   return false;
 }
 
-/** Takes back records whose locks are over. */
+/** Releases records whose locks are over. */
 export function decideExpiredLocks(group: Group, times: ShareTimes): GroupRecord[] {
   const context = shareContext(group, times);
   return [...group.queue.all()].flatMap((share) =>
@@ -194,7 +194,7 @@ export function decideExpiredLocks(group: Group, times: ShareTimes): GroupRecord
 }
 
 /**
- * Takes back the records of a member that is gone.
+ * Releases the records of a member that is gone.
  * @param isCounted true when its session broke; see releaseMember
  */
 export function decideMemberGone(

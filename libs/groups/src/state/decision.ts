@@ -77,7 +77,7 @@ export function assertMember(group: Group, memberId: string, caller: MemberCalle
   if (group.replacementOf(memberId) !== undefined) {
     throw new ProtocolError(
       'FENCED_MEMBER_EPOCH',
-      `Another process took over the instanceId of member "${memberId}". Join again to take it back.`,
+      `Another process took over the instanceId of member "${memberId}". Join again to take it over.`,
     );
   }
   throw new ProtocolError(

@@ -6,7 +6,7 @@ import type { ErrorCode } from '#protocol';
  * - Empty: it has no members. Its offsets may be set by anybody, and expire.
  * - Assigning: its members changed, and no assignment was computed since.
  * - Reconciling: an assignment is computed; partitions still move to their new owners.
- * - Stable: every member has the partitions that it is to have.
+ * - Stable: every member owns exactly the partitions of its target.
  * - Dead: nothing of it is in the log.
  */
 export type GroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable' | 'Dead';
@@ -87,7 +87,7 @@ export function nextState(state: GroupState, event: GroupEvent): GroupState {
 export type GroupRequest =
   | 'join'
   | 'memberCall'
-  /** A commit or a reset by a client that is no member. */
+  /** A commit or a reset by a client that is not a member. */
   | 'offsetsFromOutside'
   | 'delete'
   | 'expire';

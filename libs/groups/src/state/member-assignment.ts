@@ -102,7 +102,7 @@ export class MemberAssignment {
     return this.isSettled ? owned : owned.filter((one) => this.isTarget(one));
   }
 
-  /** Owned partitions that the member is to release. */
+  /** Owned partitions that the member must release. */
   revokingPartitions(): TopicIdPartition[] {
     return this.isSettled ? [] : this.ownedPartitions().filter((one) => !this.isTarget(one));
   }

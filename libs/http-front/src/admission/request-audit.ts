@@ -71,7 +71,7 @@ function namedByPath(found: FoundOperation | undefined): readonly string[] {
   return Object.entries(found?.parameters ?? {}).map(([name, value]) => `${name}:${value}`);
 }
 
-/** Names the topics, keys and rules of a query or body; values that are no names stay out. */
+/** Names the topics, keys and rules of a query or body; values that are not names stay out. */
 function namedByInput(input: unknown): readonly string[] {
   const { query, body } = Object(input) as { readonly query?: unknown; readonly body?: unknown };
   const { name, topic, acls, groups } = Object(body) as Readonly<Record<string, unknown>>;

@@ -65,7 +65,7 @@ export class RememberedCredential {
   }
 }
 
-/** Compares in a time that depends only on the lengths, which are no secrets. */
+/** Compares in a time that depends only on the lengths, which are not secrets. */
 function isEqual(header: string, bytes: Buffer): boolean {
   if (header.length !== bytes.length) return false;
   const compared = scratch.subarray(0, header.length);

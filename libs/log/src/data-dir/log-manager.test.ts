@@ -169,7 +169,7 @@ describe('the log manager', () => {
     expect(names.filter((name) => name.endsWith('-delete'))).toEqual([]);
   });
 
-  it('sets a log aside that it is not to keep, until its topic is deleted', async () => {
+  it('quarantines a log that it must not keep, until its topic is deleted', async () => {
     const broker = new FakeBroker();
     const manager = await broker.open();
     await appendValues(await testLog(manager), 'old');
@@ -208,7 +208,7 @@ describe('the log manager', () => {
     expect(await readAll(reopened)).toHaveLength(8);
   });
 
-  it('makes no log in the place of one that could not be set aside', async () => {
+  it('creates no log in the place of one that could not be quarantined', async () => {
     const broker = new FakeBroker();
     const manager = await broker.open();
     await appendValues(await testLog(manager), 'old');

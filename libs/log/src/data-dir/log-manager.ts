@@ -276,7 +276,7 @@ export class LogManager {
     await fileSystem.syncDirectory(this.#options.dataDir);
     logger.warn(
       { ...topicPartition, directory: stray },
-      'a log that is not kept here was set aside',
+      'a log that is not kept here was quarantined',
     );
   }
 
@@ -369,7 +369,7 @@ export class LogManager {
     if (bytes > 0) {
       logger.warn(
         { bytes },
-        'bytes that were cut from logs or moved aside are still on disk: remove *.log.cut-* files and ' +
+        'bytes that were cut from logs or quarantined are still on disk: remove *.log.cut-* files and ' +
           '*-stray directories of the data directory when they are no longer needed',
       );
     }

@@ -170,7 +170,7 @@ function oldLeaderEpoch(append: PendingAppend): ProtocolError {
 
 /**
  * Parses the batches of an append and checks the properties that the log relies on.
- * @throws ProtocolError CORRUPT_MESSAGE on bytes that are no batch; AssertionError when a
+ * @throws ProtocolError CORRUPT_MESSAGE on bytes that are not a batch; AssertionError when a
  *   producer's batch does not come alone (its sequence could not be answered for the others)
  */
 export function batchesToAppend(

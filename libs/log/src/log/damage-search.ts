@@ -5,7 +5,7 @@ import type { DamagedRange } from '../record-batch/damage.js';
 import type { LogSegment } from '../segment/segment.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 
-/** Position in a segment at which a scan met bytes that are no batch. */
+/** Position in a segment at which a scan met bytes that are not a batch. */
 export interface DamagePlace {
   readonly segment: LogSegment;
   readonly file: FileHandle;

@@ -213,7 +213,7 @@ describe('group commit', () => {
     expect(log.leadership.epochEnd(4)).toEqual({ epoch: 3, endOffset: 1 });
   });
 
-  it('refuses bytes that are no record batch, and writes nothing', async () => {
+  it('refuses bytes that are not a record batch, and writes nothing', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     const cutShort = valuesBatch(['a']).subarray(0, -1);
@@ -334,7 +334,7 @@ describe('a disk that fails', () => {
     });
   });
 
-  it('goes offline when a failed write cannot be taken back', async () => {
+  it('goes offline when a failed write cannot be undone', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     await appendValues(log, 'a');

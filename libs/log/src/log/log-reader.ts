@@ -147,7 +147,7 @@ export class LogReader {
 
   /**
    * Visits the batches of one segment from `position` on without checking their CRCs; ends at the
-   * first bytes that are no batch. Callers run in the log's write lane.
+   * first bytes that are not a batch. Callers run in the log's write lane.
    */
   async walk(segment: LogSegment, position: number, visit: BatchVisitor): Promise<ScanEnd> {
     const file = await segment.file.acquire();

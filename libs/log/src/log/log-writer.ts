@@ -439,7 +439,7 @@ export class LogWriter {
       });
       await environment.syncs.run(() => handle.datasync());
     } catch (error) {
-      const what = 'a failed write could not be taken back';
+      const what = 'a failed write could not be undone';
       this.goOffline(what, error);
       round.fail(writesOfflineError({ what, cause: error }, 'unknown'));
       return;

@@ -49,7 +49,7 @@ export class SegmentReader {
 
   /**
    * @returns undefined after the last batch
-   * @throws ProtocolError CORRUPT_MESSAGE when the next bytes are no valid batch: the damage was
+   * @throws ProtocolError CORRUPT_MESSAGE when the next bytes are not a valid batch: the damage was
    *   reported; StoppedError; storage errors
    */
   async next(): Promise<RecordBatch | undefined> {
@@ -67,7 +67,7 @@ export class SegmentReader {
     this.#isAcquired = false;
   }
 
-  /** @returns undefined when the bytes are no batch, or not one that may come next */
+  /** @returns undefined when the bytes are not a batch, or not one that may come next */
   async #readBatch(): Promise<RecordBatch | undefined> {
     try {
       await this.#fill(RECORD_BATCH_HEADER_BYTES);

@@ -20,7 +20,7 @@ export function writesOfflineError(failure: LogFailure, outcome: Outcome): Proto
   const end =
     failure.lost === undefined
       ? 'the broker is restarted'
-      : 'its log is restored or the lost records are given up';
+      : 'its log is restored or the loss is accepted';
   const detail = `The partition takes no writes until ${end}: ${failure.what}.`;
   return new ProtocolError('KAFKA_STORAGE_ERROR', detail, {
     cause: failure.cause,
@@ -31,7 +31,7 @@ export function writesOfflineError(failure: LogFailure, outcome: Outcome): Proto
 
 /** Error of a leader's append to a log that follows another broker now. */
 export function notLeadingError(outcome: Outcome = 'failed'): ProtocolError {
-  const detail = 'Another broker leads the partition by now.';
+  const detail = 'Another broker leads the partition now.';
   return new ProtocolError('LEADER_NOT_AVAILABLE', detail, { outcome });
 }
 

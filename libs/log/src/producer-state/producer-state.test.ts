@@ -184,7 +184,7 @@ describe('a failed write', () => {
     );
   });
 
-  it('can take back the last of several appends alone', () => {
+  it('can undo the last of several appends alone', () => {
     const manager = managerWith();
     manager.append(batch(0), 0, 0);
     const { mark } = manager;

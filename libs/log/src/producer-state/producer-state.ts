@@ -129,7 +129,7 @@ export class ProducerStateManager implements PartitionProducers {
     if (batch.producerEpoch < producer.epoch) {
       throw new ProtocolError(
         'INVALID_PRODUCER_EPOCH',
-        `Producer ${batch.producerId} has epoch ${producer.epoch} by now, not ${batch.producerEpoch}.`,
+        `Producer ${batch.producerId} has epoch ${producer.epoch} now, not ${batch.producerEpoch}.`,
         { members: { producerEpoch: producer.epoch } },
       );
     }

@@ -12,7 +12,7 @@ import {
 
 const COUNT = 20;
 
-/** A log of 20 batches of one record each, all of one size, opened anew after a clean stop. */
+/** A log of 20 batches of one record each, all of one size, opened again after a clean stop. */
 async function reopened(): Promise<{ broker: FakeBroker; log: Log; size: number }> {
   const broker = new FakeBroker();
   const manager = await broker.open();
@@ -115,7 +115,7 @@ describe('damage below the recovery point', () => {
     expect(log.isWritable).toBe(true);
   });
 
-  it('is no longer told of once its records are deleted', async () => {
+  it('is no longer reported once its records are deleted', async () => {
     const { broker, log, size } = await reopened();
     broker.disk.corrupt(broker.path(LOG_0), 9 * size + 100);
     expect(await readOne(log, 9)).toBe('CORRUPT_MESSAGE');

@@ -67,7 +67,7 @@ describe('recovery on a disk without a byte of room', () => {
   });
 });
 
-/** Two logs; that of the test ends with bytes that are no batch, and the disk is full. */
+/** Two logs; that of the test ends with bytes that are not a batch, and the disk is full. */
 async function fullBrokerWithTornTail(
   tornBytes: number,
 ): Promise<{ readonly broker: FakeBroker; readonly torn: Buffer }> {

@@ -22,7 +22,7 @@ describe('truncation of a follower', () => {
     expect((await testLog(await broker.open())).leadership.latestEpoch).toBe(0);
   });
 
-  it('gives up the records missing at the end when all of them are cut', async () => {
+  it('accepts the loss of the records missing at the end when all of them are cut', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     for (const value of ['a', 'b', 'c']) await appendValues(log, value);

@@ -145,7 +145,7 @@ describe('a start of a log that is missing, and that nobody deleted', () => {
 });
 
 describe('a log start that is not written down', () => {
-  it('is no loss in a directory of an older version, and is one from then on', async () => {
+  it('is not a loss in a directory of an older version, and is one from then on', async () => {
     const broker = await brokerOfFour();
     await broker.disk.removeFile(MARKER);
     await removeByHand(broker, 0);
@@ -156,7 +156,8 @@ describe('a log start that is not written down', () => {
     expect((await openLog(broker)).damage.lostStart).toEqual({ startOffset: 1, endOffset: 2 });
   });
 
-  it.each(['is missing', 'is empty', 'is damaged'])('is no loss when the file %s', async (how) => {
+  const FAULTS = ['is missing', 'is empty', 'is damaged'];
+  it.each(FAULTS)('is not a loss when the file %s', async (how) => {
     const broker = await brokerOfFour();
     const log = await openLog(broker);
     await log.trimmer.deleteRecordsBefore(2);

@@ -60,7 +60,7 @@ async function expectGivenUp(log: Log): Promise<void> {
 }
 
 describe('lost records at the end of a log', () => {
-  it('are named, and never given up by themselves', async () => {
+  it('are named, and their loss is never accepted without a call', async () => {
     const broker = await brokerThatLost();
     for (let start = 0; start < 3; start += 1) {
       const log = await openLog(broker);
@@ -75,7 +75,7 @@ describe('lost records at the end of a log', () => {
     }
   });
 
-  it('are given up: their offsets hold nothing, and are not given to others', async () => {
+  it('are accepted as lost: their offsets hold nothing, and are not given to others', async () => {
     const broker = await brokerThatLost();
     const log = await openLog(broker);
     await log.damage.acceptLoss(LOST);
@@ -99,7 +99,7 @@ describe('lost records at the end of a log', () => {
     }
   });
 
-  it('stay given up after a power failure, before anything else was written', async () => {
+  it('stay accepted as lost after a power failure, before anything else was written', async () => {
     const broker = await brokerThatLost();
     await (await openLog(broker)).damage.acceptLoss(LOST);
     broker.crash();
@@ -135,7 +135,7 @@ describe('lost records at the end of a log', () => {
     expect((await readAll(await openLog(broker))).map(([offset]) => offset)).toEqual([0, 4]);
   });
 
-  it('are given up by exactly their bounds alone, which a refusal names', async () => {
+  it('are accepted as lost by exactly their bounds alone, which a refusal names', async () => {
     const log = await openLog(await brokerThatLost());
     for (const range of [
       { startOffset: 0, endOffset: 3 },
@@ -151,7 +151,7 @@ describe('lost records at the end of a log', () => {
     expect(log.isWritable).toBe(false);
   });
 
-  it('are given up once: the same call again does nothing, any other is refused', async () => {
+  it('are accepted as lost once: the same call again does nothing, others fail', async () => {
     const broker = await brokerThatLost();
     let log = await openLog(broker);
     await Promise.all([log.damage.acceptLoss(LOST), log.damage.acceptLoss(LOST)]);
@@ -188,7 +188,7 @@ describe('lost records at the end of a log', () => {
     expect(log.isWritable).toBe(false);
   });
 
-  it('are not given up when one batch cannot have their offsets', async () => {
+  it('are not accepted as lost when one batch cannot have their offsets', async () => {
     const far = 2 ** 32;
     const broker = new FakeBroker();
     const log = await openLog(broker);
@@ -212,7 +212,7 @@ describe('lost records at the end of a log', () => {
     expect(again.isWritable).toBe(false);
   });
 
-  it('are not given up between two segments when one batch cannot have their offsets', async () => {
+  it('are not accepted as lost between two segments if one batch cannot hold them', async () => {
     const broker = new FakeBroker();
     const log = await openLog(broker);
     await appendValues(log, 'a');
@@ -245,7 +245,7 @@ describe('lost records at the end of a log', () => {
     expect(again.damage.lostBetween).toEqual([lost]);
   });
 
-  it('are given up on a full disk', async () => {
+  it('are accepted as lost on a full disk', async () => {
     const broker = await brokerThatLost();
     const manager = await broker.open({ diskReserveBytes: 1000 });
     const log = await testLog(manager);
@@ -263,7 +263,7 @@ describe('lost records at the end of a log', () => {
     ['truncate', LOG_0],
     ['writev', 'cut-1'],
   ] as const)(
-    'stay lost when the disk fails (%s of %s), and can be given up later',
+    'stay lost when the disk fails (%s of %s), and can be accepted as lost later',
     async (point, path) => {
       const broker = await stoppedBroker(VALUES);
       broker.disk.corrupt(broker.path(LOG_0), batchBytes('a') + 65);
@@ -283,7 +283,7 @@ describe('lost records at the end of a log', () => {
     },
   );
 
-  it('are lost or given up after a crash at any moment, never anything else', async () => {
+  it('are lost or accepted as lost after a crash at any moment, never anything else', async () => {
     for (let crashAt = 1, hasCrashed = true; hasCrashed; crashAt += 1) {
       const broker = await stoppedBroker(VALUES);
       broker.disk.corrupt(broker.path(LOG_0), batchBytes('a') + 65);

@@ -66,7 +66,7 @@ describe('a segment that is missing in the compacted part of a log', () => {
     expect([last.damage.lostBetween, await offsetsOf(last, 0)]).toEqual([[], [3, 5, 6, 7, 8]]);
   });
 
-  it('is no loss below the log start', async () => {
+  it('is not a loss below the log start', async () => {
     const broker = await compactedBroker();
     const log = await openLog(broker);
     await log.trimmer.deleteRecordsBefore(6);
@@ -83,7 +83,7 @@ describe('a segment that is missing in the compacted part of a log', () => {
     expect((await openLog(broker)).damage.lostBetween).toEqual([]);
   });
 
-  it('is not noticed with a damaged list, which is put aside', async () => {
+  it('is not noticed with a damaged list, which is quarantined', async () => {
     const broker = await compactedBroker();
     broker.disk.corrupt(broker.path(LIST), 0);
     expect((await openLog(broker)).damage.lostBetween).toEqual([]);

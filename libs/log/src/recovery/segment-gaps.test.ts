@@ -47,7 +47,7 @@ describe('segments that are missing in the middle of a log', () => {
     expect(await appendValues(log, 'next')).toMatchObject({ baseOffset: 5 });
   });
 
-  it('are no loss once they come back', async () => {
+  it('are not a loss once they come back', async () => {
     const broker = await brokerOfFive();
     const name = segmentFileName(1, 'log');
     await broker.disk.rename(broker.path(name), '/data/backup');
@@ -102,7 +102,7 @@ describe('segments that are missing in the middle of a log', () => {
     }
   });
 
-  it('are told from a tail that is damaged, which is no loss of whole batches', async () => {
+  it('are told from a tail that is damaged, which is not a loss of whole batches', async () => {
     const broker = await brokerOfFive();
     const log = segmentFileName(1, 'log');
     await cutFile(broker, log, batchBytes(VALUE) - 100);
@@ -111,7 +111,7 @@ describe('segments that are missing in the middle of a log', () => {
     expect(again.damage.ranges).toMatchObject([{ startOffset: 1, endOffset: 2, startPosition: 0 }]);
   });
 
-  it('are no loss below the log start', async () => {
+  it('are not a loss below the log start', async () => {
     const broker = await brokerOfFive();
     const log = await openLog(broker);
     await log.trimmer.deleteRecordsBefore(2);
@@ -120,7 +120,7 @@ describe('segments that are missing in the middle of a log', () => {
     expect([again.damage.lostBetween, again.offsets.logStart]).toEqual([[], 2]);
   });
 
-  it('are no loss where compaction has been', async () => {
+  it('are not a loss where compaction has been', async () => {
     const broker = await brokerOfFive();
     const log = await openLog(broker);
     log.state.denseFrom = 3;

@@ -76,7 +76,7 @@ describe('the copies of a follower', () => {
     expect(log.offsets.logEnd).toBe(0);
   });
 
-  it('have gaps where the leader was compacted, which are no damage after a crash', async () => {
+  it('have gaps where the leader was compacted, which are not damage after a crash', async () => {
     const { broker, log } = await follower();
     const compacted = { ...LEADER, compactedEndOffset: 9 };
     await log.copies.append([copies([3, ['a']], [8, ['b']], [9, ['c']])], compacted);

@@ -207,7 +207,7 @@ describe('calls without TLS', () => {
   });
 
   test.each<[string, number, Buffer, RegExp]>([
-    ['is no broker', 502, Buffer.from('<h1>Bad Gateway</h1>'), /status 502/],
+    ['is not a broker', 502, Buffer.from('<h1>Bad Gateway</h1>'), /status 502/],
     ['answers too much', 200, Buffer.alloc(2 * 1024 * 1024), /too large/],
   ])('nothing is sent to a listener that %s', async (_what, status, body, why) => {
     const paths: (string | undefined)[] = [];

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Statement } from './peer-secrets.js';
 
 /**
- * The statement that the called broker refuses a call before it does anything.
+ * The statement that the called broker refuses a call and has done nothing for it.
  * @param authorization credential of the call, which no other call has
  */
 export function refusalStatement(

@@ -28,6 +28,6 @@ test('counters before the window count as seen', () => {
   expect(seen.add(10 * WINDOW - 1)).toBe(false);
 });
 
-test.each([0, -1, 1.5, Number.NaN, 2 ** 53])('%s is no counter', (counter) => {
+test.each([0, -1, 1.5, Number.NaN, 2 ** 53])('%s is not a counter', (counter) => {
   expect(new SeenCounters().add(counter)).toBe(false);
 });

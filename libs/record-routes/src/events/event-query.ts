@@ -40,7 +40,7 @@ export function eventQuery(search: string, lastEventId: string | undefined): Eve
   };
 }
 
-/** An EventSource cannot commit, and its position is its own: it is no member of a group. */
+/** An EventSource cannot commit, and its position is its own: it is not a member of a group. */
 function refuseGroup(search: string): void {
   if (!/(^|&)group(=|&|$)/.test(search)) return;
   refuseParameter(

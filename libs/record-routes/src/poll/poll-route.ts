@@ -187,8 +187,8 @@ export class PollRoute {
 
 /**
  * True for reads without a record at or after their positions: compaction removed them. The client
- * would ask again with the cursor, unless it must first hear of resets, or of what it is to give
- * up.
+ * would ask again with the cursor, unless the answer has resets, or partitions that the client must
+ * release.
  */
 function showsGap(polled: MemberRecords, { count }: RenderedReads): boolean {
   const { reads, resets, revoking } = polled;

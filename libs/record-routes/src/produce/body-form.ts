@@ -21,6 +21,7 @@ const TEXT_TYPE = 'text/plain';
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'] as const;
 
 /**
+ * Returns the form of a produce request's body, as its path, query and media type say.
  * @param contentType the header, if present
  * @param pathForm form that the path names: `raw` is the same as ?body=value
  * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for JSON or text in a charset other than UTF-8, and

@@ -52,7 +52,7 @@ describe('PrincipalQuotas', () => {
   it('refuses a name that is not a principal', async () => {
     await expect(quotas.set('alice', { request_rate: 1 })).rejects.toMatchObject({
       code: 'INVALID_REQUEST',
-      message: expect.stringContaining('"alice" is no principal'),
+      message: expect.stringContaining('"alice" is not a principal'),
     });
     await quotas.set('user:alice', { request_rate: 1 });
     expect(quotas.of('user:alice')).toEqual({ request_rate: 1 });

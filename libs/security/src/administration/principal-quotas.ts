@@ -18,7 +18,7 @@ export class PrincipalQuotas {
 
   /**
    * Returns the limits that apply to a principal; an empty object for none.
-   * @throws ProtocolError INVALID_REQUEST if it is no principal
+   * @throws ProtocolError INVALID_REQUEST if it is not a principal
    */
   of(principal: string): Quota {
     assertPrincipal(principal);
@@ -27,7 +27,7 @@ export class PrincipalQuotas {
 
   /**
    * @param quota null removes the quota
-   * @throws ProtocolError INVALID_REQUEST if it is no principal; POLICY_VIOLATION
+   * @throws ProtocolError INVALID_REQUEST if it is not a principal; POLICY_VIOLATION
    */
   async set(principal: string, quota: Quota | null): Promise<void> {
     assertPrincipal(principal);
@@ -39,6 +39,6 @@ function assertPrincipal(principal: string): void {
   if (PRINCIPAL_PATTERN.test(principal)) return;
   throw new ProtocolError(
     'INVALID_REQUEST',
-    `${JSON.stringify(principal)} is no principal; accepted: default, user:<name>, key:<id>, cert:<distinguished name>.`,
+    `${JSON.stringify(principal)} is not a principal; accepted: default, user:<name>, key:<id>, cert:<distinguished name>.`,
   );
 }

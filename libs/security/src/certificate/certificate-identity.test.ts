@@ -49,7 +49,7 @@ describe('the principal of a certificate', () => {
   });
 
   test.each(['/CN=anonymous', '/CN=*', '/O=Example/CN=anonymous', '/CN=a\u0007b'])(
-    '%j is no principal',
+    '%j is not a principal',
     (subject) => {
       expect(principalOf(subject)).toBeUndefined();
     },

@@ -63,7 +63,7 @@ describe('the text of a distinguished name', () => {
   test.each([
     ['no value', der(DER_TAG.sequence, der(DER_TAG.objectId, COMMON_NAME))],
     [
-      'a type that is no object id',
+      'a type that is not an object id',
       der(DER_TAG.sequence, der(DER_TAG.integer, Buffer.of(1)), der(DER_TAG.integer, Buffer.of(1))),
     ],
   ])('an attribute with %s is refused', (_what, broken) => {

@@ -34,7 +34,7 @@ describe('API keys', () => {
     [`a.b.${'s'.repeat(32)}`, 'two dots'],
     [`id.${'s'.repeat(32)}\n`, 'a line feed at the end'],
     [`id.${'s'.repeat(31)}é`, 'a letter outside of the alphabet'],
-  ])('a text that is no key is not parsed: %j (%s)', (text) => {
+  ])('a text that is not a key is not parsed: %j (%s)', (text) => {
     expect(parseApiKey(text)).toBeUndefined();
   });
 

@@ -38,7 +38,7 @@ describe('the Authorization header', () => {
     [basic(`team.a:${SECRET}`), 'a dot in the id'],
     [basic(`team-a:${SECRET}:`), 'a colon in the secret'],
     [basic(`team-a:${SECRET}\0`), 'a control character'],
-    [`Basic ${Buffer.from([0xff, 0x3a, 0x61]).toString('base64')}`, 'bytes that are no UTF-8'],
+    [`Basic ${Buffer.from([0xff, 0x3a, 0x61]).toString('base64')}`, 'bytes that are not UTF-8'],
     [basic(`team-a:${SECRET}`).replace(/=+$/, ''), 'a base64 without its padding'],
   ])('is malformed and identifies nobody: %j (%s)', (value) => {
     expect(parseAuthorization(value)).toEqual(MALFORMED);

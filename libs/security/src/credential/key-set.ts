@@ -9,7 +9,7 @@ import { ProtocolError } from '#protocol';
 import { type Clock, type Logger, SparseLog } from '#runtime';
 import type { IssuerKeys } from '../access/issuer-keys.js';
 
-/** Keys of one issuer; more are no key set of tokens. */
+/** Most keys that one issuer may have; a longer list is refused. */
 const KEYS_MAX = 100;
 /** Pause after a key set could not be loaded, ms. */
 const FAILURE_PAUSE_MS = 1000;

@@ -34,7 +34,7 @@ export class LoginGuard {
   }
 
   /**
-   * Counts a refusal of a credential that was presented; everything else is no failed login.
+   * Counts a refusal of a credential that was presented, and no other refusal.
    * @returns the time for which the refusal is held back, ms
    */
   refusalDelayMs(address: string, error: unknown, isPresented: boolean): number {

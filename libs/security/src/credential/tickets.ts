@@ -101,7 +101,7 @@ export class Tickets {
   }
 }
 
-/** Returns the id of the broker that issued a ticket; undefined if the text is no ticket. */
+/** Returns the id of the broker that issued a ticket; undefined if the text is not a ticket. */
 export function issuerOfTicket(text: string): number | undefined {
   const id = TICKET_PATTERN.exec(text)?.[1];
   return id === undefined ? undefined : Number(id);

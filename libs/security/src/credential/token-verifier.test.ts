@@ -105,7 +105,7 @@ describe('tokens', () => {
     ['its name is "*"', (claims) => ({ ...claims, sub: '*' })],
     ['its name has a line feed', (claims) => ({ ...claims, sub: 'alice\nbob' })],
     ['one of its groups is "*"', (claims) => ({ ...claims, groups: ['*'] })],
-    ['one of its groups is no text', (claims) => ({ ...claims, groups: [1] as unknown[] })],
+    ['one of its groups is not text', (claims) => ({ ...claims, groups: [1] as unknown[] })],
     ['it has 65 groups', (claims) => ({ ...claims, groups: manyGroups(65) })],
   ])('a token is not valid if %s', async (_why, change) => {
     const { verifier, claims } = verifying({ groupsClaim: 'groups' });
@@ -245,7 +245,7 @@ describe('the key set of the issuer', () => {
     expect(loads).toBe(2);
   });
 
-  it('out of reach is no fault of the token, and is tried again after a second', async () => {
+  it('out of reach is not a fault of the token, and is tried again after a second', async () => {
     let isOut = true;
     const { verifier, claims, clock, log } = verifying({
       fetchJson: async () => {
@@ -334,7 +334,7 @@ describe('the key set of the issuer', () => {
   });
 
   it.each([null, 'text', {}, { keys: {} }, { keys: Array.from({ length: 101 }, () => ({})) }])(
-    'a document that is no key set is out of reach: %j',
+    'a document that is not a key set is out of reach: %j',
     async (document) => {
       const { verifier } = verifying({ fetchJson: async () => document });
       await expect(verifier.verify('AAAA.AAAA.AAAA')).rejects.toMatchObject({

@@ -886,7 +886,7 @@ export interface components {
             redriven: number;
             /**
              * Format: int32
-             * @description Dead letters that stay: their topic is gone, they are no copies of their records, or they are too large.
+             * @description Dead letters that stay: their topic is gone, they are not copies of their records, or they are too large.
              */
             skipped: number;
         };
@@ -2129,7 +2129,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is no member, or was none. */
+            /** @description It is not a member, or was not one. */
             204: {
                 headers: {
                     [name: string]: unknown;

@@ -2,7 +2,7 @@
 
 /**
  * Each operation as its method, path, named parameters, and form. `j`: a body of JSON; `b`: a
- * body of another type; `r`: the answer is no JSON. A parameter with a capital letter is a header;
+ * body of another type; `r`: no JSON is answered. A parameter with a capital letter is a header;
  * parameters of the query are named only where there is a body of JSON that has the other members.
  */
 export const ADMIN_OPERATIONS = {

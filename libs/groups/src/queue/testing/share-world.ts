@@ -56,7 +56,7 @@ interface Lock {
 export class ShareWorld {
   nowMs = 1_000_000;
   readonly topic: TopicRecord[] = [];
-  /** Records that the group is done with: acknowledged, dead-lettered, purged, or given up. */
+  /** Records that the group is done with: acknowledged, dead-lettered, purged, or dropped. */
   readonly done = new Set<Offset>();
   readonly config: ShareConfig;
   #state = new SharePartition(0);
@@ -117,7 +117,7 @@ export class ShareWorld {
     }
   }
 
-  /** Time goes on; locks that end are taken back, unless the timer is late. */
+  /** Time goes on; records whose locks end are released, unless the timer is late. */
   advance(ms: number, isTimerLate = false): void {
     this.nowMs += ms;
     if (isTimerLate) return;
@@ -255,7 +255,7 @@ export class ShareWorld {
     if (this.#state.plan === undefined) this.#forgetPlanned(plan);
   }
 
-  /** A plan that lost one of its records is made anew, whether its copies were written or not. */
+  /** A plan that lost one of its records is made again, whether its copies were written or not. */
   #forgetPlanned(plan: DeadLetterPlan | undefined): void {
     if (plan === undefined) return;
     for (let at = 0; at < offsetCountOf(plan.ranges); at += 1) {
@@ -324,7 +324,7 @@ export class ShareWorld {
     const replayed = this.replayed();
     this.#state = replayed.state;
     this.#position = replayed.position;
-    // Locks run anew, the whole time.
+    // Locks start again with their whole time.
     for (const lock of this.#locks.values()) lock.untilMs = this.nowMs + this.config.lockMs;
   }
 
