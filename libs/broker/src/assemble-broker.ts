@@ -284,7 +284,8 @@ function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
   const { registry, replicas, delayed, producePath, coordinators, polls, logManager } = parts;
   const { reserve, producerMemory, expiryClock } = logManager;
   const partitions: PartitionStatus[] = [];
-  for (const { topicPartition, log } of replicas.table.partitions()) {
+  // A topic that is deleted and made again between two slices would be listed twice without a copy.
+  for (const { topicPartition, log } of [...replicas.table.partitions()]) {
     const { logStart, highWatermark, logEnd } = log.offsets;
     partitions.push({
       ...topicPartition,
@@ -334,7 +335,7 @@ function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
       queueGroupsRemembered: polls.queueGroups,
       acknowledgedDeletedTotal: parts.acknowledged.deletedTotal,
     },
-    queues: coordinators.queueCounts,
+    queues: yield* coordinators.queueCounts(),
     delayedRecords: delayed.status,
     cluster: undefined,
   };

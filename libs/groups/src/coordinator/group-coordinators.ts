@@ -12,7 +12,7 @@
  */
 import { CONSUMER_OFFSETS_TOPIC, ProtocolError } from '#protocol';
 import type { Partition } from '#replication';
-import type { Clock, Logger, Random, Scheduler } from '#runtime';
+import type { Clock, Logger, Random, Scheduler, SlicedWork } from '#runtime';
 import { assertGroupName } from '../group-name.js';
 import type { MemberOwner } from '../log/group-records.js';
 import {
@@ -191,7 +191,7 @@ export class GroupCoordinators implements GroupCalls {
   }
 
   /** Numbers of the records of queue groups. */
-  get queueCounts(): QueueCounts {
+  queueCounts(): SlicedWork<QueueCounts> {
     return queueCounts(this.#loaded.all(), this.#tally);
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Offset } from '#protocol';
+import { atOnce } from '#runtime';
 import { deadLetterTopicOf } from '../queue/dead-letter-topic.js';
 import { offsetsIn } from '../queue/offset-ranges.js';
 import type { PartitionAck } from '../state/decide-queue.js';
@@ -200,7 +201,7 @@ describe('a record of a queue', () => {
     await queue.ack('a', [3], 'reject');
     await queue.advance(LOCK_MS);
     await queue.poll('a', 1);
-    expect(queue.test.coordinators.queueCounts).toMatchObject({
+    expect(atOnce(queue.test.coordinators.queueCounts())).toMatchObject({
       acquired: 1,
       waiting: 2,
       pending: 0,

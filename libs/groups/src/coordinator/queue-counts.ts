@@ -1,3 +1,4 @@
+import type { SlicedWork } from '#runtime';
 import type { GroupCoordinator } from './group-coordinator.js';
 import type { QueueTally, QueueTotals } from './queue-tally.js';
 
@@ -11,18 +12,26 @@ export interface QueueCounts extends QueueTotals {
   readonly pending: number;
 }
 
+/** Groups, and partitions of queue groups, that are counted in one slice. */
+const ITEMS_PER_SLICE = 1000;
+
 /** Counts the records of all queue groups. A damaged share partition is left out. */
-export function queueCounts(
+export function* queueCounts(
   coordinators: Iterable<Pick<GroupCoordinator, 'table'>>,
   tally: QueueTally,
-): QueueCounts {
+): SlicedWork<QueueCounts> {
   let acquired = 0;
   let waiting = 0;
   let pending = 0;
+  let items = 0;
   for (const { table } of coordinators) {
     for (const { mode, queue } of table.all()) {
+      items += 1;
+      if (items % ITEMS_PER_SLICE === 0) yield;
       if (mode !== 'queue') continue;
       for (const { state } of queue.all()) {
+        items += 1;
+        if (items % ITEMS_PER_SLICE === 0) yield;
         let held = 0;
         for (const count of state.acquired.values()) held += count;
         acquired += held;
