@@ -285,7 +285,8 @@ function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
   const { reserve, producerMemory, expiryClock } = logManager;
   const partitions: PartitionStatus[] = [];
   // A topic that is deleted and made again between two slices would be listed twice without a copy.
-  for (const { topicPartition, log } of [...replicas.table.partitions()]) {
+  const listed = [...replicas.table.partitions()];
+  for (const { topicPartition, log } of listed) {
     const { logStart, highWatermark, logEnd } = log.offsets;
     partitions.push({
       ...topicPartition,

@@ -110,6 +110,7 @@ const SOURCES: MetricSources = {
   edge: () => EDGE,
   groupLags: () =>
     Promise.resolve({ lags: [{ group: 'g', topic: 'a', partition: 1, lag: 7 }], leftOut: 2 }),
+  openDescriptors: () => Promise.resolve(17),
 };
 
 function metricsOf(
@@ -174,6 +175,27 @@ describe('the metrics', () => {
       'kafka_consumergroup_lag{consumergroup="g",topic="a",partition="1"} 7\n',
     );
     expect(page).toContain('sluice_group_lags_left_out 2\n');
+  });
+
+  test('all series of a part are of one moment', async () => {
+    let moment = 0;
+    const http = () => {
+      moment += 1;
+      return { ...HTTP, connections: moment, longPolls: moment, renderCacheHits: moment };
+    };
+    const metrics = new GatewayMetrics(new GatewayCounts(), { ...SOURCES, http });
+    for (const read of [1, 2]) {
+      const text = await metrics.render(OPEN_ACCESS);
+      expect(text).toContain(`kafka_server_socketservermetrics_connection_count ${read}\n`);
+      expect(text).toContain(`sluice_http_long_polls ${read}\n`);
+      expect(text).toContain(`sluice_http_render_cache_hits_total ${read}\n`);
+    }
+  });
+
+  test.runIf(process.platform === 'linux')('open descriptors are those of the source', async () => {
+    const text = await metricsOf([]).render(OPEN_ACCESS);
+    expect(text.match(/^process_open_fds .*/gm)).toEqual(['process_open_fds 17']);
+    expect(text).toContain('# HELP process_open_fds Number of open file descriptors.\n');
   });
 
   test('reading counters does not increase them', async () => {

@@ -6,14 +6,15 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { BrokerStatus, GroupLags, PartitionStatus } from '#broker';
 import type { DeliveryStatus, MembershipStatus } from '#delivery';
 import type { PeerNetworkStatus } from '#peer-rpc';
-import { inSlices, SerialQueue, type SlicedWork } from '#runtime';
+import { inSlices, SerialQueue, type SlicedWork, turnOfLoop } from '#runtime';
 import type { Access, EdgeStatus, SecurityStatus } from '#security';
 import { boundRefusalsCounter } from './bound-refusals-counter.js';
 import type { GatewayCounts } from './gateway-counts.js';
-import { groupLagGauges } from './group-lag-gauges.js';
+import { GROUP_LAG_SERIES, groupLagGauge } from './group-lag-gauge.js';
 import { labelledMetric } from './labelled-metrics.js';
+import { type LongGauge, metricsInSlices } from './metrics-in-slices.js';
 import { BROKER_SERIES } from './series/broker-series.js';
-import { CLUSTER_GAUGES } from './series/cluster-series.js';
+import { CLUSTER_SERIES } from './series/cluster-series.js';
 import { DELIVERY_SERIES } from './series/delivery-series.js';
 import { EDGE_SERIES, LABELLED_EDGE_SERIES } from './series/edge-series.js';
 import { HTTP_SERIES, type HttpStatus } from './series/http-series.js';
@@ -23,7 +24,7 @@ import { PEER_SERIES } from './series/peer-series.js';
 import { SECURITY_SERIES } from './series/security-series.js';
 import { SOCKET_SERIES } from './series/socket-series.js';
 import type { StatusSeries } from './series/status-series.js';
-import { STORAGE_GAUGES } from './series/storage-series.js';
+import { STORAGE_SERIES } from './series/storage-series.js';
 import { TLS_CONNECTION_SERIES, TLS_FILE_SERIES, type TlsStatus } from './series/tls-series.js';
 import type { SocketStatus } from './socket-status.js';
 
@@ -31,6 +32,8 @@ import type { SocketStatus } from './socket-status.js';
 const TOPIC_SERIES_MAX = 500;
 /** Label of the series that all other topics share; no topic can have this name. */
 const OTHER_TOPICS = '(others)';
+/** Gauge of prom-client, on systems where it can count descriptors. */
+const OPEN_DESCRIPTORS = 'process_open_fds';
 
 /** Sources of the state that a scrape reads. */
 export interface MetricSources {
@@ -48,6 +51,26 @@ export interface MetricSources {
   /** Undefined while authentication is off. */
   edge(): EdgeStatus | undefined;
   groupLags(): Promise<GroupLags>;
+  /** Undefined if the system does not say how many descriptors the process has open. */
+  openDescriptors(): Promise<number | undefined>;
+}
+
+/** The state that one scrape shows. It is read together, because rendering takes many turns. */
+interface ScrapedState {
+  readonly broker: BrokerStatus;
+  /** Bytes of the topics that the caller may describe. */
+  readonly topicBytes: ReadonlyMap<string, number>;
+  /** Lags of the groups that the caller may describe. */
+  readonly groupLags: GroupLags;
+  readonly openDescriptors: number | undefined;
+  readonly http: HttpStatus;
+  readonly delivery: DeliveryStatus;
+  readonly memberships: MembershipStatus;
+  readonly sockets: SocketStatus;
+  readonly peers: PeerNetworkStatus | undefined;
+  readonly tls: TlsStatus | undefined;
+  readonly security: SecurityStatus | undefined;
+  readonly edge: EdgeStatus | undefined;
 }
 
 /** Name, type and help of a metric, for the reference page. */
@@ -69,12 +92,9 @@ export class GatewayMetrics {
   readonly #counts: GatewayCounts;
   readonly #sources: MetricSources;
   readonly #topicSeriesMax: number;
-  /** State of the broker for this scrape; undefined before the first. */
-  #broker: BrokerStatus | undefined;
-  /** Bytes of the topics that the caller of this scrape may describe. */
-  #topicBytes: ReadonlyMap<string, number> = new Map();
-  /** Lags of groups that the caller of this scrape may describe. */
-  #groupLags: GroupLags = { lags: [], leftOut: 0 };
+  readonly #longGauges: LongGauge[] = [];
+  /** Undefined before the first scrape. */
+  #scraped: ScrapedState | undefined;
   readonly #scrapes = new SerialQueue();
 
   /** @param topicSeriesMax topics that have a series of their own; all others share one */
@@ -89,26 +109,31 @@ export class GatewayMetrics {
     for (const count of counts.counters) {
       this.#readCounter(count.name, count.help, () => count.value);
     }
-    this.#addSeries(BROKER_SERIES, () => this.#broker);
-    this.#addStateGauges();
-    this.#addSeries(KEPT_STATE_SERIES, () => this.#broker);
-    this.#addSeries(HTTP_SERIES, () => sources.http());
-    this.#addSeries(TLS_CONNECTION_SERIES, () => sources.http());
-    this.#addSeries(TLS_FILE_SERIES, () => sources.tls());
-    this.#addSeries(SECURITY_SERIES, () => sources.security());
-    this.#addSeries(EDGE_SERIES, () => sources.edge());
+    this.#addSeries(BROKER_SERIES, ({ broker }) => broker);
+    this.#addSeries(STORAGE_SERIES, ({ broker }) => broker);
+    this.#addSeries(CLUSTER_SERIES, ({ broker }) => broker.cluster);
+    this.#addSeries(KEPT_STATE_SERIES, ({ broker }) => broker);
+    this.#addSeries(HTTP_SERIES, ({ http }) => http);
+    this.#addSeries(TLS_CONNECTION_SERIES, ({ http }) => http);
+    this.#addSeries(TLS_FILE_SERIES, ({ tls }) => tls);
+    this.#addSeries(SECURITY_SERIES, ({ security }) => security);
+    this.#addSeries(EDGE_SERIES, ({ edge }) => edge);
     for (const series of LABELLED_EDGE_SERIES) {
-      this.#registry.registerMetric(labelledMetric(series, () => sources.edge()));
+      this.#registry.registerMetric(labelledMetric(series, () => this.#scraped?.edge));
     }
-    this.#addSeries(PEER_SERIES, () => sources.peers());
-    this.#addSeries(DELIVERY_SERIES, () => sources.delivery());
-    this.#addSeries(MEMBERSHIP_SERIES, () => sources.memberships());
-    this.#addSeries(SOCKET_SERIES, () => sources.sockets());
-    this.#addTopicGauge();
-    for (const gauge of groupLagGauges(() => this.#groupLags)) this.#registry.registerMetric(gauge);
+    this.#addSeries(PEER_SERIES, ({ peers }) => peers);
+    this.#addSeries(DELIVERY_SERIES, ({ delivery }) => delivery);
+    this.#addSeries(MEMBERSHIP_SERIES, ({ memberships }) => memberships);
+    this.#addSeries(SOCKET_SERIES, ({ sockets }) => sockets);
+    this.#addLongGauge(topicBytesGauge(() => this.#scraped?.topicBytes ?? new Map()));
+    this.#addLongGauge(groupLagGauge(() => this.#scraped?.groupLags.lags ?? []));
+    this.#addSeries(GROUP_LAG_SERIES, ({ groupLags }) => groupLags);
     this.#addStoreFaultGauge();
-    this.#registry.registerMetric(boundRefusalsCounter(() => sources.http().boundRefusals));
+    this.#registry.registerMetric(
+      boundRefusalsCounter(() => this.#scraped?.http.boundRefusals ?? new Map()),
+    );
     collectDefaultMetrics({ register: this.#registry });
+    this.#replaceDescriptorGauge();
   }
 
   /** Renders the text of /metrics for a caller. */
@@ -117,17 +142,38 @@ export class GatewayMetrics {
   }
 
   async #render(caller: Pick<Access, 'may'>): Promise<string> {
-    this.#broker = await this.#sources.broker();
-    const { partitions } = this.#broker;
-    this.#topicBytes = await inSlices(bytesByTopic(partitions, this.#topicSeriesMax, caller));
-    const { lags, leftOut } = await this.#sources.groupLags();
-    const shown = lags.filter(
-      ({ group, topic }) =>
-        mayDescribe(caller, 'group', group) && mayDescribe(caller, 'topic', topic),
+    this.#scraped = await this.#scrape(caller);
+    const pieces = [await metricsInSlices(this.#registry, this.#longGauges)];
+    for (const histogram of this.#counts.histograms) {
+      pieces.push(histogram.render());
+      await turnOfLoop();
+    }
+    return pieces.join('\n');
+  }
+
+  async #scrape(caller: Pick<Access, 'may'>): Promise<ScrapedState> {
+    const sources = this.#sources;
+    const openDescriptors = await sources.openDescriptors();
+    const { lags, leftOut } = await sources.groupLags();
+    const shownLags = await inSlices(lagsShownTo(caller, lags));
+    const broker = await sources.broker();
+    const topicBytes = await inSlices(
+      bytesByTopic(broker.partitions, this.#topicSeriesMax, caller),
     );
-    this.#groupLags = { lags: shown, leftOut };
-    const text = await this.#registry.metrics();
-    return `${text}\n${this.#counts.histograms.map((histogram) => histogram.render()).join('\n')}`;
+    return {
+      broker,
+      topicBytes,
+      groupLags: { lags: shownLags, leftOut },
+      openDescriptors,
+      http: sources.http(),
+      delivery: sources.delivery(),
+      memberships: sources.memberships(),
+      sockets: sources.sockets(),
+      peers: sources.peers(),
+      tls: sources.tls(),
+      security: sources.security(),
+      edge: sources.edge(),
+    };
   }
 
   /** Describes all metrics, in order of their names. */
@@ -145,50 +191,27 @@ export class GatewayMetrics {
     return [...plain, ...hot].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  #addStateGauges(): void {
-    const read = (get: (status: BrokerStatus) => number) => () =>
-      this.#broker === undefined ? 0 : get(this.#broker);
-    for (const { name, help, read: get } of STORAGE_GAUGES) this.#gauge(name, help, read(get));
-    for (const { name, help, read: get } of CLUSTER_GAUGES) {
-      this.#gauge(
-        name,
-        help,
-        read(({ cluster }) => (cluster === undefined ? 0 : get(cluster))),
-      );
-    }
-  }
-
   #addSeries<Status>(
     series: readonly StatusSeries<Status>[],
-    status: () => Status | undefined,
+    statusOf: (scraped: ScrapedState) => Status | undefined,
   ): void {
     for (const { name, type, help, read } of series) {
       const value = (): number => {
-        const now = status();
-        return now === undefined ? 0 : read(now);
+        const status = this.#scraped && statusOf(this.#scraped);
+        return status === undefined ? 0 : read(status);
       };
       if (type === 'gauge') this.#gauge(name, help, value);
       else this.#readCounter(name, help, value);
     }
   }
 
-  #addTopicGauge(): void {
-    const bytes = () => this.#topicBytes;
-    const gauge = new Gauge({
-      name: 'kafka_log_log_size_bytes',
-      help: "Size on disk of a topic's partitions; topics beyond SLUICE_METRICS_TOPICS_MAX share one series.",
-      labelNames: ['topic'],
-      registers: [],
-      collect() {
-        this.reset();
-        for (const [topic, size] of bytes()) this.set({ topic }, size);
-      },
-    });
-    this.#registry.registerMetric(gauge);
+  #addLongGauge(long: LongGauge): void {
+    this.#registry.registerMetric(long.gauge);
+    this.#longGauges.push(long);
   }
 
   #addStoreFaultGauge(): void {
-    const fault = () => this.#broker?.cluster?.storeFault;
+    const fault = () => this.#scraped?.broker.cluster?.storeFault;
     const gauge = new Gauge({
       name: 'sluice_cluster_redis_fault',
       help: '1 with the reason for which Redis refuses changes of the metadata; no series while it accepts them.',
@@ -201,6 +224,18 @@ export class GatewayMetrics {
       },
     });
     this.#registry.registerMetric(gauge);
+  }
+
+  /**
+   * prom-client lists the directory of descriptors in one go, which stops the event loop for
+   * milliseconds when thousands of segments are open.
+   */
+  #replaceDescriptorGauge(): void {
+    const replaced = this.#registry.getSingleMetric(OPEN_DESCRIPTORS);
+    if (replaced === undefined) return;
+    const { help } = replaced as unknown as { readonly help: string };
+    this.#registry.removeSingleMetric(OPEN_DESCRIPTORS);
+    this.#gauge(OPEN_DESCRIPTORS, help, () => this.#scraped?.openDescriptors ?? 0);
   }
 
   #readCounter(name: string, help: string, read: () => number): void {
@@ -229,8 +264,25 @@ export class GatewayMetrics {
   }
 }
 
-/** Partitions that are summed in one slice. */
-const PARTITIONS_PER_SLICE = 500;
+function topicBytesGauge(bytes: () => ReadonlyMap<string, number>): LongGauge {
+  const name = 'kafka_log_log_size_bytes';
+  const gauge = new Gauge({
+    name,
+    help: "Size on disk of a topic's partitions; topics beyond SLUICE_METRICS_TOPICS_MAX share one series.",
+    labelNames: ['topic'],
+    registers: [],
+  });
+  return {
+    name,
+    gauge,
+    *series() {
+      for (const [topic, size] of bytes()) yield [{ topic }, size];
+    },
+  };
+}
+
+/** Partitions, or lags of groups, that are looked at in one slice. */
+const ITEMS_PER_SLICE = 500;
 
 /** Sums the sizes of the topics that the caller may describe, in the order of the partitions. */
 function* bytesByTopic(
@@ -240,12 +292,26 @@ function* bytesByTopic(
 ): SlicedWork<ReadonlyMap<string, number>> {
   const bytes = new Map<string, number>();
   for (const [index, { topic, sizeBytes }] of partitions.entries()) {
-    if (index % PARTITIONS_PER_SLICE === PARTITIONS_PER_SLICE - 1) yield;
+    if (index % ITEMS_PER_SLICE === ITEMS_PER_SLICE - 1) yield;
     if (!mayDescribe(caller, 'topic', topic)) continue;
     const series = bytes.has(topic) || bytes.size < topicSeriesMax ? topic : OTHER_TOPICS;
     bytes.set(series, (bytes.get(series) ?? 0) + (sizeBytes ?? 0));
   }
   return bytes;
+}
+
+/** Lags of the groups that the caller may describe, on topics that it may describe. */
+function* lagsShownTo(
+  caller: Pick<Access, 'may'>,
+  lags: GroupLags['lags'],
+): SlicedWork<GroupLags['lags']> {
+  const shown: GroupLags['lags'][number][] = [];
+  for (const [index, lag] of lags.entries()) {
+    if (index % ITEMS_PER_SLICE === ITEMS_PER_SLICE - 1) yield;
+    const { group, topic } = lag;
+    if (mayDescribe(caller, 'group', group) && mayDescribe(caller, 'topic', topic)) shown.push(lag);
+  }
+  return shown;
 }
 
 function mayDescribe(caller: Pick<Access, 'may'>, type: 'topic' | 'group', name: string): boolean {

@@ -21,7 +21,9 @@ function healthOn(
   descriptors?: { readonly inUse: number; readonly limit: number },
 ): Health {
   const status = brokerStatus(partitions, { disk, clock, cluster });
-  return new Health(() => Promise.resolve(status), { descriptors: () => descriptors });
+  return new Health(() => Promise.resolve(status), {
+    descriptors: () => Promise.resolve(descriptors),
+  });
 }
 
 describe('readiness', () => {

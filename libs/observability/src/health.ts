@@ -13,7 +13,7 @@ import type { Access, SecurityMetadata } from '#security';
 /** The parts that a report is about, besides the broker. */
 export interface HealthSources {
   /** Returns undefined if the system does not say how many are in use. */
-  readonly descriptors?: () => DescriptorUse | undefined;
+  readonly descriptors?: () => Promise<DescriptorUse | undefined>;
   /** Returns undefined while authentication is off. */
   readonly security?: () => Pick<SecurityMetadata, 'isAvailable' | 'staleMs'> | undefined;
 }
@@ -54,11 +54,12 @@ export class Health {
    * counted, and are not named.
    */
   async readiness(caller: Pick<Access, 'may'>): Promise<ReadinessReport> {
+    const descriptorsInUse = await this.#sources.descriptors?.();
     const status = await this.#status();
     const disk = diskCheck(status);
     const storage = storageCheck(status, caller);
     const clock = clockCheck(status);
-    const descriptors = descriptorCheck(this.#sources.descriptors?.());
+    const descriptors = descriptorCheck(descriptorsInUse);
     const cluster = clusterCheck(status);
     const security = securityCheck(this.#sources.security?.());
     const isOk = [disk, storage, clock, descriptors, cluster, security].every(

@@ -38,8 +38,8 @@ describe('sharing the descriptors of a process', () => {
     });
   });
 
-  test.runIf(process.platform === 'linux')('open descriptors are counted', () => {
-    const status = descriptorStatus(descriptorLimit());
+  test.runIf(process.platform === 'linux')('open descriptors are counted', async () => {
+    const status = await descriptorStatus(descriptorLimit());
     expect(status?.inUse).toBeGreaterThan(2);
     expect(status?.limit).toBeGreaterThan(status?.inUse ?? 0);
   });

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 
 /** Descriptors of the process itself: its libraries, threads, log, listeners and peers. */
 const PROCESS_DESCRIPTORS = 64;
@@ -78,11 +79,17 @@ export function descriptorLimit(): number | undefined {
   }
 }
 
-/** Counts the descriptors that this process has open. */
-export function descriptorStatus(limit: number | undefined): DescriptorStatus | undefined {
+/**
+ * Counts the descriptors that this process has open. The system takes milliseconds to list
+ * thousands of them, so they are listed on another thread.
+ */
+export async function descriptorStatus(
+  limit: number | undefined,
+): Promise<DescriptorStatus | undefined> {
   if (limit === undefined) return undefined;
   try {
-    return { inUse: readdirSync('/proc/self/fd').length, limit };
+    // One of them was that of the directory itself.
+    return { inUse: (await readdir('/proc/self/fd')).length - 1, limit };
   } catch {
     // Not even the directory of descriptors can be opened, so all of them are in use.
     return { inUse: limit, limit };

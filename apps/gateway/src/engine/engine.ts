@@ -128,6 +128,7 @@ function metricsOf(
   { open, peersStatus, security }: BrokerOfProcess,
   { http, delivery, memberships, sockets, tls, edge }: WatchedParts,
 ): GatewayMetrics {
+  const limit = descriptorLimit();
   const sources = {
     broker: () => open.statusInSlices(),
     http,
@@ -139,6 +140,7 @@ function metricsOf(
     security: () => security?.metadata.status(),
     edge: () => edge && edgeStatus(edge),
     groupLags: () => open.groupLags(settings.metricsGroupPartitionsMax),
+    openDescriptors: async () => (await descriptorStatus(limit))?.inUse,
   };
   return new GatewayMetrics(counts, sources, settings.metricsTopicsMax);
 }

@@ -24,7 +24,7 @@ it('has the lag of each group and partition, and counts those without a leader',
   expect(asked).toHaveLength(2);
 });
 
-it('counts a position once that was committed again meanwhile, with its newer offset', async () => {
+it('counts a position that was committed again once, with its newer offset', async () => {
   const again = [...COMMITTED, { group: 'a', topic: 't', partition: 0, offset: 5 }];
   const statusesOf = () => Promise.resolve(new Map([['t-0', { highWatermark: 10 }]]));
   const { lags, leftOut } = await groupLags(again, 10, statusesOf);
@@ -32,7 +32,7 @@ it('counts a position once that was committed again meanwhile, with its newer of
   expect([lags.length, leftOut]).toEqual([2, 1]);
 });
 
-it('asks for at most 1,000 partitions at a time, and reads as many positions per turn', async () => {
+it('asks for 1,000 partitions at a time, and reads as many positions per turn', async () => {
   let turn = 0;
   let next = setImmediate(function count() {
     turn += 1;
