@@ -1,4 +1,4 @@
-/** Requests whose body arrives after their caller has lost its credential or a permission. */
+/** Requests whose turn or body comes after their caller has lost its credential or a permission. */
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
@@ -24,7 +24,7 @@ let gateway: GatewayProcess;
 let key: TestKey;
 
 beforeAll(async () => {
-  gateway = await GatewayProcess.start(AUTH_ON);
+  gateway = await GatewayProcess.start({ ...AUTH_ON, SLUICE_QUOTA_WAIT_MS: '60000' });
   await asRoot(gateway, 'POST', '/v1/topics', { name: 'orders', partitions: 1 });
 });
 
@@ -107,6 +107,32 @@ describe('a request that is sent in two parts', () => {
     await connection.closed();
     expect(connection.received).toMatch(/^HTTP\/1\.1 401 /);
     connection.abort();
+  });
+});
+
+describe('a request that waits for its quota', () => {
+  test.each([
+    ['a record', 'producer_byte_rate', revoke, 401, RECORDS, { value: 'x'.repeat(30) }],
+    ['a record', 'producer_byte_rate', forbid, 403, RECORDS, { value: 'x'.repeat(30) }],
+    ['a record', 'request_rate', revoke, 401, RECORDS, { value: 'y' }],
+    ['a rule', 'request_rate', forbid, 403, '/v1/acls', { acls: [OF_ACCOMPLICE] }],
+  ])('%s is refused at once when its caller is lost (%s, %o)', async (...given) => {
+    const [, quota, loseAccess, status, path, body] = given;
+    await asRoot(gateway, 'PUT', `/v1/quotas/key:${key.id}`, { [quota]: 1 });
+    const send = (): Promise<Response> =>
+      fetch(gateway.url + path, {
+        method: 'POST',
+        headers: { ...bearer(key.key), 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    await send();
+    if (quota === 'request_rate') await send();
+    const before = await values();
+    const waiting = send();
+    await inFlight();
+    await loseAccess();
+    expect((await waiting).status).toBe(status);
+    expect(await values()).toEqual(before);
   });
 });
 

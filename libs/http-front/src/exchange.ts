@@ -4,6 +4,7 @@ import type { ProtocolError } from '#protocol';
 import { drainRequest, HeldMemory } from '#runtime';
 import type { Access } from '#security';
 import { accessLoss } from './admission/access-loss.js';
+import type { AdmittedUse } from './admission/wait-for-turn.js';
 import { problemBody, problemHeaders, writeProblem } from './answer/problem-answer.js';
 import { requestIdOf } from './answer/request-id.js';
 import { UnreceivedAnswer } from './answer/unreceived-answer.js';
@@ -137,6 +138,11 @@ export class Exchange implements InFlightRequest, BodyReceiver {
   assertStillPermitted(isLate: boolean): void {
     const error = accessLoss(this.access, this.#found, isLate ? undefined : this.#startedMs);
     if (error !== undefined) throw error;
+  }
+
+  /** The operation that the caller was admitted to. */
+  get admittedUse(): AdmittedUse {
+    return { access: this.access, found: this.#found };
   }
 
   askForBody(): void {

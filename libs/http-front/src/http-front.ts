@@ -27,6 +27,7 @@ import {
   memoryOfRequests,
   unidentifiedMax,
 } from './admission/shared-memory.js';
+import { type AdmittedUse, waitForTurn } from './admission/wait-for-turn.js';
 import type { ClientErrors } from './answer/client-errors.js';
 import { FrontResponse } from './answer/front-response.js';
 import { endWithProblem } from './answer/raw-problem.js';
@@ -47,9 +48,9 @@ import type { FrontListener } from './front-listener.js';
 import type { HotRoutes } from './hot-routes.js';
 import { LongPolls } from './long-polls.js';
 import type { FoundOperation } from './operation-router.js';
+import { answerCors } from './request/answer-cors.js';
 import { ForeignCallers } from './request/foreign-callers.js';
-import { connectMethodError, headFault } from './request/head-fault.js';
-import { corsHeaders, preflightHeaders } from './request/origin-policy.js';
+import { connectMethodError, headFault, unknownExpectationError } from './request/head-fault.js';
 import { splitUrl } from './request/request-url.js';
 import type { RequestObserver } from './request-observer.js';
 import { type UpgradeHandler, Upgrades, upgradeRequiredError } from './upgrades.js';
@@ -280,7 +281,7 @@ export class HttpFront {
       return;
     }
     if (expectation === 'unknown') {
-      this.#refuse(received, unknownExpectation(request), { status: 417 });
+      this.#refuse(received, unknownExpectationError(request), { status: 417 });
       return;
     }
     const refusal = this.#refusal(request, connection);
@@ -312,18 +313,31 @@ export class HttpFront {
     found: FoundOperation | undefined,
     access: Access,
   ): void {
-    // An exchange of a hot route reports its own refusal, without a listener for each request.
-    const isHot = found?.operation.route !== undefined;
-    if (!isHot) this.#auditEnd(received, found, access);
+    if (found?.operation.route === undefined) this.#auditEnd(received, found, access);
     try {
       this.context.connections.assertIdentified(received.connection);
       const waitMs = this.#admission.begin(access, found);
       if (waitMs <= 0) this.#dispatch(received, found, access);
-      else this.#later(waitMs, received, () => this.#dispatch(received, found, access));
+      else this.#dispatchInTurn(waitMs, received, { found, access });
     } catch (error) {
-      if (isHot) this.#auditEnd(received, found, access);
-      this.#refuse(received, error);
+      this.#refuseAdmitted(received, { found, access }, error);
     }
+  }
+
+  /** Dispatches a request after a wait for its quota. */
+  #dispatchInTurn(waitMs: number, received: ReceivedRequest, use: AdmittedUse): void {
+    const { found, access } = use;
+    const goOn = this.#inFlight(received, (loss?: ProtocolError) => {
+      if (loss === undefined) this.#dispatch(received, found, access);
+      else this.#refuseAdmitted(received, use, loss);
+    });
+    waitForTurn(this.context, waitMs, use, goOn);
+  }
+
+  #refuseAdmitted(received: ReceivedRequest, { found, access }: AdmittedUse, error: unknown): void {
+    // An exchange of a hot route reports its own refusal, without a listener for each request.
+    if (found?.operation.route !== undefined) this.#auditEnd(received, found, access);
+    this.#refuse(received, error);
   }
 
   /** Refuses a request whose caller is not known; failed logins are answered later. */
@@ -337,18 +351,26 @@ export class HttpFront {
     const delayMs = this.#admission.refusalDelayMs(request, search, error);
     // While too many connections have no credential, none is held.
     const isHeld = delayMs > 0 && !this.context.connections.isTooMany(received.connection);
-    if (isHeld) this.#later(delayMs, received, () => this.#refuse(received, error));
-    else this.#refuse(received, error);
+    if (!isHeld) {
+      this.#refuse(received, error);
+      return;
+    }
+    const refuse = this.#inFlight<void>(received, () => this.#refuse(received, error));
+    this.context.scheduler.after(delayMs, refuse);
   }
 
-  /** Calls the task after a time in which the request is in flight. */
-  #later(delayMs: number, received: ReceivedRequest, task: () => void): void {
-    const waiting = this.#beginUnadmitted(received);
-    this.context.scheduler.after(delayMs, () => {
+  /** Counts a request that waits as in flight. @returns the task, without effect once it is gone */
+  #inFlight<Outcome>(
+    received: ReceivedRequest,
+    task: (outcome: Outcome) => void,
+  ): (outcome: Outcome) => void {
+    const unadmitted = new FrameworkRequest(this.context, received, NO_ACCESS, undefined);
+    const waiting = this.#begin(received.connection, unadmitted);
+    return (outcome) => {
       if (waiting.isGone) return;
       received.startedMs = this.context.clock.monotonicMs();
-      task();
-    });
+      task(outcome);
+    };
   }
 
   /** Reports the end of the request to the audit log, if it is a refusal or a change. */
@@ -367,15 +389,14 @@ export class HttpFront {
     found: FoundOperation | undefined,
     admitted: Promise<Access>,
   ): void {
-    const waiting = this.#beginUnadmitted(received);
-    const dispatch = async (): Promise<void> => {
-      const access = await admitted;
-      received.startedMs = this.context.clock.monotonicMs();
-      if (!waiting.isGone) this.#dispatchInTime(received, found, access);
-    };
-    dispatch().catch((error: unknown) => {
-      if (!waiting.isGone) this.#refuseCaller(received, found, error);
+    const settle = this.#inFlight(received, (outcome: { access?: Access; error?: unknown }) => {
+      if (outcome.access === undefined) this.#refuseCaller(received, found, outcome.error);
+      else this.#dispatchInTime(received, found, outcome.access);
     });
+    admitted.then(
+      (access) => settle({ access }),
+      (error: unknown) => settle({ error }),
+    );
   }
 
   /** Passes an admitted request to the one that answers it. */
@@ -405,12 +426,6 @@ export class HttpFront {
     const refused = { route: 'refused', access: NO_ACCESS, found: undefined } as const;
     const exchange = new Exchange(this.context, received, refused);
     this.#begin(connection, exchange).fail(error, options);
-  }
-
-  /** Counts a request as in flight that is not dispatched yet. */
-  #beginUnadmitted(received: ReceivedRequest): FrameworkRequest {
-    const unadmitted = new FrameworkRequest(this.context, received, NO_ACCESS, undefined);
-    return this.#begin(received.connection, unadmitted);
   }
 
   #begin<Request extends InFlightRequest>(connection: Connection, begun: Request): Request {
@@ -464,30 +479,4 @@ export class HttpFront {
     if (refusal !== undefined) this.#foreign.refused(request.headers, refusal);
     return refusal;
   }
-}
-
-/**
- * Lets an allowed page of another origin read the answer; returns true if the request was only a
- * preflight.
- */
-function answerCors(
-  listener: FrontListener,
-  request: IncomingMessage,
-  response: ServerResponse,
-): boolean {
-  const { headers, method } = request;
-  if (headers.origin === undefined || !listener.isCrossOrigin(headers)) return false;
-  for (const [name, value] of corsHeaders(headers.origin)) response.setHeader(name, value);
-  if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) {
-    return false;
-  }
-  for (const [name, value] of preflightHeaders(headers)) response.setHeader(name, value);
-  response.writeHead(204).end();
-  return true;
-}
-
-function unknownExpectation({ headers }: IncomingMessage): ProtocolError {
-  const expected = JSON.stringify(headers.expect);
-  const detail = `Expect: ${expected} is not supported; only 100-continue is.`;
-  return new ProtocolError('INVALID_REQUEST', detail, { outcome: 'failed' });
 }

@@ -44,9 +44,11 @@ class World {
   readonly #exchange;
 
   constructor(waitMs: number) {
+    const access = { caller: { principal: 'key:k1' } };
     this.#exchange = {
       context: { scheduler: this.scheduler, security: { quotas: { take: () => waitMs } } },
-      access: { caller: { principal: 'key:k1' } },
+      access,
+      admittedUse: { access, found: undefined },
       isGone: false,
       fail: (error: unknown) => this.failures.push(error),
     };

@@ -1,10 +1,11 @@
 import type { RateQuota } from '#security';
 import type { Exchange } from '../exchange.js';
+import { waitForTurn } from './wait-for-turn.js';
 
 /**
  * Takes from a quota of the caller, and calls the task when it is the request's turn: mostly at
  * once, and always at once while authentication is off. It is not called if the client is gone by
- * then. An error of a task that is called later is answered.
+ * then, or its caller may no longer do this. An error of a task that is called later is answered.
  * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED, and the error of a task that is called at once
  */
 export function inQuota(
@@ -13,15 +14,16 @@ export function inQuota(
   cost: number,
   task: () => void,
 ): void {
-  const { scheduler, security } = exchange.context;
+  const { security } = exchange.context;
   const waitMs = security?.quotas.take(exchange.access.caller.principal, quota, cost) ?? 0;
   if (waitMs <= 0) {
     task();
     return;
   }
-  scheduler.after(waitMs, () => {
+  waitForTurn(exchange.context, waitMs, exchange.admittedUse, (loss) => {
     if (exchange.isGone) return;
     try {
+      if (loss !== undefined) throw loss;
       task();
     } catch (error) {
       exchange.fail(error);

@@ -50,3 +50,10 @@ function hostCount(rawHeaders: readonly string[]): number {
   }
   return count;
 }
+
+/** The error for a request with another expectation than 100-continue. */
+export function unknownExpectationError({ headers }: IncomingMessage): ProtocolError {
+  const expected = JSON.stringify(headers.expect);
+  const detail = `Expect: ${expected} is not supported; only 100-continue is.`;
+  return new ProtocolError('INVALID_REQUEST', detail, { outcome: 'failed' });
+}
