@@ -3,6 +3,7 @@ import { WebSocket } from 'ws';
 import { Sluice, type SluiceOptions, type WebSocketClass } from '#client';
 import { type Context, Contexts } from './contexts.js';
 import { UsageError } from './exit-codes.js';
+import { nodeFetch, type TlsFiles } from './node-fetch.js';
 
 /** Options that every command has. */
 export interface GlobalOptions extends Context {
@@ -11,12 +12,6 @@ export interface GlobalOptions extends Context {
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
-
-interface TlsFiles {
-  readonly ca?: Buffer;
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-}
 
 /** One of the places that say how to reach a gateway. Variables hold secrets themselves. */
 interface Source extends Context {
@@ -39,7 +34,7 @@ export function connect(options: GlobalOptions, environment = process.env): Slui
     clientId: 'sluice-cli',
     ...authOf(sources),
     WebSocket: webSocketWith(tls),
-    ...(tls === undefined ? {} : { fetch: fetchWith(tls) }),
+    fetch: nodeFetch(tls),
   });
 }
 
@@ -107,19 +102,6 @@ function readOptionFile(option: string, path: string): Buffer {
       cause,
     });
   }
-}
-
-/** Node's own fetch takes no certificates; undici is loaded only where there are some. */
-function fetchWith(tls: TlsFiles): typeof globalThis.fetch {
-  const loaded = import('undici').then((undici) => ({
-    fetch: undici.fetch,
-    dispatcher: new undici.Agent({ connect: { ...tls } }),
-  }));
-  const call = async (input: unknown, init: object): Promise<unknown> => {
-    const { fetch, dispatcher } = await loaded;
-    return await fetch(input as string, { ...init, dispatcher });
-  };
-  return call as typeof globalThis.fetch;
 }
 
 function webSocketWith(tls: TlsFiles | undefined): WebSocketClass {

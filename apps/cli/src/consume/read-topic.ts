@@ -2,7 +2,7 @@ import { SluiceError } from '#client';
 import type { CommandRun } from '../command-run.js';
 import { delay } from '../delay.js';
 import type { PositionText } from '../parse-values.js';
-import { plainValuesOf } from './plain-values.js';
+import { lastOffsetOf, plainValuesOf } from './plain-values.js';
 import { Lines, type RecordJson, StreamedRecord } from './streamed-record.js';
 
 export interface ReadOptions {
@@ -195,12 +195,15 @@ class PartitionReader {
     bytes: Buffer,
     { values }: RecordTaker,
   ): { readonly values?: Promise<boolean> | undefined; readonly endByte: number } {
-    const plain = values && plainValuesOf(bytes, values.separator);
-    if (plain === undefined || plain.lastOffset >= (this.#end ?? Number.POSITIVE_INFINITY)) {
+    if (values === undefined) return { endByte: 0 };
+    const last = lastOffsetOf(bytes);
+    if (last === undefined || last >= (this.#end ?? Number.POSITIVE_INFINITY))
       return { endByte: 0 };
-    }
-    this.#next = plain.lastOffset + 1;
-    return { values: values?.take(plain.bytes), endByte: plain.endByte };
+    const plain = plainValuesOf(bytes, values.separator);
+    if (plain === undefined) return { endByte: 0 };
+    // Lines that are left are handled before the next ones are read.
+    this.#next = last + 1;
+    return { values: values.take(plain.bytes), endByte: plain.endByte };
   }
 
   /** Parses lines of a stream up to the wanted end. @throws SluiceError of a last line */
@@ -285,9 +288,9 @@ async function* linesOf(answer: Response): AsyncGenerator<Buffer> {
       if (read.done === true) break;
       const end = read.value.lastIndexOf(LINE_FEED) + 1;
       if (end > 0) {
-        const whole = [...rest, read.value.subarray(0, end)];
+        const whole = read.value.subarray(0, end);
+        yield rest.length === 0 ? asBuffer(whole) : Buffer.concat([...rest, whole]);
         rest = [];
-        yield Buffer.concat(whole);
       }
       if (end < read.value.length) rest.push(read.value.subarray(end));
     }
@@ -295,4 +298,8 @@ async function* linesOf(answer: Response): AsyncGenerator<Buffer> {
     await reads.return?.().catch(() => undefined);
   }
   if (rest.length > 0) yield Buffer.concat(rest);
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
