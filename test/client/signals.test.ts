@@ -78,6 +78,20 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await expect(consumer.commit([place], { signal })).rejects.toBe(REASON);
     await expect(client.admin.listTopics({}, { signal })).rejects.toBe(REASON);
   });
+
+  test('calls of a job reject with the reason of their signals', async () => {
+    const topic = `job-${transport}`;
+    const client = await open(transport, topic);
+    const queue = client.queue({ group: topic, topics: [topic], autoOffsetReset: 'earliest' });
+    await client.producer().send({ topic, value: 1 });
+    const [job] = await firstOf(queue, 1);
+    const signal = AbortSignal.abort(REASON);
+    await expect(job?.extend({ signal })).rejects.toBe(REASON);
+    await expect(job?.nack({ delayMs: 1, signal })).rejects.toBe(REASON);
+    await expect(job?.reject('no', { signal })).rejects.toBe(REASON);
+    await expect(job?.ack({ signal })).rejects.toBe(REASON);
+    expect(() => job?.ack({ signals: signal } as object)).toThrow('signals: is no option of ack');
+  });
 });
 
 test.each(['consumer', 'queue'] as const)(

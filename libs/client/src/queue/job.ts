@@ -1,7 +1,8 @@
+import type { SignalOption } from '../consumer/batch.js';
 import type { ReceivedRecord } from '../received-record.js';
 
 /** Options of a record that goes back to its queue. */
-export interface NackOptions {
+export interface NackOptions extends SignalOption {
   /** Time until the next delivery, ms. Default: at once, or the back-off of the group. */
   readonly delayMs?: number | undefined;
   /** Text for the dead letter, in case that this was the last delivery. */
@@ -15,13 +16,13 @@ export interface Job<K = unknown, V = unknown> extends ReceivedRecord<K, V> {
   /** Aborted when the lock is over: another worker may have the record. */
   readonly signal: AbortSignal;
   /** The record is done. Resolves when the group does not deliver it again. */
-  ack(): Promise<void>;
+  ack(options?: SignalOption): Promise<void>;
   /** The record goes back, to be delivered again at once or after a time. */
   nack(options?: NackOptions): Promise<void>;
   /** The record goes to the dead letters of the group. */
-  reject(reason?: string): Promise<void>;
+  reject(reason?: string, options?: SignalOption): Promise<void>;
   /** The lock begins again. */
-  extend(): Promise<void>;
+  extend(options?: SignalOption): Promise<void>;
 }
 
 /** Thrown by a handler of `Queue.run`: the record goes to the dead letters with the reason. */

@@ -1,4 +1,11 @@
-import { assertArgument, assertOptions, type Check, isWhole } from '../connection/checks.js';
+import {
+  assertArgument,
+  assertOptions,
+  type Check,
+  isWhole,
+  SIGNAL_OPTION,
+} from '../connection/checks.js';
+import type { SignalOption } from '../consumer/batch.js';
 import type { QueueOptions } from '../consumer/options.js';
 import {
   type ReceivedRecord,
@@ -34,10 +41,13 @@ interface Held {
   lockedMs: number;
 }
 
+type AckDetails = Pick<QueueAck, 'delayMs' | 'reason'>;
+
 const A_REASON: Check = [(value) => typeof value === 'string', 'a text'];
 const NACK_CHECKS: Readonly<Record<string, Check>> = {
   delayMs: [(value) => isWhole(value), 'a whole number from 0'],
   reason: A_REASON,
+  ...SIGNAL_OPTION,
 };
 const LOCK_MS_DEFAULT = 30_000;
 /** Extensions per time of a lock. */
@@ -183,28 +193,39 @@ export class QueueWorker<K = unknown, V = unknown> implements QueueEvents {
   }
 
   #actionsOn(held: Held, record: ReceivedRecord<K, V>): Job<K, V> {
+    const settled = (
+      type: AckType,
+      { signal }: SignalOption,
+      details: AckDetails = {},
+    ): Promise<void> => {
+      return observed(withSignal(this.#settle(held, type, details), signal));
+    };
     return {
       ...record,
       deliveryCount: held.json.deliveryCount ?? 1,
       signal: held.lost.signal,
-      ack: () => this.#settle(held, 'ack'),
+      ack: (options = {}) => {
+        assertOptions('ack', options, SIGNAL_OPTION);
+        return settled('ack', options);
+      },
       nack: (options = {}) => {
         assertOptions('nack', options, NACK_CHECKS);
-        return this.#settle(held, 'nack', options);
+        const { signal, ...details } = options;
+        return settled('nack', { signal }, details);
       },
-      reject: (reason) => {
+      reject: (reason, options = {}) => {
         if (reason !== undefined) assertArgument('reason', reason, A_REASON);
-        return this.#settle(held, 'reject', { reason });
+        assertOptions('reject', options, SIGNAL_OPTION);
+        return settled('reject', options, { reason });
       },
-      extend: () => this.#settle(held, 'extend'),
+      extend: (options = {}) => {
+        assertOptions('extend', options, SIGNAL_OPTION);
+        return settled('extend', options);
+      },
     };
   }
 
-  #settle(
-    held: Held,
-    type: AckType,
-    details: Pick<QueueAck, 'delayMs' | 'reason'> = {},
-  ): Promise<void> {
+  #settle(held: Held, type: AckType, details: AckDetails = {}): Promise<void> {
     const { topic, partition, offset, deliveryCount = 1 } = held.json;
     const sentMs = Date.now();
     const settle = async (): Promise<void> => {
