@@ -83,7 +83,7 @@ function isAt(lines: Buffer, text: Buffer, at: number): boolean {
   return true;
 }
 
-/** Decodes the escapes of a string of JSON. What comes out is never longer. */
+/** Decodes the escapes of a string of JSON. The text is never longer than its escapes. */
 function unescaped(lines: Buffer, start: number, end: number): Buffer {
   return Buffer.from(JSON.parse(`"${lines.toString('utf8', start, end)}"`) as string);
 }
