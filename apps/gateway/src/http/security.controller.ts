@@ -1,5 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import { type Input, type Output, present, SECURITY_LIST_DEFAULT } from '#api';
+import { inSlices } from '#runtime';
 import type { Access } from '#security';
 import { SecurityAdministration } from '../shared/security-administration.js';
 import { CallerAccess } from './caller-access.js';
@@ -30,9 +31,9 @@ export class SecurityController {
   }
 
   @Serves('listAcls')
-  listAcls({ query }: Input<'listAcls'>): Output<'listAcls'> {
+  listAcls({ query }: Input<'listAcls'>): Promise<Output<'listAcls'>> {
     const { after = 0, limit = SECURITY_LIST_DEFAULT, ...filter } = present(query);
-    return this.#administration.rules.list(filter, after, limit);
+    return inSlices(this.#administration.rules.list(filter, after, limit));
   }
 
   @Serves('createAcls')

@@ -72,21 +72,30 @@ export class AclIndex {
     return rules !== undefined && (rules.patternBits(acl) & bitOf(acl)) !== 0;
   }
 
-  /**
-   * The rules that equal every member of the filter that is present. The index must not change
-   * while the result is read.
-   */
+  /** The rules that equal every member of the filter that is present. */
   *select(filter: AclFilter): Generator<Acl> {
+    for (const acl of this.examine(filter)) if (acl !== undefined) yield acl;
+  }
+
+  /**
+   * Like `select`, but also gives `undefined` for each rule that was examined in vain, so that its
+   * caller can pause. When the index changes meanwhile, the changed rules may be given or not.
+   */
+  *examine(filter: AclFilter): Generator<Acl | undefined> {
     for (const [principal, byType] of this.#principals(filter.principal)) {
       for (const resourceType of RESOURCE_TYPES) {
         const rules = byType[resourceType];
         const isOther = filter.resourceType !== undefined && filter.resourceType !== resourceType;
-        if (rules === undefined || isOther) continue;
+        if (rules === undefined || isOther) {
+          yield undefined;
+          continue;
+        }
         for (const { patternType, resourceName, bits } of patternsOf(rules, filter)) {
+          const isSelected = patternType === (filter.patternType ?? patternType);
           for (const { operation, permission } of rulesOf(bits)) {
-            if (filter.operation !== undefined && filter.operation !== operation) continue;
-            if (filter.permission !== undefined && filter.permission !== permission) continue;
-            yield { principal, resourceType, resourceName, patternType, operation, permission };
+            yield isSelected && isOneOf(filter, operation, permission)
+              ? { principal, resourceType, resourceName, patternType, operation, permission }
+              : undefined;
           }
         }
       }
@@ -177,20 +186,28 @@ function hasType(principals: readonly string[], beginning: string): boolean {
   return principals.some((principal) => principal.startsWith(beginning));
 }
 
-/** The patterns that a filter selects, by a look-up when it has a name. */
+function isOneOf(
+  filter: AclFilter,
+  operation: Acl['operation'],
+  permission: Acl['permission'],
+): boolean {
+  return (
+    (filter.operation ?? operation) === operation &&
+    (filter.permission ?? permission) === permission
+  );
+}
+
+/** The patterns with the name of a filter, by a look-up, or all patterns. */
 function* patternsOf(
   rules: NameRules,
-  { resourceName, patternType }: AclFilter,
+  { resourceName }: AclFilter,
 ): ReturnType<NameRules['patterns']> {
   if (resourceName === undefined) {
-    for (const pattern of rules.patterns()) {
-      if (patternType === undefined || patternType === pattern.patternType) yield pattern;
-    }
+    yield* rules.patterns();
     return;
   }
-  for (const one of patternType === undefined ? ACL_PATTERN_TYPES : [patternType]) {
-    const pattern = { patternType: one, resourceName };
-    const bits = rules.patternBits(pattern);
-    if (bits !== 0) yield { ...pattern, bits };
+  for (const patternType of ACL_PATTERN_TYPES) {
+    const bits = rules.patternBits({ patternType, resourceName });
+    if (bits !== 0) yield { patternType, resourceName, bits };
   }
 }

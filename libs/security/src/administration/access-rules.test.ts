@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { atOnce } from '#runtime';
 import { FakeClock } from '#runtime/testing';
 import type { Acl } from '../acl/acl.js';
 import { openMetadata } from '../testing/open-metadata.js';
@@ -33,7 +34,17 @@ describe('AccessRules', () => {
       code: 'INVALID_REQUEST',
       faults: [{ pointer: '/acls/1/resourceName' }],
     });
-    expect(rules.list({}, 0, 10).acls).toEqual([]);
+    expect(atOnce(rules.list({}, 0, 10)).acls).toEqual([]);
+  });
+
+  it('lists many rules in slices, whatever the filter selects', async () => {
+    const names = Array.from({ length: 10_001 }, (_, index) => `topic-${index}`);
+    await rules.add(names.map((resourceName) => ({ ...RULE, resourceName })));
+    const list = rules.list({ patternType: 'prefixed' }, 0, 10);
+    expect(list.next()).toEqual({ done: false, value: undefined });
+    expect(atOnce(list)).toEqual({ acls: [], nextAfter: null });
+    const last = atOnce(rules.list({ operation: 'Read' }, 10_000, 10));
+    expect(last).toEqual({ acls: [{ ...RULE, resourceName: 'topic-10000' }], nextAfter: null });
   });
 
   it('removes nothing for a filter that selects everything', async () => {
@@ -42,9 +53,9 @@ describe('AccessRules', () => {
       code: 'INVALID_REQUEST',
       message: expect.stringContaining('At least one of'),
     });
-    expect(rules.list({}, 0, 10).acls).toEqual([RULE]);
+    expect(atOnce(rules.list({}, 0, 10)).acls).toEqual([RULE]);
     expect(await rules.remove({ principal: 'user:alice' })).toEqual([RULE]);
-    expect(rules.list({}, 0, 10).acls).toEqual([]);
+    expect(atOnce(rules.list({}, 0, 10)).acls).toEqual([]);
   });
 });
 

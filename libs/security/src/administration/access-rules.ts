@@ -1,4 +1,5 @@
 import { ProtocolError } from '#protocol';
+import type { SlicedWork } from '#runtime';
 import type { Acl, AclFilter } from '../acl/acl.js';
 import type { Caller } from '../caller.js';
 import type { SecurityMetadata, SecurityView } from '../metadata/security-metadata.js';
@@ -18,6 +19,8 @@ interface RulesOfCaller {
 
 /** Rules of one caller that are shown, at most. */
 const RULES_OF_CALLER_MAX = 1000;
+/** Rules that a list examines in one turn of the event loop: some milliseconds. */
+const EXAMINED_PER_SLICE = 10_000;
 
 /**
  * Lists, adds and removes access control rules.
@@ -32,10 +35,14 @@ export class AccessRules {
   }
 
   /** @param after number of rules to pass over */
-  list(filter: AclFilter, after: number, limit: number): AclPage {
+  *list(filter: AclFilter, after: number, limit: number): SlicedWork<AclPage> {
     const acls: Acl[] = [];
+    let examined = 0;
     let passed = 0;
-    for (const acl of this.#metadata.view.acls(filter)) {
+    for (const acl of this.#metadata.view.examineAcls(filter)) {
+      examined += 1;
+      if (examined % EXAMINED_PER_SLICE === 0) yield;
+      if (acl === undefined) continue;
       passed += 1;
       if (passed <= after) continue;
       if (acls.length === limit) return { acls, nextAfter: after + limit };

@@ -42,6 +42,21 @@ describe('ApiKeys', () => {
     expect(metadata.view.key(short)).toBeUndefined();
   });
 
+  it('lists each key once, in pages in the order of ids', async () => {
+    const ids: string[] = [];
+    for (let count = 0; count < 25; count += 1) ids.push(await create(null));
+    const pages: string[][] = [];
+    let after: string | undefined;
+    do {
+      const page = keys.list(after, 10);
+      pages.push(page.keys.map(({ id }) => id));
+      after = page.nextAfter ?? undefined;
+    } while (after !== undefined);
+    expect(pages.map(({ length }) => length)).toEqual([10, 10, 5]);
+    expect(pages.flat()).toEqual(ids.toSorted());
+    expect(keys.list(pages.flat().at(-1), 10)).toEqual({ keys: [], nextAfter: null });
+  });
+
   it.each([
     ['a moment', HOUR_MS],
     ['two days', 49 * HOUR_MS],

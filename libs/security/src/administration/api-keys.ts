@@ -92,9 +92,7 @@ export class ApiKeys {
 
   /** Returns the keys after an id, in the order of their ids. */
   list(after: string | undefined, limit: number): ApiKeyPage {
-    const keys = [...this.#metadata.view.keys()]
-      .filter(({ id }) => after === undefined || id > after)
-      .toSorted((left, right) => (left.id < right.id ? -1 : 1));
+    const keys = firstById(this.#metadata.view.keys(), after, limit + 1);
     const page = keys.slice(0, limit);
     return { keys: page, nextAfter: keys.length > limit ? (page.at(-1)?.id ?? null) : null };
   }
@@ -185,4 +183,29 @@ function inThePast(): ProtocolError {
   return new ProtocolError('INVALID_REQUEST', `/expiresAt: ${detail}.`, {
     faults: [{ pointer: '/expiresAt', detail }],
   });
+}
+
+/** Returns the keys after an id with the lowest ids, in their order; sorting all would be slow. */
+function firstById(keys: Iterable<ApiKey>, after: string | undefined, countMax: number): ApiKey[] {
+  const first: ApiKey[] = [];
+  for (const key of keys) {
+    if (after !== undefined && key.id <= after) continue;
+    const last = first.length === countMax ? first.at(-1) : undefined;
+    if (last !== undefined && key.id > last.id) continue;
+    if (last !== undefined) first.pop();
+    first.splice(indexById(first, key.id), 0, key);
+  }
+  return first;
+}
+
+/** Returns the number of keys whose ids are below this one. */
+function indexById(sorted: readonly ApiKey[], id: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as ApiKey).id < id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -24,6 +24,8 @@ export interface SecurityView {
   isRevoked(subject: string): boolean;
   /** Rules that the filter selects. */
   acls(filter: AclFilter): Iterable<Acl>;
+  /** The same, with `undefined` for each other rule, so that a long list can be made in slices. */
+  examineAcls(filter: AclFilter): Iterable<Acl | undefined>;
   /**
    * Decides by the rules alone: deny before allow, implied operations, `*`, prefixes.
    * @param principals the principal and its groups

@@ -71,6 +71,10 @@ export class SecurityState implements SecurityView {
     return this.#acls.select(filter);
   }
 
+  examineAcls(filter: AclFilter): Iterable<Acl | undefined> {
+    return this.#acls.examine(filter);
+  }
+
   /** True when there is exactly this rule. */
   hasAcl(acl: Acl): boolean {
     return this.#acls.has(acl);

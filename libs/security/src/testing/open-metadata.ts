@@ -13,6 +13,6 @@ export async function openMetadata(clock: FakeClock): Promise<EmbeddedSecurity> 
     random: new SystemRandom(),
     logger: silentLogger,
     brokerId: 0,
-    limits: { apiKeysMax: 100, aclsMax: 1000, quotasMax: 100, aclsPerChangeMax: 1000 },
+    limits: { apiKeysMax: 100, aclsMax: 20_000, quotasMax: 100, aclsPerChangeMax: 20_000 },
   });
 }
