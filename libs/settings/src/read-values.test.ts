@@ -54,4 +54,5 @@ test('a variable that no row reads gets a warning, and the nearest name up to th
     'SLUICE_COLOUR is not a setting and has no effect',
     'SLUICE_PORTS is not a setting and has no effect; did you mean SLUICE_PORT?',
   ]);
+  expect(unreadVariables(TABLE, environment, ['SLUICE_COLOUR'])).toHaveLength(1);
 });

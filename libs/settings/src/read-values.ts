@@ -56,15 +56,18 @@ export function problemLine(variable: string, text: string | undefined, accepts:
 /**
  * Returns a warning for each variable with our prefix that no row reads, so that typing errors are
  * noticed.
+ * @param others variables with our prefix that another program reads
  */
 export function unreadVariables(
   table: Readonly<Record<string, Setting<unknown>>>,
   environment: Environment,
+  others: readonly string[] = [],
 ): string[] {
   const variables = Object.values(table).map((setting): string => setting.variable);
   const warnings: string[] = [];
   for (const variable of Object.keys(environment).toSorted()) {
-    if (!variable.startsWith('SLUICE_') || variables.includes(variable)) continue;
+    if (!variable.startsWith('SLUICE_') || others.includes(variable)) continue;
+    if (variables.includes(variable)) continue;
     const nearest = nearestOf(variable, variables);
     const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
     warnings.push(`${variable} is not a setting and has no effect${hint}`);

@@ -100,6 +100,11 @@ describe('settings from the environment', () => {
     }
   });
 
+  test('a variable of the command line in the same shell gets no warning', () => {
+    const variables = { SLUICE_URL: 'http://a', SLUICE_API_KEY: 'a.b', SLUICE_TOKEN: 't' };
+    expect(readSettings(variables)).toMatchObject({ ok: true, warnings: [] });
+  });
+
   test('a misspelt variable is warned about, with a suggestion', () => {
     const read = readSettings({ SLUICE_PROT: '1', SLUICE_FROBNICATE: '1', SLUICE_LEASE_MS: '900' });
     expect(read.ok).toBe(true);

@@ -22,6 +22,9 @@ export type ReadSettings =
       readonly warnings: readonly string[];
     };
 
+/** Variables of the command line and of the commands in the banner: a shell may have them, too. */
+const CLIENT_VARIABLES = ['SLUICE_API_KEY', 'SLUICE_TOKEN', 'SLUICE_URL'];
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -97,7 +100,7 @@ function warningsOf(environment: Environment): string[] {
     : Object.values(CLUSTER_SETTINGS)
         .filter(({ variable }) => isSet(environment[variable]))
         .map(({ variable }) => `${variable} has no effect without ${SETTINGS.redisUrl.variable}`);
-  return [...idle, ...unreadVariables(SETTINGS, environment)].toSorted();
+  return [...idle, ...unreadVariables(SETTINGS, environment, CLIENT_VARIABLES)].toSorted();
 }
 
 function isSet(text: string | undefined): boolean {
