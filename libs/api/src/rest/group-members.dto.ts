@@ -20,7 +20,7 @@ import type {
 import type { TopicPartition } from '#protocol';
 import type { ListAs, WithNulls } from '../schema/contract-types.js';
 import { listOf } from '../schema/dto-schemas.js';
-import { nullable } from '../schema/json-schema.js';
+import { nullable, ref } from '../schema/json-schema.js';
 import {
   Accepts,
   FromText,
@@ -362,7 +362,7 @@ type ConfigChanges = Readonly<Record<'configs', Parameters<Groups['alterConfigs'
 export class AlterGroupConfigsDto implements ConfigChanges {
   @Member({
     type: 'object',
-    additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
+    additionalProperties: ref('ConfigValue'),
     description: 'Configs to set; null resets one to its default.',
   })
   @IsMap('must be an object of configs')

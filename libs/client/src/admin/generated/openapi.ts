@@ -780,7 +780,7 @@ export interface components {
         AlterGroupConfigs: {
             /** @description Configs to set; null resets one to its default. */
             configs: {
-                [key: string]: string | number | boolean | null;
+                [key: string]: components["schemas"]["ConfigValue"];
             };
         };
         ResetOffsets: {
