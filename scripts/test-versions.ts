@@ -30,8 +30,9 @@ try {
     process.exitCode = testClient('.', resolve(values.gateway));
   } else {
     const gateway = builtAt(commit ?? '');
-    const newer = testClient('.', gateway);
-    process.exitCode = newer || testClient(folder, resolve('dist/apps/gateway/main.js'));
+    const clientOfThis = testClient('.', gateway);
+    const clientOfOther = testClient(folder, resolve('dist/apps/gateway/main.js'));
+    process.exitCode = clientOfThis || clientOfOther;
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
