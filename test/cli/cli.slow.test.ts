@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CliOnGateway } from './cli-on-gateway.js';
@@ -213,7 +214,7 @@ describe('groups', () => {
     expect(JSON.parse(redriven)).toEqual({ redriven: 1, skipped: 0 });
     expect(await valuesOf(topic)).toEqual(['bad', 'bad']);
     const again = await setup.cli.run([...letters, '--redrive']);
-    expect(again.stderr).toContain('0 records were put back');
+    expect(again.stderr).toContain('Records put back into their topics: 0;');
   });
 });
 
@@ -265,6 +266,24 @@ test('completion works for three shells', async () => {
     expect(await setup.cli.print(['completion', shell])).toContain('sluice');
   }
   expect(await setup.cli.print(['complete', '--', 'topics', 'd'])).toMatch(/describe[\s\S]*delete/);
+});
+
+test('completion in bash needs no other package, and runs nothing of the line', async () => {
+  const script = await setup.cli.print(['completion', 'bash']);
+  const replies = (...words: string[]) => {
+    const text = `sluice() { "$NODE" "$ENTRY" "$@"; }
+      ${script}
+      ${script}
+      COMP_WORDS=(sluice "$@"); COMP_CWORD=$#; __sluice_complete; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const env = { ...process.env, NODE: process.execPath, ENTRY: 'dist/apps/cli/main.js' };
+    const bash = spawnSync('bash', ['--norc', '-c', text, 'bash', ...words], { env });
+    return { stdout: String(bash.stdout).trim().split('\n'), stderr: String(bash.stderr) };
+  };
+  expect(replies('topics', 'd')).toEqual({ stdout: ['describe', 'delete'], stderr: '' });
+  expect(replies('produce', '--format', '')).toMatchObject({ stdout: ['text', 'json', 'ndjson'] });
+  const touched = join(setup.home, 'touched');
+  expect(replies('produce', `$(touch ${touched})`, '').stderr).toBe('');
+  expect(existsSync(touched)).toBe(false);
 });
 
 test('serve is the gateway of this package', async () => {

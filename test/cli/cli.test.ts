@@ -16,7 +16,8 @@ describe('exit codes', () => {
     [['topics', 'create', 'x', '--partitions', '-1'], 'whole number'],
     [['consume', 'x', '--from', 'yesterday'], 'earliest'],
     [['produce', 'x', '--key', 'a', '--key-separator', ':'], 'Give one of'],
-    [['--context', 'nowhere', 'topics', 'list'], 'There is no context "nowhere"'],
+    [['--context', 'nowhere', 'topics', 'list'], 'There is no context "nowhere"; contexts: none.'],
+    [['bench', 'consume', 'x', '--concurrency', '2'], "unknown option '--concurrency'"],
   ])('wrong usage is 2, and says what is accepted: %j', async (args, sentence) => {
     const { code, stdout, stderr } = await setup.cli.run(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -29,14 +30,40 @@ describe('exit codes', () => {
     expect(stderr).toContain('NETWORK_EXCEPTION');
   });
 
+  test('the sentence of a refusal is not repeated by its list of faults', async () => {
+    const { stderr } = await setup.cli.run(['topics', 'create', 'x', '--config', 'colour=red']);
+    expect(stderr).toBe('error: there is no topic config "colour". (INVALID_CONFIG)\n');
+  });
+
   test('help and version are 0', async () => {
     const version = JSON.parse(readFileSync('package.json', 'utf8')) as {
       readonly version: string;
     };
     expect(await setup.cli.print(['--version'])).toBe(`${version.version}\n`);
     expect(await setup.cli.print(['--help'])).toContain('Exit codes: 0 done');
-    expect(await setup.cli.print(['serve', '--help'])).toContain('SLUICE_PORT');
+    const served = await setup.cli.print(['serve', '--help']);
+    expect(served).toContain('Usage: sluice serve [options]');
+    expect(served).toContain('SLUICE_PORT');
   });
+});
+
+test('the help of a command marks required options and points to the general ones', async () => {
+  const help = await setup.cli.print(['groups', 'reset', '--help']);
+  expect(help).toMatch(/--topic <name> +topic whose offsets move \(required\)/);
+  expect(help).toMatch(/--dry-run +show what would change\n/);
+  expect(help).toContain('such as --url and --json: sluice --help');
+  expect(await setup.cli.print(['--help'])).not.toContain('such as --url and --json');
+});
+
+test('commands on contexts say what they did', async () => {
+  const contexts = async (...args: string[]) => (await setup.cli.run(['contexts', ...args])).stderr;
+  const url = ['--url', setup.gateway.url];
+  expect(await contexts('set', 'a', ...url)).toBe('Context a is kept and is the current one.\n');
+  expect(await contexts('set', 'b', ...url)).toBe('Context b is kept.\n');
+  expect(await contexts('use', 'b')).toBe('Context b is the current one.\n');
+  expect(await contexts('delete', 'b')).toBe('Context b is deleted.\n');
+  expect(await contexts('delete', 'constructor')).toContain('contexts: a.');
+  await contexts('delete', 'a');
 });
 
 describe('files', () => {
@@ -62,6 +89,17 @@ describe('files', () => {
   });
 });
 
+test('a file whose first line was faulty may be corrected and sent', async () => {
+  await setup.cli.print(['topics', 'create', 'corrected']);
+  const produce = ['produce', 'corrected', '--format', 'json', setup.file('d.json', '{\n')];
+  const refused = await setup.cli.run(produce);
+  expect(refused).toMatchObject({ code: 1 });
+  expect(refused.stderr).toContain('Records stored before the error: 0.\n');
+  setup.file('d.json', '{"n":1}\n');
+  const sent = await setup.cli.run(produce);
+  expect(sent.stderr).toMatch(/^1 record in /);
+});
+
 test('a file of offsets that does not exist is wrong usage, as with `produce`', async () => {
   const { code, stderr } = await setup.cli.run(['offsets', 'import', 'g', '/does-not-exist']);
   expect(code).toBe(2);
@@ -71,7 +109,7 @@ test('a file of offsets that does not exist is wrong usage, as with `produce`', 
 test('the export of a group without offsets is imported', async () => {
   const exported = await setup.cli.print(['offsets', 'export', 'nobody']);
   const { code, stderr } = await setup.cli.run(['offsets', 'import', 'copy'], exported);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '0 offsets of group copy are committed.\n' });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: 'Committed offsets of group copy: 0.\n' });
 });
 
 test('a group that has had no member is described without a mode', async () => {
@@ -81,6 +119,24 @@ test('a group that has had no member is described without a mode', async () => {
   expect(await setup.cli.print(['groups', 'describe', 'silent'])).toMatch(
     /^silent {2}no mode yet, Empty, /,
   );
+});
+
+test('a group is described with the columns and counts of its mode', async () => {
+  await setup.cli.print(['topics', 'create', 'modes']);
+  await setup.cli.print(['produce', 'modes'], 'one\n');
+  const member = ['consume', 'modes', '--group', 'streaming', '--from', 'earliest', '--limit', '1'];
+  await setup.cli.print(member);
+  const stream = await setup.cli.print(['groups', 'describe', 'streaming']);
+  expect(stream).toContain('TOPIC\tPARTITION\tOFFSET\tLAG\tOWNER\n');
+  expect(stream).not.toContain('dead letters');
+  const path = `${setup.gateway.url}/v1/groups/queueing/members`;
+  const body = { memberId: 'w', topics: ['modes'], mode: 'queue', autoOffsetReset: 'earliest' };
+  const headers = { 'content-type': 'application/json' };
+  const joined = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  expect(joined.ok).toBe(true);
+  const queue = await setup.cli.print(['groups', 'describe', 'queueing']);
+  expect(queue).toContain('TOPIC\tPARTITION\tOFFSET\tLAG\tAVAILABLE\tACQUIRED\tDELAYED\n');
+  expect(queue).toContain(', dead letters not put back 0\n');
 });
 
 test('elections and moves print a table, and the document of the gateway with --json', async () => {

@@ -90,7 +90,7 @@ test.each([
   await gateway.stop();
   await until('it tells', () => running.stderr.includes(`There is no connection to ${url}`));
   await gateway.start({ SLUICE_PORT: new URL(url).port });
-  await until('it is back', () => running.stderr.includes(`There is a connection to ${url}`));
+  await until('it is back', () => running.stderr.includes(`Connected to ${url}`));
   running.child.kill('SIGINT');
   expect((await running.end()).code).toBe(130);
 });

@@ -53,7 +53,7 @@ test.each([
     expect(interruptions).toBeGreaterThan(0);
     const again = await cli.run(['produce', topic, file]);
     expect(again).toMatchObject({ code: 2, stdout: '' });
-    expect(again.stderr).toContain('--resume goes on there');
+    expect(again.stderr).toContain('--resume continues there');
     await cli.print(['produce', topic, file, '--resume']);
     expect((await cli.print(['consume', topic, '--until-end'])) === lines).toBe(true);
   },

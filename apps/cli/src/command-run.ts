@@ -30,8 +30,8 @@ export function tellConnection({ sluice, output }: CommandRun): void {
   sluice.on('status', (status, { url, error }) => {
     if (status === 'reconnecting') {
       const reason = error instanceof SluiceError ? ` (${error.detail})` : '';
-      output.note(`There is no connection to ${url}${reason}. It is tried again.`);
-    } else if (status === 'connected' && isAway) output.note(`There is a connection to ${url}.`);
+      output.note(`There is no connection to ${url}${reason}; trying again.`);
+    } else if (status === 'connected' && isAway) output.note(`Connected to ${url}.`);
     isAway = status === 'reconnecting';
   });
 }

@@ -31,11 +31,10 @@ export class Contexts {
     const { current, contexts } = this.read();
     const wanted = name ?? current;
     if (wanted === undefined) return {};
-    const context = contexts[wanted];
+    const context = Object.hasOwn(contexts, wanted) ? contexts[wanted] : undefined;
     if (context !== undefined) return context;
-    const names = Object.keys(contexts);
-    const known = names.length === 0 ? 'There is none yet' : `There are ${names.join(', ')}`;
-    throw new UsageError(`There is no context "${wanted}". ${known}.`);
+    const known = Object.keys(contexts).join(', ') || 'none';
+    throw new UsageError(`There is no context "${wanted}"; contexts: ${known}.`);
   }
 
   read(): ContextsFile {

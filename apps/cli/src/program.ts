@@ -1,5 +1,6 @@
 import tab from '@bomb.sh/tab/commander';
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
+import { BASH_COMPLETION } from './bash-completion.js';
 import { addBenchCommands } from './commands/bench.js';
 import { addClusterCommands } from './commands/cluster.js';
 import { addConsumeCommand } from './commands/consume.js';
@@ -23,6 +24,12 @@ export function createProgram(version: string): Command {
     .addHelpText(
       'after',
       '\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.',
+    )
+    .configureHelp({ optionDescription })
+    .addHelpText('afterAll', ({ command }) =>
+      command.parent === null
+        ? ''
+        : '\nOptions of every command, such as --url and --json: sluice --help',
     );
   // The entry point starts the gateway itself, before this program is loaded; see main.ts.
   program
@@ -43,6 +50,24 @@ export function createProgram(version: string): Command {
   addBenchCommands(program);
   addContextCommands(program);
   addGlobalOptions(program);
-  tab(program, { completionCommandName: 'completion' });
+  addCompletion(program);
   return program;
+}
+
+/** Adds `completion`, and the hidden command that its scripts call. */
+function addCompletion(program: Command): void {
+  const library = tab(program, { completionCommandName: 'completion' });
+  program.commands
+    .find((command) => command.name() === 'completion')
+    ?.description('print a script for the completion of commands and options in a shell')
+    .action((shell: string) => {
+      if (shell === 'bash') process.stdout.write(BASH_COMPLETION);
+      else library.setup('sluice', 'sluice', shell);
+    });
+}
+
+/** Describes an option; one that a command needs says so. */
+function optionDescription(option: Option): string {
+  const description = new Help().optionDescription(option);
+  return option.mandatory ? `${description} (required)` : description;
 }

@@ -51,9 +51,9 @@ function report(error: unknown): number {
   if (error instanceof SluiceError) {
     output.note(`${name} ${error.detail} (${error.code})`);
     for (const { pointer, detail } of error.errors) {
-      if (pointer !== '') output.note(`  ${pointer}: ${detail}`);
-      // The sentence above often contains the fault of the whole body, with another first letter.
-      else if (!error.detail.includes(detail.slice(1))) output.note(`  ${detail}`);
+      // The sentence above often has the fault itself, with another first letter.
+      if (error.detail.includes(detail.slice(1))) continue;
+      output.note(pointer === '' ? `  ${detail}` : `  ${pointer}: ${detail}`);
     }
     const isOption = error.code === 'INVALID_CONFIG' && error.status === undefined;
     return isOption ? EXIT_USAGE : EXIT_FAILED;

@@ -73,8 +73,9 @@ function help(): string {
   const program = CompiledBundle.read(BUNDLE_PATH).evaluate() as GatewayProgram;
   return `Sluice ${version()}: Kafka's model over plain HTTP, on a durable partitioned log of its own.
 
-Usage: node dist/apps/gateway/main.js [options]
-   or: npm start -- [options]
+Usage: sluice serve [options]
+   or, in a checkout: npm start -- [options]
+   or, after a build: node dist/apps/gateway/main.js [options]
 
 Options:
 ${ARGUMENTS_HELP}

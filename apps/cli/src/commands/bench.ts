@@ -14,32 +14,35 @@ interface BenchOptions {
 /** Adds `bench` and its commands. */
 export function addBenchCommands(program: Command): void {
   const bench = program.command('bench').description('measure a gateway from here');
-  const rows: [
-    string,
-    string,
-    (run: CommandRun, topic: string, options: BenchOptions) => Promise<void>,
-  ][] = [
-    ['produce', 'produce records, and show how long each took', benchProduce],
-    ['consume', 'read records of a topic from its beginning', benchConsume],
-    ['latency', 'produce one record after the other, and show when each arrives', benchLatency],
-  ];
-  for (const [name, description, work] of rows) {
-    bench
-      .command(`${name} <topic>`)
-      .description(description)
-      .option(
-        '--records <number>',
-        'number of records',
-        wholeNumber(1),
-        name === 'latency' ? 1000 : 100_000,
-      )
-      .option('--size <bytes>', 'bytes of a value', wholeNumber(1), 100)
-      .option('--concurrency <number>', 'records on their way at a time', wholeNumber(1), 1000)
-      .action((topic: string, _options, command: Command) => {
-        const options = optionsOf<BenchOptions>(command);
-        return withGateway(options, (run) => work(run, topic, options));
-      });
-  }
+  withSize(addBench(bench, 'produce', benchProduce, 100_000))
+    .description('produce records, and show how long each took')
+    .option('--concurrency <number>', 'records on their way at a time', wholeNumber(1), 1000);
+  addBench(bench, 'consume', benchConsume, 100_000).description(
+    'read records of a topic from its beginning',
+  );
+  withSize(addBench(bench, 'latency', benchLatency, 1000)).description(
+    'produce one record after the other, and show when each arrives',
+  );
+}
+
+/** Adds one command of `bench`, with the number of records. */
+function addBench(
+  bench: Command,
+  name: string,
+  work: (run: CommandRun, topic: string, options: BenchOptions) => Promise<void>,
+  records: number,
+): Command {
+  return bench
+    .command(`${name} <topic>`)
+    .option('--records <number>', 'number of records', wholeNumber(1), records)
+    .action((topic: string, _options, command: Command) => {
+      const options = optionsOf<BenchOptions>(command);
+      return withGateway(options, (run) => work(run, topic, options));
+    });
+}
+
+function withSize(command: Command): Command {
+  return command.option('--size <bytes>', 'bytes of a value', wholeNumber(1), 100);
 }
 
 async function benchProduce(run: CommandRun, topic: string, options: BenchOptions): Promise<void> {

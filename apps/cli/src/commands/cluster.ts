@@ -128,7 +128,7 @@ async function showCluster({ sluice, output, signal }: CommandRun): Promise<void
     output.line(output.style('green', 'Every partition has a leader and all its replicas.'));
     return;
   }
-  output.line(output.style('red', `${behind.length} partitions lack a leader or replicas:`));
+  output.line(output.style('red', `Partitions that lack a leader or replicas: ${behind.length}`));
   output.table(
     ['TOPIC', 'PARTITION', 'LEADER', 'REPLICAS', 'ISR'],
     behind.map((each) => [

@@ -36,14 +36,14 @@ export function addConsumeCommand(program: Command): void {
     .description('print the records of a topic until Ctrl-C')
     .option(
       '--from <position>',
-      'earliest, latest, an offset, or a time (default: latest)',
+      'earliest, latest, an offset, or a time (default: latest; with --until-end: earliest)',
       position,
     )
     .option('--to <position>', 'first offset, or time, that is not printed', position)
     .option('--partition <number>', 'partition (default: all); repeatable', partitionList)
     .option('--group <group>', 'read as a member of a group; --from is then its reset policy')
     .option('--limit <number>', 'end after this many records', wholeNumber(1))
-    .option('--until-end', 'end at the last record that there is now')
+    .option('--until-end', 'end after the records that exist at the start')
     .option(
       '--format <format>',
       'value, raw, json, or a template: %t topic, %p partition, %o offset, %k key, %v value, %h headers, %T time',

@@ -38,7 +38,11 @@ export function addContextCommands(program: Command): void {
       if (url === undefined) throw new UsageError('Give the --url of the gateway.');
       assertOneCredential({ apiKeyFile, tokenFile });
       const files: Context = { apiKeyFile, tokenFile, ca, cert, key };
-      new Contexts().set(name, { url, ...absolute(files) });
+      const file = new Contexts();
+      file.set(name, { url, ...absolute(files) });
+      note(
+        `Context ${name} is kept${file.read().current === name ? ' and is the current one' : ''}.`,
+      );
     });
 
   contexts
@@ -46,6 +50,7 @@ export function addContextCommands(program: Command): void {
     .description('use a context when --context is not given')
     .action((name: string) => {
       new Contexts().use(name);
+      note(`Context ${name} is the current one.`);
     });
 
   contexts
@@ -53,7 +58,12 @@ export function addContextCommands(program: Command): void {
     .description('delete a context')
     .action((name: string) => {
       new Contexts().delete(name);
+      note(`Context ${name} is deleted.`);
     });
+}
+
+function note(sentence: string): void {
+  new Output({ json: false }).note(sentence);
 }
 
 /** The paths of files as they are valid from each folder. */

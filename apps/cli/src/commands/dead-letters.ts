@@ -24,7 +24,7 @@ const HEADER_PREFIX = '__dlq.errors.';
 export function addDeadLetterCommand(groups: Command): void {
   groups
     .command('dead-letters <group>')
-    .description('show the dead letters of a queue, or put them back into their topics')
+    .description('show all dead letters of a queue, or put them back into their topics')
     .option('--redrive', 'put the dead letters back at the end of their topics')
     .option('--topic <name>', 'only dead letters of this topic')
     .option('--limit <number>', 'most dead letters to show or to put back', wholeNumber(1))
@@ -50,8 +50,8 @@ async function redriveDeadLetters(
   });
   output.either(answer, () =>
     output.note(
-      `${answer.redriven} records were put back into their topics; ` +
-        `${answer.skipped} dead letters could not be put back.`,
+      `Records put back into their topics: ${answer.redriven}; ` +
+        `dead letters that could not be put back: ${answer.skipped}.`,
     ),
   );
 }

@@ -12,6 +12,9 @@ type Admin = CommandRun['sluice']['admin'];
 type Group = Awaited<ReturnType<Admin['describeGroup']>>;
 type ResetTo = Exclude<Parameters<Admin['resetOffsets']>[0], { readonly body: string }>['to'];
 
+/** Members of a partition that only groups in queue mode have. */
+const QUEUE_MEMBERS: ReadonlySet<string> = new Set(['available', 'acquired', 'delayed']);
+
 interface ResetOptions {
   readonly topic: string;
   readonly partition?: readonly number[];
@@ -62,7 +65,7 @@ export function addGroupCommands(program: Command): void {
   groups
     .command('delete <group>')
     .description('delete a group without members, with its offsets')
-    .option('--yes', 'without a question')
+    .option('--yes', 'do it without asking')
     .action(async (group: string, _options, command: Command) => {
       const options = optionsOf<{ readonly yes?: boolean }>(command);
       if (options.yes !== true) await confirm(`Delete group ${group} with its offsets?`);
@@ -132,7 +135,7 @@ function addOffsetsCommands(program: Command): void {
         const document = await readOffsets(file);
         const committed = await sluice.admin.commitOffsets({ group, ...document });
         output.either(committed, () =>
-          output.note(`${committed.offsets.length} offsets of group ${group} are committed.`),
+          output.note(`Committed offsets of group ${group}: ${committed.offsets.length}.`),
         );
       }),
     );
@@ -152,11 +155,12 @@ async function allGroups(
 }
 
 function showGroup(output: CommandRun['output'], group: Group): void {
-  const { mode, state, generation, coordinator, lag } = group;
+  const { mode, state, generation, coordinator, lag, deadLetters } = group;
   output.line(
     `${output.style('bold', group.group)}  ${mode ?? 'no mode yet'}, ${state}, ` +
       `generation ${generation}, ` +
-      `coordinator ${coordinator ?? '-'}, lag ${lag ?? '-'}`,
+      `coordinator ${coordinator ?? '-'}, lag ${lag ?? '-'}` +
+      (typeof deadLetters === 'number' ? `, dead letters not put back ${deadLetters}` : ''),
   );
   output.line();
   output.table(
@@ -181,7 +185,9 @@ function showGroup(output: CommandRun['output'], group: Group): void {
     ['ACQUIRED', 'acquired'],
     ['DELAYED', 'delayed'],
   ] as const;
-  const shown = columns.filter(([, member]) => partitions.some((each) => member in each));
+  const isShown = (member: string): boolean =>
+    mode === 'queue' ? member !== 'owner' : !QUEUE_MEMBERS.has(member);
+  const shown = columns.filter(([, member]) => isShown(member));
   output.line();
   output.table(
     shown.map(([title]) => title),

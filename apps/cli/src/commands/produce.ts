@@ -35,7 +35,7 @@ export function addProduceCommand(program: Command): void {
       wholeNumber(1),
       120_000,
     )
-    .option('--resume', 'go on with an interrupted file, without a line lost or twice')
+    .option('--resume', 'continue with an interrupted file: no line is lost or stored twice')
     .option('--restart', 'send an interrupted file from its beginning')
     .action((topic: string, files: string[], _options, command: Command) => {
       const options = optionsOf<ProduceOptions>(command);

@@ -103,7 +103,7 @@ function addKeyCommands(keys: Command): void {
   keys
     .command('delete <id>')
     .description('revoke a key for ever')
-    .option('--yes', 'without a question')
+    .option('--yes', 'do it without asking')
     .action(async (id: string, _options, command: Command) => {
       const options = optionsOf<{ readonly yes?: boolean }>(command);
       if (options.yes !== true) await confirm(`Revoke key ${id} for ever?`);
@@ -160,7 +160,7 @@ function withRuleOptions(command: Command): Command {
     .option('--topic <name>', 'the topic; "*" for all')
     .option('--group <name>', 'the consumer group; "*" for all')
     .option('--cluster', 'the cluster')
-    .option('--prefix', 'the name is the beginning of names');
+    .option('--prefix', 'the name is a prefix: the rule holds for all names that begin with it');
 }
 
 /** @throws UsageError unless the options name one resource */

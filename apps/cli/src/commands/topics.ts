@@ -30,7 +30,7 @@ function addListAndDescribe(topics: Command): void {
   topics
     .command('list')
     .description('list topics')
-    .option('--internal', 'with the topics of the cluster itself')
+    .option('--internal', 'include the internal topics of the cluster')
     .action((_options, command: Command) => {
       const { internal, ...options } = optionsOf<{ readonly internal?: boolean }>(command);
       return callGateway(options, async ({ sluice, output }) => {
@@ -114,7 +114,7 @@ function addDelete(topics: Command): void {
   topics
     .command('delete <name>')
     .description('delete a topic with its records')
-    .option('--yes', 'without a question')
+    .option('--yes', 'do it without asking')
     .action(async (name: string, _options, command: Command) => {
       const options = optionsOf<{ readonly yes?: boolean }>(command);
       if (options.yes !== true) await confirm(`Delete topic ${name} with all its records?`);

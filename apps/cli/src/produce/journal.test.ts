@@ -51,6 +51,15 @@ async function stateIn(file: string): Promise<JournalState> {
   return state;
 }
 
+test('a journal without a chunk counts as none, unless its file is finished', async () => {
+  const journal = await Journal.create(path, HEAD);
+  await journal.close();
+  expect(await readJournal(path)).toBeUndefined();
+  const empty = await Journal.create(path, HEAD);
+  await empty.finish(HEAD);
+  expect(await readJournal(path)).toMatchObject({ isFinished: true });
+});
+
 test('chunks without a note of their end are unresolved, and sequences go on', async () => {
   const journal = await Journal.create(path, HEAD);
   for (const index of [0, 1, 2]) await journal.begin(chunk(index));

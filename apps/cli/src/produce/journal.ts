@@ -166,7 +166,7 @@ export function journalPath(url: string, topic: string, file: string): string {
   return join(state, 'sluice', 'produce', `${name}.ndjson`);
 }
 
-/** Reads the journal of a file; undefined if there is none. */
+/** Reads the journal of a file; undefined if there is none, or if no line was about to be sent. */
 export async function readJournal(path: string): Promise<JournalState | undefined> {
   let text: string;
   try {
@@ -198,7 +198,7 @@ export async function readJournal(path: string): Promise<JournalState | undefine
       }
     }
   }
-  if (head === undefined) return undefined;
+  if (head === undefined || (end.index === 0 && !isFinished)) return undefined;
   return { head, isFinished, sizeBytes, unresolved: [...unresolved.values()], end, sequences };
 }
 

@@ -165,7 +165,7 @@ class FileProducer {
     } catch (error) {
       await journal.close();
       if (error instanceof InterruptedError) {
-        this.#run.output.note(`${name} is not complete: --resume goes on where it was.`);
+        this.#run.output.note(`${name} is not complete: --resume continues it.`);
       }
       throw error;
     }
@@ -221,7 +221,7 @@ class FileProducer {
       await this.#drain(sender).catch(() => undefined);
       progress.stop();
       const count = progress.records.toLocaleString('en');
-      this.#run.output.note(`${count} records were stored before the error.`);
+      this.#run.output.note(`Records stored before the error: ${count}.`);
       throw error;
     }
   }
@@ -315,7 +315,7 @@ class FileProducer {
     if (state === undefined || (state.isFinished && !resume)) return undefined;
     if (!resume) {
       throw new UsageError(
-        `${now.file} was not sent to its end, and lines up to ${state.end.line - 1} may be stored: --resume goes on there, --restart sends all of it again.`,
+        `${now.file} was not sent to its end, and lines up to ${state.end.line - 1} may be stored: --resume continues there, --restart sends all of it again.`,
       );
     }
     assertResumable(state, now);

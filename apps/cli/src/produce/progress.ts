@@ -47,8 +47,9 @@ export class Progress {
     this.#bar?.stop();
     const seconds = (performance.now() - this.#startedMs) / 1000;
     const perSecond = Math.round(this.#records / Math.max(seconds, 0.001));
+    const noun = this.#records === 1 ? 'record' : 'records';
     return (
-      `${this.#records.toLocaleString('en')} records in ${seconds.toFixed(1)} s ` +
+      `${this.#records.toLocaleString('en')} ${noun} in ${seconds.toFixed(1)} s ` +
       `(${perSecond.toLocaleString('en')} records/s, ${(this.#rateBytes() / MIB).toFixed(1)} MiB/s)`
     );
   }
