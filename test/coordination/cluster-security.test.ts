@@ -151,7 +151,7 @@ describe('the security metadata of a cluster', () => {
     relay.cut();
     await until('the forgery to be noticed', () => misled.status().forgeries > 0);
     expect(misled.view.aclCount).toBe(0);
-    expect(brokers.logged).toContain('commits of another broker could not be taken');
+    expect(brokers.logged).toContain('commits of another broker could not be applied');
   });
 
   it('a revocation or snapshot written into Redis by hand has no effect', async () => {

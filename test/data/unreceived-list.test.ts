@@ -8,7 +8,7 @@ const gateway = useGateway({ SLUICE_OUTBOUND_MEMORY_BYTES: String(256 * 1024) })
 /** More lists than the buffers of the system take. */
 const LISTS = 60;
 
-test('a list of topics is refused while a client has yet to take what it was sent', async () => {
+test('a list of topics is refused while a client has not received earlier answers', async () => {
   await gateway.topic({ partitions: 600 });
   const { hostname, port } = new URL(gateway.url);
   const client = connect({ host: hostname, port: Number(port) }).on('error', () => undefined);

@@ -22,7 +22,7 @@ const HEADLESS_DOCSTRING = /^(When|As|In|For|To|With|Without|On|After|Before|Sin
 /** Phrases that a reader stumbles over, each with the words to use in its place. */
 const UNCLEAR_PHRASES: readonly (readonly [phrase: RegExp, plain: string])[] = [
   [
-    /(?<!here )\b(is|are|was|were) no (?!longer|more|further|other|larger|older)[a-z]/,
+    /(?<!here )\b(is|are|was|were) no (?!longer|more|further|other|larger|older)[A-Za-z]/,
     '"is not a"',
   ],
   [/\b(is|are|was|were) (not )?to (?!blame)[a-z]/, '"must", "should" or "will"'],

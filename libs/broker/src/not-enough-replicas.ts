@@ -7,6 +7,6 @@ export function notEnoughReplicasError(partition: Partition): ProtocolError {
   const required = partition.minInsyncReplicas;
   return new ProtocolError(
     'NOT_ENOUGH_REPLICAS',
-    `${isr.length} of the ${required} replicas that must be in sync are.`,
+    `Only ${isr.length} of the ${required} replicas that must be in sync are in sync.`,
   );
 }

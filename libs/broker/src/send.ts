@@ -95,6 +95,6 @@ function isOneRow(parts: readonly BatchAppended[]): boolean {
 function scattered(): ProtocolError {
   return new ProtocolError(
     'DUPLICATE_SEQUENCE_NUMBER',
-    'The records are in the log, but not next to each other: a leader failed amid them.',
+    'The records are in the log, but not next to each other: a leader failed between them.',
   );
 }

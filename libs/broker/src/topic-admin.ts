@@ -461,6 +461,6 @@ function alreadyThere(name: string): ProtocolError {
 function notOpened(name: string): ProtocolError {
   return new ProtocolError(
     'KAFKA_STORAGE_ERROR',
-    `A partition of topic "${name}" could not be made on disk.`,
+    `A partition of topic "${name}" could not be created on disk.`,
   );
 }

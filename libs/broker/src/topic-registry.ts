@@ -209,7 +209,7 @@ export class TopicRegistry {
    */
   async #setTopicAside(name: string, id: string): Promise<void> {
     const { replicas, logger } = this.#options;
-    logger.warn({ topic: name, topicId: id }, 'a topic that was just made was lost with Redis');
+    logger.warn({ topic: name, topicId: id }, 'a topic that was just created was lost with Redis');
     this.#hide(name, id);
     await replicas.applier.setTopicAside(name, id);
   }

@@ -84,7 +84,7 @@ export function topicShape(request: CreateTopicRequest, brokerIds: readonly numb
     const faults = new FaultList();
     faults.add(
       '/replicationFactor',
-      `a topic has 1 to ${brokerIds.length} replicas, for the cluster has ` +
+      `a topic has 1 to ${brokerIds.length} replicas, because the cluster has ` +
         `${brokerIds.length} broker${brokerIds.length === 1 ? '' : 's'}; not ${replicationFactor}`,
     );
     throw faulty('INVALID_REPLICATION_FACTOR', faults);
@@ -113,13 +113,14 @@ function assertAssignment(
     fault('/partitions', `replicaAssignment has ${assignment.length} partitions`);
   }
   if (request.replicationFactor !== undefined && request.replicationFactor !== replicas) {
-    fault('/replicationFactor', `replicaAssignment has ${replicas} replicas a partition`);
+    fault('/replicationFactor', `replicaAssignment has ${replicas} replicas per partition`);
   }
   for (const [partition, ids] of assignment.entries()) {
     const pointer = `/replicaAssignment/${partition}`;
     if (ids.length === 0) fault(pointer, 'a partition has at least one replica');
-    else if (ids.length !== replicas) fault(pointer, 'all partitions have as many replicas');
-    if (new Set(ids).size !== ids.length) fault(pointer, 'a broker keeps a partition once');
+    else if (ids.length !== replicas)
+      fault(pointer, 'partitions have different numbers of replicas');
+    if (new Set(ids).size !== ids.length) fault(pointer, 'names a broker twice');
     for (const id of ids) {
       if (!brokerIds.includes(id)) fault(pointer, `the cluster has no broker ${id}`);
     }

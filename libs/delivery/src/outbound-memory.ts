@@ -133,8 +133,8 @@ export class OutboundMemory {
     this.#watch();
     throw new ProtocolError(
       'THROTTLING_QUOTA_EXCEEDED',
-      `Clients have yet to take ${this.#heldBytes} bytes that they were sent, of the ` +
-        `${outboundMemoryBytes} that there may be (${SETTING}): an answer of ${bytes} bytes has no room.`,
+      `${this.#heldBytes} bytes were sent to clients and not yet received, of at most ` +
+        `${outboundMemoryBytes} (${SETTING}): there is no room for an answer of ${bytes} bytes.`,
       { bound: SETTING },
     );
   }

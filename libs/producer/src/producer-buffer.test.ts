@@ -18,7 +18,7 @@ describe('buffer memory', () => {
     expect(producer.metrics()).toMatchObject({ recordsBuffered: 0, bufferAvailableBytes: 200 });
   });
 
-  it('refuses a record after max.block.ms, and those behind it with it', async () => {
+  it('refuses a record after max.block.ms, together with those that wait behind it', async () => {
     const { producer, broker, time } = producerHarness({ bufferMemory: 100, maxBlockMs: 1000 });
     broker.faults.lostRequest = 100;
     producer.sendAndForget({ topic: 't', value: 'x'.repeat(70) });
@@ -31,7 +31,7 @@ describe('buffer memory', () => {
     ]);
   });
 
-  it('bounds the forgotten records that wait, because nobody waits with them', async () => {
+  it('bounds the waiting records of sendAndForget, whose senders do not wait', async () => {
     const errors: Error[] = [];
     const { producer, time } = producerHarness({
       bufferMemory: 1000,
@@ -45,13 +45,13 @@ describe('buffer memory', () => {
     expect(errors[0]).toMatchObject({ code: 'BUFFER_EXHAUSTED', retriable: true });
   });
 
-  it('bounds the forgotten records that wait for their serializers', async () => {
+  it('bounds the records of sendAndForget that wait for their serializers', async () => {
     const errors: Error[] = [];
     const endless = new Promise<Uint8Array>(() => undefined);
     const { producer, time } = producerHarness({
       valueSerializer: {
         serialize: (_, value) => {
-          if (value === 'fails') return Promise.reject(new Error('not to be told'));
+          if (value === 'fails') return Promise.reject(new Error('must not be reported'));
           return value === 'waits' ? endless : new Uint8Array(1);
         },
       },
@@ -65,7 +65,7 @@ describe('buffer memory', () => {
     expect(errors).toEqual([]);
     producer.sendAndForget({ topic: 't', value: 'fails' });
     await time.advance(0);
-    // A rejection that nobody takes fails the test in this turn.
+    // Node reports an unhandled rejection in this turn, which fails the test.
     await new Promise((resolve) => setImmediate(resolve));
     expect(errors).toMatchObject([{ code: 'BUFFER_EXHAUSTED', retriable: true }]);
   });

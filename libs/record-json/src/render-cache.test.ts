@@ -67,7 +67,7 @@ describe('RenderCache', () => {
 
   it('answers what stands before an unreadable batch, however often that is asked for', () => {
     const some = batches(3);
-    // Codec 3: bytes that are no LZ4 frame.
+    // Codec 3: bytes that are not an LZ4 frame.
     some[1]?.bytes.writeInt16BE(3, 21);
     const cache = new RenderCache(1e9);
     for (let round = 0; round < 3; round += 1) {

@@ -322,7 +322,7 @@ describe('renderRecords', () => {
     if (one === undefined || two === undefined || three === undefined)
       throw new Error('no batches');
     const unreadable = new RecordBatch(Buffer.from(two.bytes));
-    // Codec 3: bytes that are no LZ4 frame.
+    // Codec 3: bytes that are not an LZ4 frame.
     unreadable.bytes.writeInt16BE(3, 21);
     const batches = [one, unreadable, three];
     const error = expect.objectContaining({

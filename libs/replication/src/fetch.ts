@@ -54,7 +54,7 @@ export function positionFault(
     return offsetOutOfRangeError(
       partition,
       `The log was truncated below offset ${offset} since epoch ${leaderEpoch} was read: ` +
-        `what was read from offset ${divergingOffset} on is not in it any more.`,
+        `what was read from offset ${divergingOffset} on is no longer in it.`,
       { divergingOffset },
     );
   }

@@ -486,7 +486,7 @@ export class Partition {
     const required = this.minInsyncReplicas;
     return new ProtocolError(
       'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
-      `${this.inSyncCount} of the ${required} replicas that must be in sync are: ` +
+      `Only ${this.inSyncCount} of the ${required} replicas that must be in sync are in sync: ` +
         'the records were appended, and it is not known whether they will stay.',
     );
   }

@@ -22,7 +22,7 @@ test('settings that exceed the memory cause a warning that names the largest one
   });
   expect(warnings).toHaveLength(2);
   expect(warnings[0]).toMatch(
-    /allow \d+ MiB of memory in all, available are 1024 MiB; most of it: SLUICE_OFFSETS_KEPT_BYTES 1024 MiB, /,
+    /allow \d+ MiB of memory, available are 1024 MiB; most of it: SLUICE_OFFSETS_KEPT_BYTES 1024 MiB, /,
   );
   expect(warnings[1]).toMatch(
     /allow \d+ MiB of heap, its limit is 256 MiB; most of it: SLUICE_OFFSETS_KEPT_BYTES 1024 MiB, /,

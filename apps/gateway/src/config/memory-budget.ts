@@ -133,7 +133,7 @@ export function memoryWarnings(settings: BudgetSettings, available: AvailableMem
   const warnings: string[] = [];
   if (bytes > available.totalBytes) {
     warnings.push(
-      `the settings allow ${inMib(bytes)} of memory in all, available are ${inMib(available.totalBytes)}; ` +
+      `the settings allow ${inMib(bytes)} of memory, available are ${inMib(available.totalBytes)}; ` +
         `most of it: ${largest(items, (item) => item.bytes)} (docs/operating/memory.md)`,
     );
   }

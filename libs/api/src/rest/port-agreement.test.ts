@@ -31,8 +31,8 @@ import type { CreateTopicDto } from './create-topic.dto.js';
 import type { ElectLeaderDto } from './elect-leader.dto.js';
 
 /**
- * `implements` finds a required member that a class lacks; these find an optional one that it
- * lacks, and one that the port lacks. The type checker runs them.
+ * `implements` finds a required member that a class lacks. These assertions find an optional member
+ * that the class or the port lacks. The type checker runs them.
  */
 test('the classes of the API and the types of the port have the same members', () => {
   expectTypeOf<keyof CreateTopicDto>().toEqualTypeOf<keyof CreateTopicRequest>();

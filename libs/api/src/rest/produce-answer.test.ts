@@ -28,7 +28,7 @@ function part(fields: Partial<ProducePart>): ProducePart {
   };
 }
 
-/** Records with these timestamps; -1: without one. */
+/** Records with these timestamps; -1 stands for a record without one. */
 function recordsAt(timestamps: readonly number[]): RecordSet {
   const fields = timestamps.flatMap((timestamp) => {
     const ofRecord = Array.from<number>({ length: RECORD_STRIDE }).fill(0);

@@ -57,14 +57,14 @@ describe('heartbeats to another broker', () => {
     ]);
   });
 
-  it('are left open by a broker that does not coordinate their group any more', async () => {
+  it('stay without an answer from a broker that no longer coordinates their group', async () => {
     const assertHere = (): void => {
       throw new NotLeaderError('NOT_LEADER_OR_FOLLOWER', null, 0);
     };
     expect(await answerHeartbeats({ ...GROUP_OF_M, assertHere }, HEARTBEATS)).toEqual([{}, {}]);
   });
 
-  it('are left open when the coordinator cannot write', async () => {
+  it('stay without an answer when the coordinator cannot write', async () => {
     const fault = new ProtocolError('NOT_ENOUGH_REPLICAS', 'Too few replicas.');
     const heartbeats = (calls: readonly HeartbeatCall[], settle: SettleHeartbeat) => {
       for (const at of calls.keys()) settle(at, { refusal: fault });
@@ -88,7 +88,7 @@ const GROUP_OF_M = {
   },
 };
 
-/** Sends the heartbeats at a broker, whose calls to the coordinator are answered so. */
+/** Sends the heartbeats at a broker whose calls to the coordinator get the results of `answer`. */
 function outcomesWith(
   answer: (brokerId: number, method: PeerMethod, body: unknown) => Promise<object>,
 ): Promise<readonly Outcome<MemberView>[]> {

@@ -79,7 +79,7 @@ describe('a watch of a group at another broker', () => {
     const callsBefore = world.calls.length;
     expect(await world.pass(GATHERED_MS)).toContainEqual('any');
     expect(world.calls.length).toBeGreaterThan(callsBefore);
-    // An answer is there, and its successor is not sent yet.
+    // An answer has arrived, and the next call is not sent yet.
     world.watches.changed('h', new Set(['b']));
     await world.scheduler.settle();
     world.watches.changed('h', new Set(['c']));

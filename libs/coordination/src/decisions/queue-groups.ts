@@ -63,8 +63,5 @@ function withQueueGroups(topic: TopicMetadata, groups: readonly string[]): Topic
 function assertTerm({ topics }: ClusterState, { partition, leaderEpoch }: CoordinatorTerm): void {
   const current = topics.get(CONSUMER_OFFSETS_TOPIC)?.partitions[partition];
   if (current?.leaderEpoch === leaderEpoch) return;
-  throw new ProtocolError(
-    'COORDINATOR_NOT_AVAILABLE',
-    'Another broker coordinates the group since.',
-  );
+  throw new ProtocolError('COORDINATOR_NOT_AVAILABLE', 'Another broker coordinates the group now.');
 }

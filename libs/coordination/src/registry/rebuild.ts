@@ -53,7 +53,7 @@ export function countJournaled(version: number, known: number, onDisk: readonly 
   if ([known, ...onDisk].some((each) => rebuildNumberOf(each) > rebuild)) {
     throw new ProtocolError(
       'BROKER_NOT_AVAILABLE',
-      'Redis lost data and was rebuilt from the brokers meanwhile: the change may be lost. Look whether it is there, or repeat it.',
+      'Redis lost data and was rebuilt from the brokers meanwhile: the change may be lost. Check whether it was applied, or repeat it.',
       { outcome: 'unknown' },
     );
   }
@@ -136,7 +136,7 @@ function lackingVoters(
   const members = [...newest.brokers.keys()].filter((id) => !givenUp.includes(id));
   const absent = members.filter((id) => !voters.has(id));
   if (voters.size < Math.min(members.length, Math.floor(members.length / 2) + 1)) {
-    return `a majority of the brokers ${members.join(', ')}: ${absent.join(', ')} have not come`;
+    return `a majority of the brokers ${members.join(', ')}: ${absent.join(', ')} have not joined`;
   }
   for (const topic of newest.topics.values()) {
     for (const [partition, metadata] of topic.partitions.entries()) {
@@ -149,7 +149,7 @@ function lackingVoters(
       const missing = replicas.filter((id) => absent.includes(id));
       return (
         `${requiredCount} of the replicas ${replicas.join(', ')} of partition ${partition} of topic ` +
-        `"${topic.name}": ${missing.join(', ')} have not come`
+        `"${topic.name}": ${missing.join(', ')} have not joined`
       );
     }
   }

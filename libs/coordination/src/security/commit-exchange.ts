@@ -86,7 +86,7 @@ export class CommitExchange {
       if (await this.#takeAll(id)) this.#ahead.delete(id);
       else this.#ahead.add(id);
     } catch (error) {
-      this.#options.logger.debug({ err: error, brokerId: id }, 'no commits came from a broker');
+      this.#options.logger.debug({ err: error, brokerId: id }, 'a broker sent no commits');
     } finally {
       this.#asking.delete(id);
     }

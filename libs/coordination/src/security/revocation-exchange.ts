@@ -171,7 +171,7 @@ export class RevocationExchange {
       if (answer.digest === digest) this.#compared.set(id, { digest, atMs: clock.monotonicMs() });
       return true;
     } catch (error) {
-      logger.warn({ err: error, brokerId: id }, 'a broker does not obey a revocation yet');
+      logger.warn({ err: error, brokerId: id }, 'a broker has not applied a revocation yet');
       this.#compared.delete(id);
       return false;
     }

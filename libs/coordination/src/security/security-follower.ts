@@ -129,7 +129,7 @@ export class SecurityFollower {
       await this.#takeFollowing(commits);
     } catch (error) {
       if (error instanceof ForgedMetadataError) this.#forgeries += 1;
-      logger.warn({ err: error }, 'commits of another broker could not be taken');
+      logger.warn({ err: error }, 'commits of another broker could not be applied');
     }
   }
 
@@ -270,7 +270,7 @@ export class SecurityFollower {
     const { disk, logger } = this.#options;
     const { version } = disk.position;
     if (fault === 'emptied' && version === 0) {
-      logger.info({ fault }, 'Redis has no security metadata yet: the brokers make it together');
+      logger.info({ fault }, 'Redis has no security metadata yet: the brokers create it together');
       return;
     }
     logger.error(

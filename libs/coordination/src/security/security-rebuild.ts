@@ -51,7 +51,7 @@ export function chosenView(
   const absent = counted.filter((id) => !voters.some(({ brokerId }) => brokerId === id));
   return {
     kind: 'waiting',
-    for: `a majority of the brokers ${counted.join(', ')}: ${absent.join(', ')} have not come`,
+    for: `a majority of the brokers ${counted.join(', ')}: ${absent.join(', ')} have not joined`,
   };
 }
 

@@ -100,7 +100,7 @@ export class SecurityRebuilder {
     const brokers = views.map(({ brokerId }) => brokerId);
     const fields = { round: round.number, brokers, version: position.version };
     if (isFirst)
-      logger.info(fields, 'the security metadata was made: it has no keys and rules yet');
+      logger.info(fields, 'the security metadata was created: it has no keys and rules yet');
     else logger.warn(fields, 'the security metadata was rebuilt from the journals of the brokers');
   }
 
@@ -185,7 +185,10 @@ export class SecurityRebuilder {
     this.#lastWaitingFor = missing;
     const { logger, disk } = this.#options;
     if (disk.position.version === 0) {
-      logger.info({ for: missing }, 'the security metadata is read or made with more brokers');
+      logger.info(
+        { for: missing },
+        'the security metadata will be read or created when more brokers take part',
+      );
       return;
     }
     logger.warn(

@@ -293,7 +293,7 @@ export class QueueSubscription implements HeartbeatMember, QueueReceiver {
       this.#memberships.heartbeat(this);
       throw new ProtocolError(
         'INVALID_RECORD_STATE',
-        'The session of this member was over: its records are not with it any more.',
+        'The session of this member was over: it no longer has its records.',
         { cause: error },
       );
     }

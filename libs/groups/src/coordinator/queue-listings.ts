@@ -83,7 +83,10 @@ export class QueueListings {
         if (await isForgotten(group)) await lists.remove(group, this.#term);
       });
     } catch (error) {
-      logger.warn({ err: error, group }, 'a queue group could not be taken off its topics yet');
+      logger.warn(
+        { err: error, group },
+        'a queue group could not be removed from the lists of its topics yet',
+      );
     }
   }
 

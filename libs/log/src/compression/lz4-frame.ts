@@ -40,7 +40,7 @@ const EXPANSION_MAX = 255;
  * @throws Error when it is malformed; TooLargeUnpackedError when it unpacks to more than `bytesMax`
  */
 export function* unpackLz4Frame(bytes: Buffer, bytesMax: number): BlockUnpacking {
-  if (bytes.readUInt32LE(0) !== FRAME_MAGIC) throw new RangeError('it is no LZ4 frame');
+  if (bytes.readUInt32LE(0) !== FRAME_MAGIC) throw new RangeError('it is not an LZ4 frame');
   const flags = bytes.readUInt8(4);
   if (flags >> 6 !== 1) throw new RangeError(`LZ4 frames of version ${flags >> 6} are not known`);
   const isIndependent = (flags & FLAG_INDEPENDENT) !== 0;

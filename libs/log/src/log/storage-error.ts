@@ -51,7 +51,7 @@ export function closedLogError(outcome: Outcome = 'failed'): ProtocolError {
 export function failedReadError(cause: unknown): ProtocolError {
   const detail = isShortage(cause)
     ? `${reasonOf(cause)}: nothing was read.`
-    : 'The disk did not give the data.';
+    : 'The disk could not read the data.';
   return new ProtocolError('KAFKA_STORAGE_ERROR', detail, {
     cause,
     outcome: 'failed',
