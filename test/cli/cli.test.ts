@@ -100,6 +100,14 @@ test('a file whose first line was faulty may be corrected and sent', async () =>
   expect(sent.stderr).toMatch(/^1 record in /);
 });
 
+test('a line that the gateway refuses is named, with the number of stored records', async () => {
+  await setup.cli.print(['topics', 'create', 'refused']);
+  const line = '{"value":1,"partition":7}\n';
+  const refused = await setup.cli.run(['produce', 'refused', '--format', 'ndjson'], line);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/^Records stored before the error: 0\.\nerror: Line 1 was not /);
+});
+
 test('a file of offsets that does not exist is wrong usage, as with `produce`', async () => {
   const { code, stderr } = await setup.cli.run(['offsets', 'import', 'g', '/does-not-exist']);
   expect(code).toBe(2);

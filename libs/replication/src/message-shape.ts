@@ -145,7 +145,7 @@ function faultHere(shape: MessageShape): ShapeFault {
   return { pointer: '', accepted: acceptedBy(shape) };
 }
 
-/** Pointers are put together on the way out: only a fault pays for them. */
+/** Pointers are built when a fault is reported, so that valid messages build none. */
 function faultBelow(name: string, { pointer, accepted }: ShapeFault): ShapeFault {
   return { pointer: `/${name}${pointer}`, accepted };
 }

@@ -225,8 +225,9 @@ export function identityOf({
 }
 
 function refused(chunk: Chunk, error: SluiceError): SluiceError {
-  const lines = `Lines ${chunk.start.line} to ${chunk.end.line - 1}`;
-  return new SluiceError(error.code, `${lines} were not stored: ${error.detail}`, {
+  const [first, last] = [chunk.start.line, chunk.end.line - 1];
+  const lines = first === last ? `Line ${first} was` : `Lines ${first} to ${last} were`;
+  return new SluiceError(error.code, `${lines} not stored: ${error.detail}`, {
     status: error.status,
     outcome: error.outcome,
     errors: error.errors,

@@ -125,7 +125,6 @@ class FileProducer {
       // A read that waits for input would keep the process alive.
       process.stdin.destroy();
     }
-    await this.#drain(sender);
     this.#finish(progress, 'stdin');
   }
 
@@ -195,10 +194,10 @@ class FileProducer {
     const stream = createReadStream(file, { start: start.byte, highWaterMark: READ_BYTES });
     const chunks = this.#chunks(untilAborted<Buffer>(stream, this.#run.signal), start);
     await this.#sendAll(sender, chunks, progress);
-    await this.#drain(sender);
     this.#finish(progress, file);
   }
 
+  /** Sends chunks, and waits for their answers. */
   async #sendAll(
     sender: ChunkSender,
     chunks: AsyncIterable<Chunk>,
@@ -216,6 +215,7 @@ class FileProducer {
         const dueMs = startedMs + (records / rate) * 1000;
         await delay(dueMs - performance.now(), this.#run.signal);
       }
+      await this.#drain(sender);
     } catch (error) {
       // The requests on their way are awaited, so that the journal has their result.
       await this.#drain(sender).catch(() => undefined);

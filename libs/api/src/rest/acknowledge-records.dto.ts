@@ -40,7 +40,7 @@ export class QueueAckDto implements QueueAck {
   @OptionalMember({
     ...COUNT,
     minimum: 1,
-    description: 'The delivery that is meant; an ack of an earlier one is refused.',
+    description: 'The delivery that the ack is for; an ack of an earlier one is refused.',
   })
   @IsWholeNumber(1, INT32_MAX)
   readonly deliveryCount?: number;

@@ -12,7 +12,7 @@ export interface SubscriptionPort {
   received(event: string, data: MessageData): void;
   /** The subscription is over; it begins again by itself. */
   broken(error: unknown): void;
-  /** The subscription is over for good. */
+  /** The subscription has ended and will not be resumed. */
   failed(error: unknown): void;
 }
 

@@ -5,7 +5,7 @@ import { HeartbeatRings } from './heartbeat-rings.js';
 
 /** A member whose heartbeats this broker sends. */
 export interface HeartbeatMember {
-  /** Time within which a client must act that owes an act, ms. */
+  /** Time within which a client with records to acknowledge or without credit must act, ms. */
   readonly maxPollIntervalMs: number;
   /**
    * Looks at the client of the member, once per interval between heartbeats.

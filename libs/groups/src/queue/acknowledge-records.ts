@@ -11,7 +11,7 @@ export interface RecordAck {
   readonly offset: Offset;
   /** `giveBack` is a broker's: the member never saw the record, and the delivery does not count. */
   readonly type: 'ack' | 'nack' | 'extend' | 'reject' | 'giveBack';
-  /** The delivery that is meant; undefined for the one under way. */
+  /** The delivery that the ack is for; undefined for the current one. */
   readonly deliveryCount?: number;
   /** Time until a nacked record is delivered again, ms; undefined for the group's back-off. */
   readonly delayMs?: number;

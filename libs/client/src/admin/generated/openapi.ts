@@ -717,7 +717,7 @@ export interface components {
             type: "ack" | "nack" | "extend" | "reject";
             /**
              * Format: int32
-             * @description The delivery that is meant; an ack of an earlier one is refused.
+             * @description The delivery that the ack is for; an ack of an earlier one is refused.
              */
             deliveryCount?: number;
             /**
