@@ -71,7 +71,7 @@ test('an unknown authority is refused, and so is a client without a certificate'
   expect(half.stderr).toContain('both --cert and --key');
 });
 
-/** Runs a command that must succeed. `produce` has a `--key` of its own behind its name. */
+/** Runs a command that must succeed. `produce` has a `--key` of its own after its name. */
 async function tls(args: readonly string[], input = ''): Promise<CliResult> {
   const options = ['--ca', 'ca.pem', '--cert', 'client.pem', '--key', 'client.key'];
   const files = options.map((one) => (one.startsWith('--') ? one : file(one)));

@@ -68,7 +68,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
       expect(next).toMatchObject({ offset: 2, value: 2 });
     });
 
-    test('ends the loop of a consumer behind the records before; a seek goes on', async () => {
+    test('ends the loop of a consumer after the records before it; a seek continues', async () => {
       const topic = name('consumer');
       const client = await open(transport, topic, [0, 1, FAULTY, FAULTY, 4]);
       const consumer = client.consumer({

@@ -136,7 +136,7 @@ describe('a batch that cannot be read', () => {
     expect((await fetchPage('torn', '&offset=6')).nextOffset).toBe(9);
   });
 
-  test('stops a WebSocket subscription behind those records, until it seeks on', async () => {
+  test('stops a WebSocket subscription after those records, until it seeks further', async () => {
     const client = await SocketClient.open(gateway.url);
     await client.subscribe({ subscription: 's', topic: 'torn', from: 'earliest' });
     await client.until(() => client.of('error').length > 0);
@@ -149,7 +149,7 @@ describe('a batch that cannot be read', () => {
     await client.close();
   });
 
-  test('ends an event stream behind those records', async () => {
+  test('ends an event stream after those records', async () => {
     const client = await EventClient.open(gateway.url, 'torn/events?from=earliest');
     const records = await client.records(3);
     expect(records.map(({ offset }) => offset)).toEqual([0, 1, 2]);

@@ -29,7 +29,7 @@ function endlessHead(line: string, headers: Readonly<Record<string, string>> = {
   return requestHead(line, { ...JSON_TYPE, 'Content-Length': '60000', ...headers });
 }
 
-describe('a body behind an early answer', () => {
+describe('a body after an early answer', () => {
   test.concurrent.each([
     ['404', 'POST /nowhere', {}],
     ['405', 'PUT /v1/topics', {}],

@@ -55,7 +55,7 @@ describe('a topic with sluice.delete.on.ack', () => {
     expect(await topicOf(queue)).toMatchObject({ queueGroups: [queue.group] });
   });
 
-  test('keeps a delayed record and those behind it', async () => {
+  test('keeps a delayed record and those after it', async () => {
     const queue = await open();
     await queue.produce({ value: 1 });
     await queue.join('a');

@@ -162,7 +162,7 @@ describe('a record of a queue', () => {
     expect(await queue.poll('a', 'waitMs=20000')).toMatchObject([{ value: 1, deliveryCount: 2 }]);
   });
 
-  test('is not delivered before its time, and does not stop the records behind it', async () => {
+  test('is not delivered before its time, and does not stop the records after it', async () => {
     const queue = await Queue.open();
     const deliverAt = Date.now() + 1000;
     await queue.produce({ value: 'late', deliverAt }, { value: 'early' });

@@ -34,7 +34,7 @@ export const DELIVERY_SUITE: Suite = {
       to: '',
     },
     {
-      name: 'after a part of a run the cursor continues behind the whole run',
+      name: 'after a part of a run the cursor continues after the whole run',
       file: 'record-run.ts',
       from: 'recordsMax === 0 ? this.from : this.offsetAt(recordsMax - 1) + 1;',
       to: 'this.nextOffset;',

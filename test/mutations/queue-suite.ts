@@ -62,7 +62,7 @@ export const QUEUE_SUITE: Suite = {
       to: '',
     },
     {
-      name: 'a record that may kill its worker has company behind it',
+      name: 'a record that may kill its worker has company after it',
       file: 'queue/acquire-records.ts',
       from: '    if (isSingle) break;\n',
       to: '',

@@ -5,7 +5,7 @@ import { ProtocolError } from '#protocol';
 export interface PlacedRecord {
   readonly offset: number;
   /**
-   * The value without its padding, behind `again-` where the record was put back from the dead
+   * The value without its padding, after `again-` where the record was put back from the dead
    * letters; null for a record without a value.
    */
   readonly value: string | null;

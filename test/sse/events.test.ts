@@ -185,7 +185,7 @@ describe('resuming a stream', () => {
         const event = await stream.next();
         const { partition, offset } = JSON.parse(event.data) as EventRecord;
         seen.get(partition)?.push(offset);
-        // Id of the consumed event; later ones may have arrived behind it.
+        // Id of the consumed event; later ones may have arrived after it.
         ({ lastEventId } = event);
         count += 1;
       }

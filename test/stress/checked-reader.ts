@@ -128,7 +128,7 @@ export class CheckedSocket {
     socket?.terminate();
   }
 
-  /** Reconnects and continues behind the last record. */
+  /** Reconnects and continues after the last record. */
   reopen(options: SubscribeOptions = {}): Promise<void> {
     return this.open({ ...options, from: { offsets: this.history.positions() } });
   }
@@ -199,7 +199,7 @@ export class CheckedEvents {
     this.#moveTo(client.lastEventId);
   }
 
-  /** Reconnects and continues behind the last event. */
+  /** Reconnects and continues after the last event. */
   async reopen(from: 'earliest' | 'latest'): Promise<void> {
     if (this.#lastEventId === undefined) {
       await this.open(from);

@@ -259,7 +259,7 @@ describe('flow', () => {
     }
   });
 
-  test('seeks behind unanswered publishes: each answer precedes its records', async () => {
+  test('seeks after unanswered publishes: each answer precedes its records', async () => {
     const topic = await gateway.topic();
     await produce(topic, 50);
     const client = await connected();

@@ -86,7 +86,7 @@ describe('an upgrade', () => {
     expect(socket.texts()).toEqual(['{"event":"pong","id":1,"data":{}}']);
   });
 
-  test('an upgrade behind an unanswered request ends the connection', async () => {
+  test('an upgrade after an unanswered request ends the connection', async () => {
     const topic = await gateway.topic();
     const socket = await connected();
     const wait = `GET /v1/topics/${topic}/partitions/0/records?waitMs=60000 HTTP/1.1`;

@@ -38,7 +38,7 @@ describe('a run of records', () => {
     expect(run.firstPart(0)).toBe(run);
   });
 
-  test('has a first part that ends behind its last record', () => {
+  test('has a first part that ends after its last record', () => {
     const run = RecordRun.of(SOURCE, 3, 12, rendered([3, 4, 6, 8]));
     expect(run.firstPart(4)).toBe(run);
     const part = run.firstPart(3);

@@ -12,7 +12,7 @@ import { testBatch } from './testing/test-batches.js';
 
 /** Each test is a fault that random histories have found, in its shortest form. */
 describe('a truncation', () => {
-  it('cuts what stands behind damage', async () => {
+  it('cuts the records after damage', async () => {
     const broker = new FakeBroker();
     const manager = await broker.open();
     const log = await testLog(manager);

@@ -28,7 +28,7 @@ describe('BufferPool', () => {
     expect(pool.availableBytes).toBe(10);
   });
 
-  it('refuses a caller after max.block.ms, and serves those behind it', async () => {
+  it('refuses a caller after max.block.ms, and serves the later ones', async () => {
     const { pool, timers } = poolOf(100, { maxBlockMs: 5000 });
     pool.tryReserve(90);
     const large = codeOf(pool.reserve(50));

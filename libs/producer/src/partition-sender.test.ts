@@ -91,7 +91,7 @@ describe('PartitionSender', () => {
     expect(broker.idsIssued).toBe(1);
   });
 
-  it('sends nothing behind a lost batch again, and nothing new, before it is settled', async () => {
+  it('sends nothing after a lost batch again, and nothing new, before it is settled', async () => {
     const { producer, broker, time } = await warmHarness({ batchSize: 0 });
     broker.faults.lostRequest = 100;
     void sendAll(producer, 1);
@@ -129,7 +129,7 @@ describe('PartitionSender', () => {
     expect(broker.idsIssued).toBe(1);
   });
 
-  it('takes a new id when batches behind a failed one were sent', async () => {
+  it('takes a new id when batches after a failed one were sent', async () => {
     const { producer, broker, time } = await warmHarness({ batchSize: 0 });
     refuseOnce(broker, '0', failure('INVALID_RECORD', false));
     const results = settled(sendAll(producer, 4));
@@ -139,7 +139,7 @@ describe('PartitionSender', () => {
     expect(broker.idsIssued).toBe(2);
   });
 
-  it('reuses no sequence of a failed batch while others behind it are in flight', async () => {
+  it('reuses no sequence of a failed batch while later ones are in flight', async () => {
     const { producer, broker, time } = await warmHarness({ batchSize: 0 });
     refuseOnce(broker, 'bad', failure('INVALID_RECORD', false));
     const bad = settled([producer.send({ topic: 't', value: 'bad' })]);
@@ -187,7 +187,7 @@ describe('PartitionSender', () => {
     expect(broker.idsIssued).toBe(2);
   });
 
-  it('resolves batches behind a lost one under the old id, so that none repeats', async () => {
+  it('resolves batches after a lost one under the old id, so that none repeats', async () => {
     const settings = { batchSize: 0, deliveryTimeoutMs: 30_500, requestTimeoutMs: 30_000 };
     const { producer, broker, time } = await warmHarness(settings);
     broker.faults.lostAnswer = 100;

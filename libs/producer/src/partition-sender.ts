@@ -8,7 +8,7 @@
  * a broker accepts any first sequence of a producer that it does not know.
  *
  * A batch that is lost (it failed, or its outcome stays unknown) leaves a hole in the sequences.
- * Nothing new is sent under that id. The batches behind the hole that were sent before are sent
+ * Nothing new is sent under that id. The batches after the hole that were sent before are sent
  * again until the broker has accepted or refused each of them. Then the partition takes a new id
  * and numbers the remaining ones from 0.
  *
@@ -269,7 +269,7 @@ export class PartitionSender implements LaneWaiter {
 
   /**
    * The broker does not accept the batch's sequence. For the first batch this proves that neither
-   * it nor any behind it is in the log: the broker would have known it as a duplicate. A batch that
+   * it nor any later one is in the log: the broker would have known it as a duplicate. A batch that
    * became the first one after its request was made proves nothing: the broker may have refused it
    * before it had those ahead of it.
    */

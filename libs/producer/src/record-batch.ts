@@ -22,7 +22,7 @@ export function recordBatch(entries: readonly PendingRecord[]): RecordBatch {
 
 /**
  * The halves of a batch that is too large for its topic. Together they have its sequences, so that
- * the batches behind it keep theirs.
+ * the later batches keep theirs.
  */
 export function halvesOf(whole: RecordBatch): readonly RecordBatch[] {
   const { entries, baseSequence, isMaybeWritten } = whole;

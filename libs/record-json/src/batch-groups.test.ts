@@ -144,7 +144,7 @@ describe('a large record that cannot be read', () => {
   const damaged = new RecordBatch(bytes);
   const corrupt = { code: 'CORRUPT_MESSAGE', members: { damagedStartOffset: small.nextOffset } };
 
-  it('ends an answer behind the records before it', async () => {
+  it('ends an answer after the records before it', async () => {
     expect(isLargeRecord(damaged)).toBe(true);
     const { count, fault } = await renderInSlices([small, damaged], ALL, wanted);
     expect({ count, fault }).toMatchObject({ count: 1, fault: corrupt });

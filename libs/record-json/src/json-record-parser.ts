@@ -448,7 +448,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     if (this.#headerCount === 0) {
       this.#headersStart = this.#decodedEnd();
     } else if (headersEnd !== length) {
-      // The headers of a record are one span: other members were decoded behind them.
+      // The headers of a record are one span: other members were decoded after them.
       this.#headersStart = this.#decodedEnd();
       this.#decoded.appendCopy(headersStart, headersEnd);
     }

@@ -300,7 +300,7 @@ describe('renderRecords', () => {
     });
   });
 
-  it('hides control batches and reads on behind them', () => {
+  it('hides control batches and continues after them', () => {
     const marker = Buffer.from(
       '0000000000000064000000420000000702fbfc15750030000000000000018bcfe568000000018bcf' +
         'e5680000000000000003e90003ffffffff000000012000000008000000010c00000000000900',

@@ -54,7 +54,7 @@ class Peer implements WatchedConnection {
     this.systemBytes += bytes - pendingBytes;
   }
 
-  /** Reads everything that the system has, and answers the ping behind it. */
+  /** Reads everything that the system has, and answers the ping after it. */
   read(): void {
     const isRead = this.systemBytes === 0 && this.pendingBytes === 0;
     if (this.#pingAt === undefined || !isRead || !this.answers) return;

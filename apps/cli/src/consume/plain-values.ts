@@ -2,9 +2,9 @@
 
 /** The values of the first lines of some bytes. */
 export interface PlainValues {
-  /** The values, each with the separator behind it. They take the place of their lines. */
+  /** The values, each followed by the separator. They take the place of their lines. */
   readonly bytes: Buffer;
-  /** Position behind the last of these lines, bytes. */
+  /** Position after the last of these lines, bytes. */
   readonly endByte: number;
 }
 

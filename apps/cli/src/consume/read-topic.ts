@@ -24,18 +24,18 @@ type TakeRecords = (records: readonly StreamedRecord[]) => Promise<boolean>;
 
 /** Takes the values of records, which is faster; resolves with false if no more are wanted. */
 interface TakeValues {
-  /** Text behind each value. */
+  /** Text written after each value. */
   readonly separator: string;
   readonly take: (values: Buffer) => Promise<boolean>;
 }
 
 export interface RecordTaker {
   readonly records: TakeRecords;
-  /** Undefined: records are taken as a whole. Otherwise those whose value is not text. */
+  /** Undefined: all records go to `records`. Otherwise only records whose value is not text do. */
   readonly values?: TakeValues | undefined;
 }
 
-/** The line behind the records of a stream. */
+/** The line after the records of a stream. */
 interface StreamEnd {
   readonly nextOffset?: number;
   readonly error?: Readonly<Record<string, unknown>>;
@@ -97,7 +97,7 @@ export async function readTopic(
 }
 
 /**
- * Waits for partitions behind those that are read, and returns them; none when the signal is
+ * Waits for partitions that are added to the topic, and returns them; none when the signal is
  * aborted. A topic that cannot be described is described again: its readers report what is wrong.
  */
 async function addedPartitions(
@@ -137,7 +137,7 @@ class PartitionReader {
   async read(taker: RecordTaker): Promise<void> {
     const { untilEnd, to } = this.#options;
     this.#end = await this.#endOffset();
-    // The position of `latest` is decided once: later streams go on from there.
+    // The position of `latest` is decided once: later streams continue from there.
     if (!untilEnd && this.#options.from.kind === 'latest')
       this.#next = await this.#offsetAt('latest');
     for (let failures = 0; !this.#signal.aborted; ) {

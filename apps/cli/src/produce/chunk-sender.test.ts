@@ -50,7 +50,7 @@ function chunkOf(index: number): Chunk {
   return { start: at(index), end: at(index + 1), parts: [{ partition: 0, records }] };
 }
 
-test('a part that overtakes the one before it is refused, and stored behind it', async () => {
+test('a part that overtakes the one before it is refused, and stored after it', async () => {
   const broker = new BrokerOfOnePartition();
   const { sender, done } = senderTo(broker);
   await sender.send(chunkOf(0));

@@ -43,7 +43,7 @@ interface PartitionTail {
 /**
  * Sends chunks as an idempotent producer: two parts of a partition at a time, so that the broker
  * has the next one when it is done with one. Requests may overtake each other; the broker refuses a
- * part whose predecessor it does not have, and that part is sent again behind it. The first part of
+ * part whose predecessor it does not have, and that part is sent again after it. The first part of
  * a partition goes alone: a broker accepts any first sequence of a producer that it does not know.
  * A part that fails is sent again under its own sequence.
  *

@@ -101,7 +101,7 @@ test('a torn last line is passed over: its chunk was not sent', async () => {
   expect((await readJournal(path))?.unresolved).toEqual([chunk(0)]);
 });
 
-test('a resumed journal goes on behind its last whole entry', async () => {
+test('a resumed journal continues after its last whole entry', async () => {
   const interrupted = await Journal.create(path, HEAD);
   await interrupted.begin(chunk(0));
   await interrupted.close();

@@ -90,7 +90,7 @@ export class Journal {
     return journal;
   }
 
-  /** Continues the journal of an interrupted file behind its last whole entry. */
+  /** Continues the journal of an interrupted file after its last whole entry. */
   static async resume(path: string, { sizeBytes }: JournalState): Promise<Journal> {
     await truncate(path, sizeBytes);
     return new Journal(path, await open(path, 'a', 0o600));

@@ -95,7 +95,7 @@ class OpenPlainChunk {
     this.#take(lines.subarray(taken));
   }
 
-  /** Yields the chunk if it has a record, and begins the next one behind it. */
+  /** Yields the chunk if it has a record, and begins the next one after it. */
   *end(): Generator<Chunk> {
     if (this.#count === 0) return;
     const { index, byte } = this.#start;

@@ -162,7 +162,7 @@ function takeRecords(
     }
     passTo(batch.nextOffset);
   }
-  // An answer without batches means that the log begins behind the records.
+  // An answer without batches means that the log begins after the records.
   if (batches.length === 0) passTo(last + 1);
   return { records, gone, next };
 }

@@ -1,7 +1,7 @@
 /**
  * The delivery of one queue group to all of its members whose connections this broker has. One
  * call to the coordinator asks for records for all members that have room; what they get is read
- * once and handed to them. While there is nothing for them, the feed waits: for records behind the
+ * once and handed to them. While there is nothing for them, the feed waits: for records after the
  * places where the group has looked, for changes of the group, and for the next delayed record.
  *
  * Overlap: all calls may come while the loop is under way; there is one loop.

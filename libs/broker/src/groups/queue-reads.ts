@@ -1,5 +1,5 @@
 /**
- * Reads of queue members at this broker: it looks for new records behind the scan offset of each
+ * Reads of queue members at this broker: it looks for new records after the scan offset of each
  * partition and for delayed ones that are due, and reads the records that a member gets.
  *
  * Overlap: calls may overlap.
@@ -40,7 +40,7 @@ interface QueueReadsOptions {
   readonly clock: Clock;
 }
 
-/** Records of one partition; no batches where the log begins behind the offset. */
+/** Records of one partition; no batches if the log begins after the offset. */
 interface ReadRecords extends ReadBatches {
   readonly logStartOffset: Offset;
   /** Records from it on are no longer in the log, which was truncated. */

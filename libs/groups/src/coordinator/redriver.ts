@@ -75,7 +75,7 @@ export interface DeadLetterPage {
 export interface DeadLetterRead {
   readonly group: string;
   readonly from: Offset;
-  /** The part ends behind so many dead letters of the group. */
+  /** The part ends after this number of dead letters of the group. */
   readonly lettersMax: number;
 }
 

@@ -29,7 +29,7 @@ export class DelayedEntries {
     this.#added.push(entry);
   }
 
-  /** The entry at a place of the order; undefined behind the last one. */
+  /** The entry at a place of the order; undefined after the last one. */
   at(index: number): DelayedEntry | undefined {
     this.#merge();
     if (index >= this.#count) return undefined;

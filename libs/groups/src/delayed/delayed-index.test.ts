@@ -126,7 +126,7 @@ describe('the index of delayed records', () => {
 });
 
 describe('the files of an index of delayed records', () => {
-  it('are used after a restart, and only the log behind them is read', async () => {
+  it('are used after a restart, and only the log after them is read', async () => {
     const log = new MemoryLog();
     for (let at = 0; at < 60; at += 1) log.append(1000 - at);
     const index = open(log, 25);

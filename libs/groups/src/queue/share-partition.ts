@@ -339,7 +339,7 @@ export class SharePartition {
 
   /** Forgets cancelled records that the group will not reach any more. */
   #forgetCancelled(): void {
-    // A record that waits in the window may become pending again, and those behind it with it.
+    // A record that waits in the window may become pending again, and the records after it, too.
     const mayBePending = this.window.records.some(({ state }) => state === 'delayed');
     if (this.#pendingCount > 0 || mayBePending) {
       this.cancelled.forgetPassed(this.#scanOffset, this.#due);

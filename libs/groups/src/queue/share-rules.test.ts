@@ -89,7 +89,7 @@ describe('a delivery', () => {
     expect(world.poll('b', 10)).toEqual([1]);
   });
 
-  it('is alone from half of the limit on, before and behind records that are not', () => {
+  it('is alone from half of the limit on, before and after records that are not', () => {
     const world = worldOf(3, { deliveryCountLimit: 5 });
     for (let delivery = 1; delivery <= 3; delivery += 1) {
       expect(world.poll('a', 10)).toEqual([0, 1, 2]);

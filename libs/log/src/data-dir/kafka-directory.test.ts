@@ -87,7 +87,7 @@ describe('a log with the transactions of Kafka', () => {
     expect(await shownRecords(log)).toEqual(COMMITTED);
   });
 
-  it('shows the same from every offset, and reads on behind what is hidden', async () => {
+  it('shows the same from every offset, and continues after what is hidden', async () => {
     const { log } = await logFrom(TRANSACTIONS);
     for (let offset = 0; offset <= log.offsets.logEnd; offset += 1) {
       const expected = COMMITTED.filter(([at]) => at >= offset);
@@ -201,7 +201,7 @@ describe('a log that Kafka has compacted', () => {
     expect((await reopened(broker, {})).damage.lostBetween).toEqual(log.damage.lostBetween);
   });
 
-  it('is compacted further and takes records behind its end', async () => {
+  it('is compacted further and takes records after its end', async () => {
     const { broker, log } = await logFrom(KAFKA_COMPACTED, COMPACTED);
     await append(log, testBatch([{ key: 'c', value: 'later', timestamp: KAFKA_TIME_MS }]));
     await log.roll();

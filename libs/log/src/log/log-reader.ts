@@ -317,7 +317,7 @@ class SegmentRead {
   }
 
   /**
-   * Checks the end of the segment: segments may be known as missing behind it, and a log without
+   * Checks the end of the segment: segments may be known as missing after it, and a log without
    * gaps has every offset up to the next segment.
    */
   #assertNothingMissing(): void {

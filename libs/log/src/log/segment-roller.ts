@@ -7,7 +7,7 @@ import type { LogEnvironment, LogState } from './log-state.js';
  *
  * A roll that fails for lack of descriptors or memory leaves the log unchanged and is repeated with
  * the next append. Its file may exist already, so that nothing may be appended to the segment
- * before it until the roll is done: those offsets would lie behind the base offset of that file.
+ * before it until the roll is done: those offsets would lie after the base offset of that file.
  *
  * Overlap: calls must not overlap; they are made in the log's write lane.
  */

@@ -100,7 +100,7 @@ function partOf(
   return withRecords(batch, [batch.bytes.subarray(start, end)], records);
 }
 
-/** Copies the records behind the header of the batch, in slices: they may have 64 MiB. */
+/** Copies the records after the header of the batch, in slices: they may have 64 MiB. */
 async function withRecords(
   { bytes }: RecordBatch,
   records: readonly Buffer[],

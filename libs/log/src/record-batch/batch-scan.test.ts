@@ -64,7 +64,7 @@ describe('a scan', () => {
 });
 
 describe('the search for the next batch', () => {
-  it('finds it behind any bytes, across the pieces that are read', async () => {
+  it('finds it after any bytes, across the pieces that are read', async () => {
     // Bytes of 2 look like the magic of a batch at every place.
     for (const noise of [1, 100, 1024 * 1024 - 30, 1024 * 1024 + 5]) {
       const wanted = batchAt(7, 'wanted');

@@ -22,7 +22,7 @@ export function mayHaveDelays(batch: RecordBatch): boolean {
 
 /**
  * Time before which queue groups do not deliver the cursor's record, in ms since 1970; undefined
- * when it is not delayed. The last of several headers counts: produce writes it behind the record's
+ * when it is not delayed. The last of several headers counts: produce writes it after the record's
  * own headers. A header whose value is not a time delays nothing.
  */
 export function deliverAtOf(record: RecordCursor): number | undefined {

@@ -400,7 +400,7 @@ function sequenceOf(producer: BatchProducer | undefined, recordsBefore: number):
   return producer === undefined ? -1 : (producer.baseSequence + recordsBefore) % SEQUENCES;
 }
 
-/** Writes the length of a key or value, -1 for null. @returns the position behind it */
+/** Writes the length of a key or value, -1 for null. @returns the position after it */
 function writeSpanLength(target: Uint8Array, position: number, bytes: number): number {
   if (bytes >= 0) return writeLength(target, position, bytes);
   target[position] = VARINT_MINUS_ONE;

@@ -79,7 +79,7 @@ function protocolError(code: string) {
 
 describe('golden batches', () => {
   it.each(Object.keys(GOLDEN_BATCHES) as (keyof typeof GOLDEN_BATCHES)[])(
-    '%s has a right CRC, and any bit flipped behind the CRC is seen',
+    '%s has a right CRC, and any bit flipped after the CRC is seen',
     (name) => {
       expect(golden(name).isCrcValid()).toBe(true);
       for (let at = ATTRIBUTES_AT; at < golden(name).sizeBytes; at += 1) {

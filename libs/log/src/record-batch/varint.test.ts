@@ -87,7 +87,7 @@ describe('varint', () => {
     },
   );
 
-  it('reads nothing behind its end', () => {
+  it('reads nothing after its end', () => {
     const reader = new VarintReader(Buffer.from('8001', 'hex'), 0, 1);
     expect(() => reader.readVarint()).toThrow(expect.objectContaining(CORRUPT));
     expect(() => reader.readVarlong()).toThrow(expect.objectContaining(CORRUPT));

@@ -68,7 +68,7 @@ export class LogDamage {
   /**
    * Accepts the loss of exactly these records, which must be `lostRecords`, `lostStart` or one of
    * `lostBetween`. Offsets at the end and between two segments stay empty, and the log takes writes
-   * again; after a loss at the start the log begins behind it. Durable when it resolves; a repeated
+   * again; after a loss at the start the log begins after it. Durable when it resolves; a repeated
    * call for the same range does nothing.
    * @throws ProtocolError OFFSET_OUT_OF_RANGE for any other range; KAFKA_STORAGE_ERROR
    */

@@ -95,7 +95,7 @@ describe('a start of a log that is missing, and that nobody deleted', () => {
     expect(await offsetsOf(log)).toEqual([0, 1, 2, 3]);
   });
 
-  it('is abandoned by its exact bounds: the log begins behind it, also after a crash', async () => {
+  it('is abandoned by its exact bounds: the log begins after it, even after a crash', async () => {
     const broker = await brokerOfFour();
     await removeByHand(broker, 0, 1);
     const log = await openLog(broker);
@@ -117,7 +117,7 @@ describe('a start of a log that is missing, and that nobody deleted', () => {
     expect(await offsetsOf(again)).toEqual([2, 3]);
   });
 
-  it('ends with the records that retention or a deletion removes behind it', async () => {
+  it('ends with the records that retention or a deletion removes after it', async () => {
     const broker = await brokerOfFour();
     await removeByHand(broker, 0);
     const log = await openLog(broker);

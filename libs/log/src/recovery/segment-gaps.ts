@@ -35,7 +35,7 @@ export async function findSegmentGaps(
  * Finds the segments that are missing in the compacted part of a log, by the list that compaction
  * wrote. A missing one whose offsets the segment before has taken over is not a loss: the log was
  * compacted, or the loss was accepted.
- * @param to gaps that begin at or behind it are found by `findSegmentGaps`
+ * @param to gaps that begin at or after it are found by `findSegmentGaps`
  */
 export async function findMissingSegments(
   log: LogState,

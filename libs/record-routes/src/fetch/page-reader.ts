@@ -55,7 +55,7 @@ export class PageReader {
   }
 
   /**
-   * Reads on behind batches without records to show, which compaction leaves, so that a page is
+   * Continues after batches without records to show, which compaction leaves, so that a page is
    * empty only at the end of the log or after the wait. Returns undefined when the client has gone.
    * @throws ProtocolError of the broker; THROTTLING_QUOTA_EXCEEDED when a large page has no room
    *   among the bytes that clients have not received
