@@ -117,7 +117,7 @@ describe('produce and consume', () => {
     );
     expect(code).toBe(1);
     expect(stderr).toContain('error: line 3 is not JSON');
-    expect(stderr).toContain('0 records were stored before the error.');
+    expect(stderr).toContain('Records stored before the error: 0.');
     expect(await valuesOf(topic)).toEqual([]);
   });
 
