@@ -238,6 +238,8 @@ export interface FetchRequest extends TopicPartition {
   readonly offset: Offset;
   /** Bytes of record batches; the first batch always fits. */
   readonly maxBytes: number;
+  /** Records from the offset on that are enough; there may be more. */
+  readonly recordsMax?: number;
   /** Bytes that must be there before a waiting request is answered. */
   readonly minBytes: number;
   /** Longest wait for `minBytes`, in ms; the fetch is delayed and does not poll. */

@@ -116,13 +116,15 @@ export class DelayedFetches {
       if (step.done === true) return;
       const delayedFetch = step.value;
       if (!partition.isClosed && !hasEnough(partition, delayedFetch)) continue;
-      const { offset, maxBytes, leaderEpoch } = delayedFetch.fetch;
+      const { offset, maxBytes, recordsMax, leaderEpoch } = delayedFetch.fetch;
       if (
         shared?.offset !== offset ||
         shared.maxBytes !== maxBytes ||
+        shared.recordsMax !== recordsMax ||
         shared.leaderEpoch !== leaderEpoch
       ) {
-        shared = { offset, maxBytes, leaderEpoch, answer: readNow(partition, delayedFetch.fetch) };
+        const answer = readNow(partition, delayedFetch.fetch);
+        shared = { offset, maxBytes, recordsMax, leaderEpoch, answer };
       }
       delayedFetch.answer(shared.answer);
     }
@@ -142,6 +144,7 @@ interface DelayedFetch {
 interface SharedAnswer {
   readonly offset: Offset;
   readonly maxBytes: number;
+  readonly recordsMax: number | undefined;
   readonly leaderEpoch: number | undefined;
   readonly answer: Promise<FetchedBatches>;
 }

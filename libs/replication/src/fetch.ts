@@ -9,6 +9,8 @@ export interface PartitionFetch {
   readonly offset: Offset;
   /** Bytes of record batches; the first batch always fits. */
   readonly maxBytes: number;
+  /** Records from the offset on that are enough: no more batches are read from disk for it. */
+  readonly recordsMax?: number;
   /** Bytes that a fetch waits for before it is answered. */
   readonly minBytes: number;
   readonly waitMs: number;
@@ -93,7 +95,8 @@ function readFromDisk(
     if (fault !== undefined) throw fault;
     const { log, highWatermark, isInSync } = partition;
     try {
-      const batches = await log.reader.read(fetch.offset, fetch.maxBytes, highWatermark);
+      const { offset, maxBytes, recordsMax } = fetch;
+      const batches = await log.reader.read(offset, maxBytes, highWatermark, recordsMax);
       return await log.reader.committedBatches(batches, highWatermark, isInSync);
     } catch (error) {
       throw unlessOthersHave(partition, error);

@@ -148,6 +148,7 @@ type FetchBody = Pick<
   | 'partition'
   | 'offset'
   | 'maxBytes'
+  | 'recordsMax'
   | 'minBytes'
   | 'waitMs'
   | 'leaderEpoch'
@@ -157,10 +158,11 @@ type FetchBody = Pick<
 
 /** @param requester undefined while authentication is off */
 export function fetchMessage(request: FetchRequest, requester?: Requester): PeerMessage {
-  const { topic, partition, offset, maxBytes, minBytes, waitMs } = request;
+  const { topic, partition, offset, maxBytes, recordsMax, minBytes, waitMs } = request;
   const { leaderEpoch, isFeed, mayBeBehind } = request;
+  const bounds = { maxBytes, recordsMax, minBytes, waitMs };
   const position = { topic, partition, offset, leaderEpoch };
-  const body = { ...position, maxBytes, minBytes, waitMs, isFeed, mayBeBehind, caller: requester };
+  const body = { ...position, ...bounds, isFeed, mayBeBehind, caller: requester };
   return { body, blobs: [] };
 }
 

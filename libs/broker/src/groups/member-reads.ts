@@ -32,6 +32,9 @@ export interface ReadBounds {
   readonly requester?: Requester | undefined;
 }
 
+/** Bounds of the read of one partition. */
+type PartitionBounds = Pick<FetchRequest, 'maxBytes' | 'recordsMax'>;
+
 /** Records of a poll, and positions that were moved to records that exist. */
 export interface ReadRecords {
   readonly reads: PartitionRead[];
@@ -84,10 +87,11 @@ export class MemberReads {
       const wave = positions.slice(at, at + (at === 0 ? 1 : READ_AT_ONCE));
       at += wave.length;
       const bytes = Math.max(PARTITION_BYTES_MIN, Math.floor(maxBytes / wave.length));
+      const ofEach = { maxBytes: Math.min(bytes, maxBytes), recordsMax: limit };
       const leaderWait = this.#leaderWait();
       const finding: Finding = { ...found, requester, leaderWait };
       const reads = await Promise.all(
-        wave.map((position) => this.#readOne(position, Math.min(bytes, maxBytes), policy, finding)),
+        wave.map((position) => this.#readOne(position, ofEach, policy, finding)),
       ).finally(() => leaderWait.end());
       for (const read of reads) {
         if (read === undefined || limit <= 0 || maxBytes <= 0) continue;
@@ -149,13 +153,13 @@ export class MemberReads {
   /** Undefined when there is nothing to read there now. */
   async #readOne(
     position: CursorPosition,
-    maxBytes: number,
+    bounds: PartitionBounds,
     policy: ResetPolicy,
     found: Finding,
   ): Promise<PartitionRead | undefined> {
     const { topic, partition, offset } = position;
     try {
-      const result = await this.#fetch(position, maxBytes, found);
+      const result = await this.#fetch(position, bounds, found);
       if (result === undefined || result.batches.length === 0) return undefined;
       const { batches, leaderEpoch } = result;
       return { topic, partition, offset, leaderEpoch, batches };
@@ -168,17 +172,17 @@ export class MemberReads {
       if (to === undefined || (to === offset && diverging === undefined)) return undefined;
       const reason = diverging === undefined ? undefined : LOG_WAS_TRUNCATED;
       if (to !== offset) found.resets.push(positionReset(position, offset, to, reason));
-      return this.#readReset({ topic, partition, offset: to }, maxBytes, found);
+      return this.#readReset({ topic, partition, offset: to }, bounds, found);
     }
   }
 
   async #readReset(
     position: CursorPosition,
-    maxBytes: number,
+    bounds: PartitionBounds,
     finding: Finding,
   ): Promise<PartitionRead | undefined> {
     try {
-      const result = await this.#fetch(position, maxBytes, finding);
+      const result = await this.#fetch(position, bounds, finding);
       if (result === undefined) return undefined;
       const { batches, leaderEpoch } = result;
       return { ...position, leaderEpoch, batches };
@@ -191,11 +195,11 @@ export class MemberReads {
   /** Undefined when the leader does not answer in time. */
   #fetch(
     position: CursorPosition,
-    maxBytes: number,
+    bounds: PartitionBounds,
     { requester, leaderWait }: Finding,
   ): Promise<FetchResult | undefined> {
     const { signal, late } = leaderWait;
-    const request = { ...position, maxBytes, minBytes: 1, waitMs: 0, signal };
+    const request = { ...position, ...bounds, minBytes: 1, waitMs: 0, signal };
     const fetched = this.#options.fetch(request, requester);
     // It is ended when the time is over, and nobody waits for it any more.
     fetched.catch(() => undefined);

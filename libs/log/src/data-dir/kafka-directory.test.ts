@@ -241,6 +241,23 @@ describe('a log that Kafka has compacted', () => {
   });
 });
 
+describe('a read of a few records', () => {
+  it.each([
+    ['kafka/transactions-0', {}],
+    ['kafka/compacted-0', { 'cleanup.policy': 'compact' } as const],
+  ])('shows that many of %s from each offset on', async (fixture, overrides) => {
+    const { log } = await logFrom(fixture, overrides);
+    const end = log.offsets.highWatermark;
+    for (let from = 0; from < end; from += 1) {
+      const all = await shownOf(log, await log.reader.read(from, 2 ** 20, end), from);
+      for (let wanted = 1; wanted <= 6; wanted += 1) {
+        const few = await shownOf(log, await log.reader.read(from, 2 ** 20, end, wanted), from);
+        expect(few.slice(0, wanted), `${wanted} from ${from}`).toEqual(all.slice(0, wanted));
+      }
+    }
+  });
+});
+
 const KAFKA_COMPACTED = 'kafka/compacted-0';
 /** Offsets that Kafka's cleaner retained of the records of test/interop/kafka/KafkaClients.java. */
 const COMPACTED_OFFSETS = [2, 5, 7, 14, 15, 16, 17, 18, 19, 36, 37, 38, 39];
@@ -318,12 +335,21 @@ async function shownRecords(log: Log, from = 0, maxBytes = 2 ** 20): Promise<[nu
   const records: [number, string][] = [];
   for (let offset = from; offset < log.offsets.highWatermark; ) {
     const read = await log.reader.read(offset, maxBytes, log.offsets.highWatermark);
-    const batches = await log.reader.committedBatches(read, log.offsets.highWatermark, true);
-    const shown = recordsOf(batches.filter((batch) => !batch.isControl));
-    records.push(...shown.filter(([at]) => at >= offset));
-    offset = batches.at(-1)?.nextOffset ?? log.offsets.highWatermark;
+    records.push(...(await shownOf(log, read, offset)));
+    offset = read.at(-1)?.nextOffset ?? log.offsets.highWatermark;
   }
   return records;
+}
+
+/** Offsets and values of the batches as a client sees them that reads from an offset on. */
+async function shownOf(
+  log: Log,
+  read: readonly RecordBatch[],
+  from: number,
+): Promise<[number, string][]> {
+  const batches = await log.reader.committedBatches(read, log.offsets.highWatermark, true);
+  const shown = recordsOf(batches.filter((batch) => !batch.isControl));
+  return shown.filter(([at]) => at >= from);
 }
 
 /** Waits for compaction, which must replace exactly so many segments. */

@@ -49,6 +49,46 @@ describe('reading from disk', () => {
     expect(recordsOf(await log.reader.read(0, 10, 1))).toEqual([[0, filler(100_000)]]);
   });
 
+  it('reads no more batches than hold the wanted records', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    for (let i = 0; i < 5; i += 1) await appendValues(log, 'a', 'b');
+    const basesFor = async (offset: number, recordsMax: number) =>
+      (await log.reader.read(offset, 1_000_000, 10, recordsMax)).map(
+        ({ baseOffset }) => baseOffset,
+      );
+    expect(await basesFor(0, 1)).toEqual([0]);
+    expect(await basesFor(0, 2)).toEqual([0]);
+    expect(await basesFor(0, 3)).toEqual([0, 2]);
+    // Offset 2 is in the first batch, and is not asked for.
+    expect(await basesFor(3, 2)).toEqual([2, 4]);
+    expect(await basesFor(3, 100)).toEqual([2, 4, 6, 8]);
+  });
+
+  it.each([
+    ['small records', 100, 200, 1],
+    ['records that are larger than the first piece', 20_000, 20, 2],
+    ['one large record', 100_000, 1, 2],
+  ])('reads few records in few pieces: %s', async (_, bytes, recordsMax, reads) => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    for (let i = 0; i < 300; i += 1) await appendValues(log, filler(bytes));
+    const before = broker.disk.counts(broker.path(LOG_0)).reads;
+    const batches = await log.reader.read(10, 2_000_000, 300, recordsMax);
+    expect(batches.map(({ baseOffset }) => baseOffset)).toEqual(
+      Array.from({ length: recordsMax }, (__, index) => 10 + index),
+    );
+    expect(broker.disk.counts(broker.path(LOG_0)).reads - before).toBe(reads);
+  });
+
+  it('keeps the limit of bytes where more records are wanted than fit', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    for (let i = 0; i < 30; i += 1) await appendValues(log, filler(20_000));
+    const batches = await log.reader.read(0, 5.5 * batchBytes(filler(20_000)), 30, 20);
+    expect(batches).toHaveLength(5);
+  });
+
   it('answers a disk that does not with KAFKA_STORAGE_ERROR, and goes on', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());

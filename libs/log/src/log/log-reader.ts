@@ -32,6 +32,8 @@ interface ReadRequest {
   /** Limit on the bytes of all batches together; the first one always fits. */
   readonly maxBytes: number;
   readonly endOffset: Offset;
+  /** Records at or after `offset` that are enough; Infinity: as many as fit. */
+  readonly recordsMax: number;
 }
 
 /**
@@ -39,6 +41,13 @@ interface ReadRequest {
  * read enough.
  */
 const READ_SLACK_BYTES = 2 * INDEX_INTERVAL_BYTES;
+
+/**
+ * Bytes that are read first when few records are wanted, and as many for each of them. If the
+ * records are larger, a second read has up to `maxBytes`.
+ */
+const FIRST_READ_BYTES_MIN = 32 * 1024;
+const FIRST_READ_BYTES_PER_RECORD = 512;
 
 /**
  * Reads a log: the tail from memory, the rest from its segments. A batch's CRC is checked when it
@@ -79,13 +88,20 @@ export class LogReader {
    * Reads whole batches below `endOffset`: the one that contains `offset`, or the next, and those
    * after it that fit into `maxBytes`. Empty when there is none. The first may begin below
    * `offset`. The caller checks that `offset` is in the log.
+   * @param recordsMax records at or after `offset` that the caller needs: batches after the one
+   *   with the last of them are left out when they are read from disk
    * @throws ProtocolError CORRUPT_MESSAGE (members damagedStartOffset, damagedEndOffset) when
    *   `offset` is in a damaged range; KAFKA_STORAGE_ERROR when the read fails
    */
-  async read(offset: Offset, maxBytes: number, endOffset: Offset): Promise<readonly RecordBatch[]> {
+  async read(
+    offset: Offset,
+    maxBytes: number,
+    endOffset: Offset,
+    recordsMax = Number.POSITIVE_INFINITY,
+  ): Promise<readonly RecordBatch[]> {
     const cached = this.readCached(offset, maxBytes, endOffset);
     if (cached !== undefined) return cached;
-    const request = { offset, maxBytes, endOffset };
+    const request = { offset, maxBytes, endOffset, recordsMax };
     let segment: LogSegment | undefined = this.#log.segments.holding(offset);
     if (offset < segment.baseOffset) {
       const missing = this.#log.damage.missingBefore(segment.baseOffset);
@@ -227,6 +243,8 @@ class SegmentRead {
   readonly #upperOffset: Offset;
   readonly #truncations: number;
   #bytes = 0;
+  /** Records of the batches that are certainly at or after the asked offset, and shown. */
+  #records = 0;
   /** Offset expected next; undefined at a position that only the index vouches for. */
   #expectedOffset: Offset | undefined;
   /** Last offset of the batch at the indexed position according to the index. */
@@ -254,19 +272,13 @@ class SegmentRead {
   /** @returns undefined when a concurrent truncation affects the read: repeat it */
   async run(file: FileHandle): Promise<RecordBatch[] | undefined> {
     const segment = this.#segment;
-    const request = this.#request;
-    const { offset, maxBytes } = request;
+    const { offset } = this.#request;
     this.#indexedLastOffset = segment.offsetIndex.entryOffsetFor(offset);
     let position = segment.offsetIndex.positionFor(offset);
     let isIndexInDoubt = false;
     if (this.#indexedLastOffset === undefined) this.#expectedOffset = segment.baseOffset;
     for (;;) {
-      const chunkBytes = Math.min(maxBytes, SCAN_CHUNK_BYTES * 16) + READ_SLACK_BYTES;
-      const visit = (batch: RecordBatch, at: number): VisitResult => this.#visit(batch, at);
-      const mayReadOn = (): boolean => this.#batches.length === 0;
-      const { unpacker } = this.#environment;
-      const span = { from: position, to: segment.sizeBytes };
-      const end = await scanBatches(file, { ...span, chunkBytes, mayReadOn, unpacker }, visit);
+      const end = await this.#scan(file, position);
       if (end.reason !== 'bad' || this.#batches.length > 0) break;
       if (segment.truncations !== this.#truncations) return undefined;
       const known = this.#log.damage.at(segment.baseOffset, end.position);
@@ -290,9 +302,31 @@ class SegmentRead {
     return this.#batches;
   }
 
+  /** Reads a short piece where few records are wanted, and then one that has room for all. */
+  #scan(file: FileHandle, from: number): Promise<ScanEnd> {
+    const { maxBytes, recordsMax } = this.#request;
+    const chunkBytes = Math.min(maxBytes, SCAN_CHUNK_BYTES * 16) + READ_SLACK_BYTES;
+    const wantedBytes = Math.max(FIRST_READ_BYTES_MIN, recordsMax * FIRST_READ_BYTES_PER_RECORD);
+    const firstChunkBytes = Math.min(chunkBytes, wantedBytes + READ_SLACK_BYTES);
+    let hasReadShort = false;
+    const mayReadOn = (): boolean => {
+      const isSecond = hasReadShort;
+      hasReadShort = !isSecond && firstChunkBytes < chunkBytes;
+      return this.#batches.length === 0 || (isSecond && this.#records < recordsMax);
+    };
+    const { unpacker } = this.#environment;
+    const span = { from, to: this.#segment.sizeBytes };
+    return scanBatches(
+      file,
+      { ...span, firstChunkBytes, chunkBytes, mayReadOn, unpacker },
+      (batch, at) => this.#visit(batch, at),
+    );
+  }
+
   #visit(batch: RecordBatch, position: number): VisitResult {
     const segment = this.#segment;
     const request = this.#request;
+    if (this.#records >= request.recordsMax) return 'stop';
     const { baseOffset, lastOffset, sizeBytes } = batch;
     if (!this.#isInPlace(baseOffset, lastOffset)) return 'bad';
     if (!segment.verified.contains(position, position + sizeBytes)) {
@@ -305,6 +339,7 @@ class SegmentRead {
     if (this.#batches.length > 0 && this.#bytes + sizeBytes > request.maxBytes) return 'stop';
     this.#batches.push(batch);
     this.#bytes += sizeBytes;
+    this.#records += recordsShownFrom(batch, request.offset);
     return 'next';
   }
 
@@ -356,6 +391,18 @@ class SegmentRead {
     );
     await segment.rebuildIndexes();
   }
+}
+
+/**
+ * Number of the batch's records at or after the offset that readers are certainly shown: 0 where
+ * compaction left gaps around the offset, or where a transaction decides.
+ */
+function recordsShownFrom(batch: RecordBatch, offset: Offset): number {
+  const { baseOffset, lastOffset, recordCount } = batch;
+  if (batch.isTransactional || batch.isControl) return 0;
+  if (baseOffset >= offset) return recordCount;
+  const hasGaps = recordCount !== lastOffset - baseOffset + 1;
+  return hasGaps ? 0 : lastOffset - offset + 1;
 }
 
 async function firstRecordFrom(

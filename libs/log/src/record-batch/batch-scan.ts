@@ -42,6 +42,8 @@ export interface ByteSpan {
 export interface BatchScan extends ByteSpan {
   /** Bytes that are read at once; SCAN_CHUNK_BYTES if absent. */
   readonly chunkBytes?: number;
+  /** Bytes of the first piece; `chunkBytes` if absent. */
+  readonly firstChunkBytes?: number;
   /** Called before each piece is read; the scan ends when it returns false. */
   readonly mayReadOn?: () => boolean;
   /** Unpacks the batches; needed only if their records are read. */
@@ -63,7 +65,7 @@ export async function scanBatches(
 ): Promise<ScanEnd> {
   const { to, chunkBytes = SCAN_CHUNK_BYTES, mayReadOn, unpacker } = scan;
   let position = scan.from;
-  let wantedBytes = chunkBytes;
+  let wantedBytes = scan.firstChunkBytes ?? chunkBytes;
   while (position < to) {
     if (mayReadOn?.() === false) return { reason: 'stopped', position };
     const askedBytes = Math.min(wantedBytes, to - position);

@@ -24,6 +24,12 @@ export interface FetchRouteOptions {
   readonly sweep: StreamSweep;
 }
 
+/** Bounds of one fetch: bytes of batches, and the records that are wanted; absent: all. */
+export interface FetchBounds {
+  readonly maxBytes: number;
+  readonly limit?: number;
+}
+
 /** The result of a first fetch, and the offset it began at. */
 export interface FirstFetch {
   readonly offset: Offset;
@@ -38,13 +44,13 @@ export interface FirstFetch {
 export async function fetchFrom(
   ofAll: Broker,
   fetch: Fetch,
-  maxBytes: number,
+  bounds: FetchBounds,
 ): Promise<FirstFetch> {
   const broker = ofAll.as(fetch.exchange.access.caller);
   for (let tries = 1; ; tries += 1) {
     const offset = await startOffset(broker, fetch);
     try {
-      return { offset, result: await fetchOnce(broker, fetch, offset, maxBytes) };
+      return { offset, result: await fetchOnce(broker, fetch, offset, bounds) };
     } catch (error) {
       const wasDeleted = error instanceof ProtocolError && error.code === 'OFFSET_OUT_OF_RANGE';
       const isRetried = wasDeleted && typeof fetch.query.position !== 'number';
@@ -57,7 +63,7 @@ async function fetchOnce(
   broker: Broker,
   fetch: Fetch,
   offset: Offset,
-  maxBytes: number,
+  { maxBytes, limit }: FetchBounds,
 ): Promise<FetchResult> {
   const { exchange, topic, partition, query } = fetch;
   const { leaderEpoch, minBytes, waitMs } = query;
@@ -70,6 +76,7 @@ async function fetchOnce(
     waitMs,
     caller: exchange,
     ...(leaderEpoch === undefined ? undefined : { leaderEpoch }),
+    ...(limit === undefined ? undefined : { recordsMax: limit }),
   };
   if (waitMs === 0) return broker.fetch(request);
   const { longPolls } = exchange.context;

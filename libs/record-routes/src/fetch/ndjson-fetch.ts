@@ -53,7 +53,7 @@ export async function streamRecords(fetch: Fetch, options: FetchRouteOptions): P
   const tail = tailOf(query);
   // A tail begins its answer at once and waits afterwards.
   const begun = tail === undefined ? fetch : { ...fetch, query: { ...query, waitMs: 0 } };
-  const first = await fetchFrom(options.broker, begun, READ_BYTES);
+  const first = await fetchFrom(options.broker, begun, { maxBytes: READ_BYTES });
   if (exchange.isGone) return;
   const { outbound } = exchange.context;
   const mayCompress = options.compresses && outbound.hasRoomFor(COMPRESSOR_BYTES);

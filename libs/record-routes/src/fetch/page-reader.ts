@@ -106,7 +106,7 @@ export class PageReader {
   }
 
   #fetch(fetch: Fetch): Promise<FirstFetch> {
-    return fetchFrom(this.#broker, fetch, pageBounds(fetch.query).maxBytes);
+    return fetchFrom(this.#broker, fetch, pageBounds(fetch.query));
   }
 }
 

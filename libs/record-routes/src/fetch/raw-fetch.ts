@@ -20,7 +20,7 @@ const READ_BYTES = 1;
  */
 export async function answerRaw(fetch: Fetch, broker: Broker): Promise<void> {
   const { exchange, topic, partition } = fetch;
-  let { offset, result } = await fetchFrom(broker, fetch, READ_BYTES);
+  let { offset, result } = await fetchFrom(broker, fetch, { maxBytes: READ_BYTES });
   while (!exchange.isGone) {
     const [batch] = result.batches;
     if (batch === undefined) {
