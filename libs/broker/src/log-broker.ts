@@ -73,14 +73,14 @@ const AUTO_CREATED_LIMITS: TopicLimits = limitsOf(1, parseTopicConfig({}, 1));
 /**
  * The `Broker` of a cluster's member, on its own logs.
  *
- * Overlap: calls may overlap freely; the parts that they go to order them.
+ * Overlap: all calls may overlap; the part that carries out a call orders it.
  */
 export class LogBroker implements Broker {
   readonly #parts: LogBrokerParts;
   readonly #requester: Requester | undefined;
-  /** Views of this broker by the caller that they are for. */
+  /** Views of this broker, by their callers. */
   readonly #views: WeakMap<Caller, LogBroker>;
-  /** The view that was asked for last: requests of one caller follow each other. */
+  /** The last requested view, because requests of one caller often follow each other. */
   #lastView: { readonly requester: Requester; readonly view: LogBroker } | undefined;
 
   constructor(
@@ -168,7 +168,7 @@ export class LogBroker implements Broker {
     return this.#parts.replicas.describe(target);
   }
 
-  /** A topic that producing would make has the limits that it would be made with. */
+  /** A topic that producing would create has the limits that it would be created with. */
   topicLimits(topic: string): TopicLimits | undefined {
     const existing = this.#parts.registry.get(topic);
     if (existing !== undefined) return existing.limits;

@@ -39,7 +39,7 @@ export function createListeners(settings: Settings, address: PublicAddress): Lis
     }),
     operations: operationsIn(settings, ['on', 'admin']),
     host: adminHost,
-    // Pages of applications have no business here, even if they may call the public listener.
+    // Pages of applications may not call this listener, even if they may call the public one.
     corsOrigins: [],
     allowedHosts,
     otherUrl,
