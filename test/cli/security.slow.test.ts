@@ -40,6 +40,7 @@ test('a command without a credential is refused, and says what to give', async (
   const { code, stderr } = await cli.run(['topics', 'list']);
   expect(code).toBe(1);
   expect(stderr).toContain('SASL_AUTHENTICATION_FAILED');
+  expect(stderr).toContain('Give --api-key-file or --token-file, or set SLUICE_API_KEY');
 });
 
 test('an administrator gives a worker a key and permissions, and revokes them', async () => {
@@ -80,6 +81,12 @@ test('an administrator gives a worker a key and permissions, and revokes them', 
 
 test('quotas are set, shown and removed', async () => {
   await printAs(ROOT_KEY, ['quotas', 'set', 'default', '--producer-byte-rate', '1000000']);
+  expect(await printAs(ROOT_KEY, ['quotas', 'show', 'default'])).toContain('1000000');
+  const { code, stderr } = await runAs(ROOT_KEY, ['quotas', 'set', 'default']);
+  expect({ code, stderr }).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('at least one quota'),
+  });
   expect(await printAs(ROOT_KEY, ['quotas', 'show', 'default'])).toContain('1000000');
   await printAs(ROOT_KEY, ['quotas', 'delete', 'default']);
   expect(await printAs(ROOT_KEY, ['quotas', 'show', 'default'])).not.toContain('1000000');

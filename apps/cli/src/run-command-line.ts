@@ -55,6 +55,9 @@ function report(error: unknown): number {
       if (error.detail.includes(detail.slice(1))) continue;
       output.note(pointer === '' ? `  ${detail}` : `  ${pointer}: ${detail}`);
     }
+    if (error.code === 'SASL_AUTHENTICATION_FAILED') {
+      output.note('Give --api-key-file or --token-file, or set SLUICE_API_KEY or SLUICE_TOKEN.');
+    }
     const isOption = error.code === 'INVALID_CONFIG' && error.status === undefined;
     return isOption ? EXIT_USAGE : EXIT_FAILED;
   }

@@ -215,6 +215,9 @@ function addQuotaCommands(quotas: Command): void {
         const value = options[option as keyof QuotaOptions];
         if (value !== undefined) quota[name] = value;
       }
+      if (Object.keys(quota).length === 0) {
+        throw new UsageError('Give at least one quota: "quotas delete" removes all of them.');
+      }
       return callGateway(options, async ({ sluice, output }) => {
         const set = await sluice.admin.setQuota({ principal, ...quota });
         output.either(set, () => output.note(`The quotas of ${principal} are set.`));
