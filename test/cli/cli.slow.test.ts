@@ -196,6 +196,30 @@ describe('groups', () => {
     expect((await queue.end()).code).toBe(130);
   });
 
+  test('a command that the shell does not find ends the worker, and costs a delivery', async () => {
+    const topic = await createTopic(1);
+    const group = topicName();
+    await setup.cli.print(['produce', topic], 'one\n');
+    const worker = ['queue', topic, '--group', group, '--exec'];
+    const { code, stderr } = await setup.cli.run([...worker, 'no-such-command']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('error: The shell cannot run the command (exit code 127).');
+    const queue = setup.cli.start([...worker, 'cat; echo " $SLUICE_DELIVERY_COUNT"']);
+    await expect.poll(() => queue.stdout).toBe('one 2\n');
+    queue.child.kill('SIGINT');
+    expect((await queue.end()).code).toBe(130);
+  });
+
+  test('a member and a worker say that their topic does not exist yet', async () => {
+    const group = topicName();
+    for (const command of [['consume'], ['queue', '--exec', 'true']]) {
+      const running = setup.cli.start([...command, 'missing', '--group', group + command.length]);
+      await expect.poll(() => running.stderr).toContain('There is no topic "missing" yet');
+      running.child.kill('SIGINT');
+      expect((await running.end()).code).toBe(130);
+    }
+  });
+
   test('dead letters are shown with their reason, and put back', async () => {
     const topic = await createTopic(1);
     const group = topicName();

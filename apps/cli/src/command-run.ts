@@ -37,6 +37,21 @@ export function tellConnection({ sluice, output }: CommandRun): void {
 }
 
 /**
+ * Notes that a topic does not exist: a member of a group waits until somebody creates it. Any other
+ * error is left to the member. Never rejects.
+ */
+export async function noteMissingTopic(
+  { sluice, output, signal }: CommandRun,
+  topic: string,
+): Promise<void> {
+  await sluice.admin.describeTopic({ topic }, { signal }).catch((error: unknown) => {
+    if (error instanceof SluiceError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION') {
+      output.note(`There is no topic "${topic}" yet: its records are read once it is created.`);
+    }
+  });
+}
+
+/**
  * Runs a command with a connection, and closes that afterwards. The first Ctrl-C aborts the signal,
  * and changes nothing once the work is done; the second one ends the process at once.
  */

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Batch, serdes } from '#client';
-import { type CommandRun, tellConnection, withGateway } from '../command-run.js';
+import { type CommandRun, noteMissingTopic, tellConnection, withGateway } from '../command-run.js';
 import { type RecordTaker, readTopic } from '../consume/read-topic.js';
 import { recordDocument } from '../consume/record-document.js';
 import {
@@ -120,6 +120,7 @@ async function consumeAsMember(
           valueDeserializer: serdes.bytes,
         });
   tellConnection(run);
+  void noteMissingTopic(run, topic);
   for await (const batch of untilAborted<Batch>(consumer, run.signal)) {
     // Without a pattern every record that is taken is printed; what is taken is committed.
     const taken = batch.records.slice(0, options.grep === undefined ? printer.left : undefined);

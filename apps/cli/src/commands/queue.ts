@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { type Job, serdes } from '#client';
-import { type CommandRun, tellConnection, withGateway } from '../command-run.js';
+import { type CommandRun, noteMissingTopic, tellConnection, withGateway } from '../command-run.js';
+import { UsageError } from '../exit-codes.js';
 import { optionsOf } from '../global-options.js';
 import { wholeNumber } from '../parse-values.js';
 
@@ -13,6 +14,9 @@ interface QueueOptions {
   readonly from: 'earliest' | 'latest';
   readonly nackDelayMs?: number;
 }
+
+/** Exit codes of a shell that cannot execute the command, or does not find it. */
+const CANNOT_RUN: ReadonlySet<number | string> = new Set([126, 127]);
 
 type BytesJob = Job<Uint8Array | null, Uint8Array | null>;
 
@@ -37,7 +41,8 @@ export function addQueueCommand(program: Command): void {
         'Exit code 0 of the command acknowledges the record; any other one gives it back, and',
         'after the delivery limit of the group it becomes a dead letter. The command has the',
         'variables SLUICE_TOPIC, SLUICE_PARTITION, SLUICE_OFFSET, SLUICE_KEY and',
-        'SLUICE_DELIVERY_COUNT.',
+        'SLUICE_DELIVERY_COUNT. Exit codes 126 and 127, with which a shell says that it cannot',
+        'run the command, end the worker.',
       ].join('\n'),
     )
     .action((topic: string, _options, command: Command) => {
@@ -57,12 +62,25 @@ async function work(run: CommandRun, topic: string, options: QueueOptions): Prom
     valueDeserializer: serdes.bytes,
   });
   tellConnection(run);
+  void noteMissingTopic(run, topic);
+  const unusable = new AbortController();
+  const execute = async (job: BytesJob): Promise<void> => {
+    const code = await execution(run, job, options);
+    if (CANNOT_RUN.has(code))
+      unusable.abort(new UsageError(`The shell cannot run the command (exit code ${code}).`));
+    if (code !== 0) await giveBack(job, options);
+  };
   // After Ctrl-C the commands that run are awaited, and their records are settled.
-  await queue.run((job) => execute(run, job, options), { concurrency, signal: run.signal });
+  const signal = AbortSignal.any([run.signal, unusable.signal]);
+  await queue.run(execute, { concurrency, signal });
 }
 
-/** Runs the command for a record. @throws Error if it fails: then the record is delivered again */
-async function execute(run: CommandRun, job: BytesJob, options: QueueOptions): Promise<void> {
+/** Runs the command for a record. @returns its exit code, or the signal that ended it */
+async function execution(
+  run: CommandRun,
+  job: BytesJob,
+  options: QueueOptions,
+): Promise<number | string> {
   const { topic, partition, offset, deliveryCount } = job;
   const child = spawn(options.exec, {
     shell: true,
@@ -80,9 +98,15 @@ async function execute(run: CommandRun, job: BytesJob, options: QueueOptions): P
   child.stdin.on('error', () => undefined);
   child.stdin.end(job.value ?? Buffer.alloc(0));
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  if (code === 0) return;
+  const end = code ?? signal ?? '';
+  if (end === 0) return end;
   const place = `${topic}-${partition}@${offset}`;
-  run.output.note(`${place}: the command ended with ${code ?? signal}, delivery ${deliveryCount}`);
-  if (options.nackDelayMs !== undefined) await job.nack({ delayMs: options.nackDelayMs });
-  else throw new Error('the command failed');
+  run.output.note(`${place}: the command ended with ${end}, delivery ${deliveryCount}`);
+  return end;
+}
+
+/** Gives the record of a failed command back. @throws Error so that the worker does it */
+async function giveBack(job: BytesJob, { nackDelayMs }: QueueOptions): Promise<void> {
+  if (nackDelayMs === undefined) throw new Error('the command failed');
+  await job.nack({ delayMs: nackDelayMs });
 }
