@@ -134,6 +134,16 @@ const SHAPES = Object.fromEntries(
   ]),
 ) as Readonly<Record<GroupRecordKind, { key: MessageShape; value: MessageShape }>>;
 
+/** Names of the members of keys and values after `group` and `version`, in their order. */
+const NAMES = Object.fromEntries(
+  Object.entries(FORMS).map(([kind, { key, value, added = {} }]) => [
+    kind,
+    { key: Object.keys(key), value: [...Object.keys(value), ...Object.keys(added)] },
+  ]),
+) as unknown as Readonly<
+  Record<GroupRecordKind, { key: readonly string[]; value: readonly string[] }>
+>;
+
 /** Encodes records as one set, for one record batch that becomes visible as a whole. */
 export function groupRecordSet(records: readonly GroupRecord[]): RecordSet {
   return jsonRecordSet(
@@ -162,7 +172,7 @@ export function* groupRecordsOf(batch: RecordBatch): Iterable<GroupRecord> {
 function keyText({ kind, key }: GroupRecord): string {
   const ordered: Record<string, unknown> = { kind, version: VERSION, group: key.group };
   const members = key as unknown as Readonly<Record<string, unknown>>;
-  for (const name of Object.keys(FORMS[kind].key)) ordered[name] = members[name];
+  for (const name of NAMES[kind].key) ordered[name] = members[name];
   return JSON.stringify(ordered);
 }
 
@@ -170,8 +180,7 @@ function valueText({ kind, value }: GroupRecord): string | null {
   if (value === null) return null;
   const members = value as unknown as Readonly<Record<string, unknown>>;
   const ordered: Record<string, unknown> = { version: VERSION };
-  for (const name of Object.keys(FORMS[kind].value)) ordered[name] = members[name];
-  for (const name of Object.keys(FORMS[kind].added ?? {})) ordered[name] = members[name];
+  for (const name of NAMES[kind].value) ordered[name] = members[name];
   return JSON.stringify(ordered);
 }
 

@@ -1,11 +1,8 @@
 import {
   FIELD_ATTRIBUTES,
-  FIELD_HEADERS_END,
-  FIELD_HEADERS_START,
+  FIELD_HEADER_COUNT,
   FIELD_KEY_END,
   FIELD_KEY_START,
-  FIELD_PARTITION,
-  FIELD_TIMESTAMP,
   FIELD_VALUE_END,
   FIELD_VALUE_START,
   RECORD_KEY_IS_JSON,
@@ -24,30 +21,25 @@ export interface JsonRecord {
 
 /** Encodes records as one set, in their order. */
 export function jsonRecordSet(records: readonly JsonRecord[]): RecordSet {
-  const chunks: Buffer[] = [];
-  const fields: number[] = [];
+  const fields = Array.from({ length: records.length * RECORD_STRIDE }, () => -1);
+  let text = '';
   let position = 0;
+  let at = 0;
   for (const { keyText, valueText } of records) {
-    const keyBytes = Buffer.from(keyText);
-    const valueBytes = valueText === null ? undefined : Buffer.from(valueText);
-    const at = fields.length;
-    for (let field = 0; field < RECORD_STRIDE; field += 1) fields.push(0);
+    text += keyText;
     fields[at + FIELD_KEY_START] = position;
-    fields[at + FIELD_KEY_END] = position + keyBytes.length;
-    position += keyBytes.length;
-    chunks.push(keyBytes);
-    fields[at + FIELD_VALUE_START] = valueBytes === undefined ? -1 : position;
-    fields[at + FIELD_VALUE_END] = valueBytes === undefined ? -1 : position + valueBytes.length;
-    if (valueBytes !== undefined) {
-      position += valueBytes.length;
-      chunks.push(valueBytes);
+    position += Buffer.byteLength(keyText);
+    fields[at + FIELD_KEY_END] = position;
+    if (valueText !== null) {
+      text += valueText;
+      fields[at + FIELD_VALUE_START] = position;
+      position += Buffer.byteLength(valueText);
+      fields[at + FIELD_VALUE_END] = position;
     }
-    fields[at + FIELD_HEADERS_START] = -1;
-    fields[at + FIELD_HEADERS_END] = -1;
+    fields[at + FIELD_HEADER_COUNT] = 0;
     fields[at + FIELD_ATTRIBUTES] =
-      RECORD_KEY_IS_JSON | (valueBytes === undefined ? 0 : RECORD_VALUE_IS_JSON);
-    fields[at + FIELD_PARTITION] = -1;
-    fields[at + FIELD_TIMESTAMP] = -1;
+      RECORD_KEY_IS_JSON | (valueText === null ? 0 : RECORD_VALUE_IS_JSON);
+    at += RECORD_STRIDE;
   }
-  return { source: Buffer.concat(chunks), decoded: NO_BYTES, count: records.length, fields };
+  return { source: Buffer.from(text), decoded: NO_BYTES, count: records.length, fields };
 }

@@ -145,11 +145,12 @@ export function acceptedPositions(
 ): (TopicIdPartition & ReadPosition)[] {
   const { owned } = group.assignmentOf(memberId);
   const accepted: (TopicIdPartition & ReadPosition)[] = [];
-  for (const { topic, partition, ...position } of positions) {
+  for (const position of positions) {
+    const { topic, partition } = position;
     const topicId = owned.get(topic)?.topicId;
     if (topicId === undefined) continue;
     if (!isOwnedSince(group, memberId, { topic, partition, generation })) continue;
-    accepted.push({ topic, topicId, partition, ...position });
+    accepted.push({ ...position, topicId });
   }
   return accepted;
 }
