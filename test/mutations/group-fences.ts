@@ -109,7 +109,7 @@ export const GROUP_FENCES: readonly Fence[] = [
   {
     name: 'a cursor is read from only where its member is the owner since its generation',
     rule: 'I16',
-    file: 'broker/src/groups/member-polls.ts',
+    file: 'broker/src/groups/poll-plan.ts',
     from: 'const isKnown = cursor !== null && since <= cursor.generation;',
     to: 'const isKnown = cursor !== null && since >= 0;',
     tests: ['libs/broker/src/groups/member-polls.test.ts'],

@@ -244,6 +244,8 @@ export interface FetchRequest extends TopicPartition {
   readonly minBytes: number;
   /** Longest wait for `minBytes`, in ms; the fetch is delayed and does not poll. */
   readonly waitMs: number;
+  /** Time that the leader has to answer, in addition to `waitMs`, in ms; a setting by default. */
+  readonly leaderWaitMs?: number;
   /** Epoch of the position, when the reader knows it: used to detect a truncation. */
   readonly leaderEpoch?: LeaderEpoch;
   /** Ends a wait at once, with the available records. */

@@ -111,13 +111,14 @@ export class PartitionAccess {
 
   #fetchFromLeader(request: FetchRequest, requester: Requester | undefined): Promise<FetchResult> {
     const { replicas, leadership, unpacker } = this.#options;
-    const { signal } = request;
+    const { signal, leaderWaitMs } = request;
     return this.#call(request, {
       method: 'fetch',
       message: () => fetchMessage(request, requester),
       here: () => fetchAtLeader(replicas, leadership, request),
       there: (message) => fetchedOf(message, unpacker),
       waitMs: request.waitMs,
+      ...(leaderWaitMs === undefined ? {} : { leaderWaitMs }),
       ...(signal === undefined ? {} : { signal }),
     });
   }
@@ -142,8 +143,9 @@ export class PartitionAccess {
   }
 
   #call<T>({ topic, partition }: TopicPartition, call: ForwardedCall<T>): Promise<T> {
-    const { clock, peers, leaders, leaderWaitMs } = this.#options;
+    const { clock, peers, leaders } = this.#options;
     const { method, message, waitMs = 0, signal } = call;
+    const { leaderWaitMs = this.#options.leaderWaitMs } = call;
     const deadlineMs = clock.monotonicMs() + waitMs + leaderWaitMs;
     return leaders.call(
       { topic, partition },
@@ -173,5 +175,7 @@ interface ForwardedCall<T> {
   readonly there: (answer: PeerMessage) => T;
   /** Time that the leader itself may wait, in ms. */
   readonly waitMs?: number;
+  /** Time that the leader has to answer, in addition to that, in ms; a setting by default. */
+  readonly leaderWaitMs?: number;
   readonly signal?: AbortSignal;
 }

@@ -97,8 +97,12 @@ export interface MemberPollRequest {
   readonly maxBytes: number;
   /** Longest wait for records, in ms. */
   readonly waitMs: number;
-  /** Ends a wait at once. */
-  readonly signal?: AbortSignal;
+  /**
+   * Called when the poll begins to wait, which most polls never do.
+   * @returns ends the wait at once
+   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED when the caller may not wait
+   */
+  readonly beginWait?: () => AbortSignal;
 }
 
 /** A poll and its requester, who is undefined while authentication is off. */

@@ -221,6 +221,31 @@ describe('a poll', () => {
     expect(other.assignment).toMatchObject([{ partition: 1 }]);
   });
 
+  it('begins to wait only when it has nothing to answer', async () => {
+    const { broker, scheduler } = await brokerWith(1, 1);
+    const { memberId } = await broker.groups.join('g', EARLIEST);
+    let waits = 0;
+    const client = new AbortController();
+    const beginWait = (): AbortSignal => {
+      waits += 1;
+      return client.signal;
+    };
+    const request = { ...POLL, waitMs: 60_000, beginWait };
+    const first = await streamPoll(broker, 'g', memberId, request);
+    expect({ waits, reads: first.reads.length }).toEqual({ waits: 0, reads: 1 });
+    const waiting = streamPoll(broker, 'g', memberId, {
+      ...request,
+      cursor: first.cursorAfter([1]),
+    });
+    await scheduler.settle();
+    expect(waits).toBe(1);
+    client.abort();
+    const cursor = (await waiting).cursorAfter([]);
+    // A client that has gone already is not waited for.
+    expect((await streamPoll(broker, 'g', memberId, { ...request, cursor })).reads).toEqual([]);
+    expect(waits).toBe(2);
+  });
+
   it('is refused while too many wait', async () => {
     const { broker, opened, scheduler } = await brokerWith(1, 0, { longPollsMax: 1 });
     const one = await broker.groups.join('g', EARLIEST);

@@ -10,17 +10,10 @@ import type { Clock, Random, Scheduler } from '#runtime';
 import type { Requester } from '../requester.js';
 import type { MemberRecords, MemberState, RequestedPoll } from './groups.js';
 import { type MemberReads, type ReadRecords, WAIT_IS_OVER } from './member-reads.js';
-import {
-  type CursorPosition,
-  decodeCursor,
-  encodeCursor,
-  type PollCursor,
-  positionsThatFit,
-} from './poll-cursor.js';
+import { decodeCursor, type PollCursor } from './poll-cursor.js';
+import { cursorAfter, isStillRight, type PollPlan, planAfter, planOf } from './poll-plan.js';
 import { WaitingPolls, type WaitingPollsOptions } from './waiting-polls.js';
 
-/** Partitions of one poll; further ones come in the next polls. */
-const PARTITIONS_PER_POLL = 64;
 /** Shortest interval of heartbeats while a poll waits, in ms. */
 const HEARTBEAT_MIN_MS = 50;
 
@@ -50,17 +43,6 @@ interface MemberPollsOptions extends WaitingPollsOptions {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly random: Random;
-}
-
-/** The partitions that a poll reads at once, in the order in which it reads them. */
-interface PollPlan {
-  readonly view: MemberView;
-  /** Positions that are read at once: at most as many as fit into a cursor. */
-  readonly positions: readonly CursorPosition[];
-  /** Positions of all partitions of the assignment, beginning with `positions`. */
-  readonly assigned: readonly CursorPosition[];
-  /** Index of the first position in the assignment. */
-  readonly start: number;
 }
 
 /** Records that a poll found, and the plan that found them. */
@@ -123,12 +105,13 @@ export class MemberPolls {
   async #wait(poll: WaitingPoll, plan: PollPlan, request: RequestedPoll): Promise<MemberRecords> {
     this.waiting.assertRoom();
     const { coordinator, clock } = this.#options;
+    const signal = request.beginWait?.();
     const ended = new AbortController();
     const end = (): void => ended.abort(WAIT_IS_OVER);
     const key = keyOf(poll.group, poll.memberId);
     this.#replace(key, ended);
-    request.signal?.addEventListener('abort', end, { once: true });
-    if (request.signal?.aborted === true) end();
+    signal?.addEventListener('abort', end, { once: true });
+    if (signal?.aborted === true) end();
     const woken = new Signal();
     const stopWatching = coordinator.watch(poll.group, (members) => {
       if (members?.has(poll.memberId) !== false) woken.raise();
@@ -139,7 +122,7 @@ export class MemberPolls {
       return await this.#waitUntil(deadlineMs, { poll, plan, request, ended, woken });
     } finally {
       stopWatching();
-      request.signal?.removeEventListener('abort', end);
+      signal?.removeEventListener('abort', end);
       if (this.#endOf.get(key) === ended) this.#endOf.delete(key);
       this.waiting.delete(ended);
       end();
@@ -240,109 +223,18 @@ class Signal {
 
 const NOTHING: ReadRecords = { reads: [], resets: [] };
 
-/** Plans a read of at most 64 partitions, from the one where the last poll stopped. */
-function planOf(view: MemberView, cursor: PollCursor | null): PollPlan {
-  const { assignment } = view;
-  const start = assignment.length === 0 ? 0 : (cursor?.next ?? 0) % assignment.length;
-  const inOrder = [...assignment.slice(start), ...assignment.slice(0, start)];
-  const known = new Map(
-    cursor?.positions.map((position) => [`${position.topic} ${position.partition}`, position]),
-  );
-  const assigned = inOrder.map(({ since, ...position }): CursorPosition => {
-    const isKnown = cursor !== null && since <= cursor.generation;
-    const own = isKnown ? known.get(`${position.topic} ${position.partition}`) : undefined;
-    return own ?? position;
-  });
-  return { view, assigned, positions: positionsOf(assigned), start };
-}
-
-/** Plans a read of the partitions that follow those of a plan. */
-function planAfter({ view, assigned, positions, start }: PollPlan): PollPlan {
-  const count = positions.length;
-  const next = [...assigned.slice(count), ...assigned.slice(0, count)];
-  return {
-    view,
-    assigned: next,
-    positions: positionsOf(next),
-    start: (start + count) % assigned.length,
-  };
-}
-
-/** The positions of one read: as many of the first ones as fit into a cursor. */
-function positionsOf(assigned: readonly CursorPosition[]): readonly CursorPosition[] {
-  const first = assigned.slice(0, PARTITIONS_PER_POLL);
-  return first.slice(0, positionsThatFit(first));
-}
-
-/** True when the records read ahead are those that the member gets now. */
-function isStillRight(
-  { view, positions }: PollPlan,
-  cursor: PollCursor | null,
-  readAhead: ReadRecords | undefined,
-): readAhead is ReadRecords {
-  if (cursor === null || readAhead === undefined) return false;
-  const known = new Set(cursor.positions.map(positionText));
-  if (!positions.every((position) => known.has(positionText(position)))) return false;
-  const planned = new Set(positions.map(positionText));
-  return (
-    view.assignment.length > 0 && readAhead.reads.every((one) => planned.has(positionText(one)))
-  );
-}
-
-function positionText({ topic, partition, offset }: CursorPosition): string {
-  return `${topic} ${partition} ${offset}`;
-}
-
 function hasSomething({ reads, resets }: ReadRecords): boolean {
   return reads.length > 0 || resets.length > 0;
 }
 
-function answerOf({ view, positions, start }: PollPlan, found: ReadRecords): MemberRecords {
+function answerOf(plan: PollPlan, found: ReadRecords): MemberRecords {
   const { reads, resets } = found;
-  const { generation, assignment } = view;
   return {
-    ...memberState(view),
+    ...memberState(plan.view),
     reads,
     resets,
-    cursorAfter: (nextOffsets) => {
-      const after = new Map<string, CursorPosition>(
-        positions.map((one) => [`${one.topic} ${one.partition}`, one]),
-      );
-      let last: TopicPartition | undefined;
-      for (const { topic, partition, to } of resets) {
-        after.set(`${topic} ${partition}`, { topic, partition, offset: to });
-      }
-      for (const [at, { topic, partition, offset, leaderEpoch }] of reads.entries()) {
-        const nextOffset = nextOffsets[at] ?? offset;
-        const position = { topic, partition, offset: nextOffset, leaderEpoch };
-        if (nextOffset > offset) after.set(`${topic} ${partition}`, position);
-        if (nextOffset > offset) last = { topic, partition };
-      }
-      const lastAt = assignment.findIndex(
-        ({ topic, partition }) => topic === last?.topic && partition === last.partition,
-      );
-      const next = last === undefined ? start + positions.length : lastAt + 1;
-      const cursor = { generation, next: assignment.length === 0 ? 0 : next % assignment.length };
-      return encodeCursor(cursor, rotated([...after.values()], assignment, cursor.next));
-    },
+    cursorAfter: (nextOffsets) => cursorAfter(plan, found, nextOffsets),
   };
-}
-
-/** Positions in the order in which the next poll reads them. */
-function rotated(
-  positions: readonly CursorPosition[],
-  assignment: readonly TopicPartition[],
-  next: number,
-): CursorPosition[] {
-  const places = new Map(
-    assignment.map(({ topic, partition }, at) => [
-      `${topic} ${partition}`,
-      (at - next + assignment.length) % assignment.length,
-    ]),
-  );
-  const placeOf = ({ topic, partition }: TopicPartition): number =>
-    places.get(`${topic} ${partition}`) ?? assignment.length;
-  return positions.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
 function isSameAssignment(one: MemberView, other: MemberView): boolean {

@@ -61,6 +61,22 @@ describe('a wait for records', () => {
   });
 });
 
+it('a read gives a leader a second to answer', async () => {
+  const asked: FetchRequest[] = [];
+  const fetch = (request: FetchRequest): Promise<FetchResult> => {
+    asked.push(request);
+    return Promise.reject(new ProtocolError('LEADER_NOT_AVAILABLE', 'away'));
+  };
+  const reads = new MemberReads({ fetch, scheduler: new FakeScheduler(new FakeClock()) });
+  const positions = [0, 1].map((partition) => ({ topic: 't', partition, offset: 3 }));
+  const found = await reads.read(positions, { limit: 10, maxBytes: 1000 }, 'none');
+  expect(asked).toMatchObject([
+    { partition: 0, waitMs: 0, leaderWaitMs: 1000 },
+    { partition: 1, waitMs: 0, leaderWaitMs: 1000 },
+  ]);
+  expect(found).toEqual({ reads: [], resets: [] });
+});
+
 describe('a position in a log that was truncated and has grown again', () => {
   const ENDS = { highWatermark: 90, logStartOffset: 0, logEndOffset: 90 };
   const position = { topic: 't', partition: 0, offset: 60, leaderEpoch: 3 };

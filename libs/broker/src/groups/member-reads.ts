@@ -7,7 +7,7 @@
 import { setMaxListeners } from 'node:events';
 import type { RecordBatch } from '#log';
 import { type Offset, ProtocolError } from '#protocol';
-import type { Scheduler, Timer } from '#runtime';
+import type { Scheduler } from '#runtime';
 import type { FetchRequest, FetchResult } from '../broker.js';
 import type { Requester } from '../requester.js';
 import type { PartitionRead, PositionReset } from './groups.js';
@@ -41,19 +41,9 @@ export interface ReadRecords {
   readonly resets: PositionReset[];
 }
 
-/** Time that the leaders of some partitions have to answer. */
-interface LeaderWait {
-  /** Ends the requests. */
-  readonly signal: AbortSignal;
-  /** Resolves when the time is over. */
-  readonly late: Promise<undefined>;
-  end(): void;
-}
-
-/** Records that are found for a requester, at leaders that have a time to answer. */
+/** Records that are found for a requester. */
 interface Finding extends ReadRecords {
   readonly requester: Requester | undefined;
-  readonly leaderWait: LeaderWait;
 }
 
 export type ResetPolicy = 'latest' | 'earliest' | 'none';
@@ -88,11 +78,10 @@ export class MemberReads {
       at += wave.length;
       const bytes = Math.max(PARTITION_BYTES_MIN, Math.floor(maxBytes / wave.length));
       const ofEach = { maxBytes: Math.min(bytes, maxBytes), recordsMax: limit };
-      const leaderWait = this.#leaderWait();
-      const finding: Finding = { ...found, requester, leaderWait };
+      const finding: Finding = { ...found, requester };
       const reads = await Promise.all(
         wave.map((position) => this.#readOne(position, ofEach, policy, finding)),
-      ).finally(() => leaderWait.end());
+      );
       for (const read of reads) {
         if (read === undefined || limit <= 0 || maxBytes <= 0) continue;
         found.reads.push(read);
@@ -160,8 +149,8 @@ export class MemberReads {
     const { topic, partition, offset } = position;
     try {
       const result = await this.#fetch(position, bounds, found);
-      if (result === undefined || result.batches.length === 0) return undefined;
       const { batches, leaderEpoch } = result;
+      if (batches.length === 0) return undefined;
       return { topic, partition, offset, leaderEpoch, batches };
     } catch (error) {
       if (isRefusal(error)) throw error;
@@ -182,9 +171,7 @@ export class MemberReads {
     finding: Finding,
   ): Promise<PartitionRead | undefined> {
     try {
-      const result = await this.#fetch(position, bounds, finding);
-      if (result === undefined) return undefined;
-      const { batches, leaderEpoch } = result;
+      const { batches, leaderEpoch } = await this.#fetch(position, bounds, finding);
       return { ...position, leaderEpoch, batches };
     } catch {
       // Moved again meanwhile: the next poll resets it once more.
@@ -192,32 +179,18 @@ export class MemberReads {
     }
   }
 
-  /** Undefined when the leader does not answer in time. */
   #fetch(
     position: CursorPosition,
     bounds: PartitionBounds,
-    { requester, leaderWait }: Finding,
-  ): Promise<FetchResult | undefined> {
-    const { signal, late } = leaderWait;
-    const request = { ...position, ...bounds, minBytes: 1, waitMs: 0, signal };
-    const fetched = this.#options.fetch(request, requester);
-    // It is ended when the time is over, and nobody waits for it any more.
-    fetched.catch(() => undefined);
-    return Promise.race([fetched, late]);
-  }
-
-  #leaderWait(): LeaderWait {
-    const ended = new AbortController();
-    setMaxListeners(0, ended.signal);
-    let timer: Timer | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = this.#options.scheduler.after(LEADER_WAIT_MS, () => resolve(undefined));
-    });
-    const end = (): void => {
-      timer?.cancel();
-      ended.abort(WAIT_IS_OVER);
-    };
-    return { signal: ended.signal, late, end };
+    { requester }: Finding,
+  ): Promise<FetchResult> {
+    const { topic, partition, offset, leaderEpoch } = position;
+    const wait = { minBytes: 1, waitMs: 0, leaderWaitMs: LEADER_WAIT_MS };
+    const request = { topic, partition, offset, ...bounds, ...wait };
+    return this.#options.fetch(
+      leaderEpoch === undefined ? request : { ...request, leaderEpoch },
+      requester,
+    );
   }
 
   #delay(ms: number, signal: AbortSignal): Promise<void> {

@@ -17,6 +17,15 @@ const NUMBERS = new Map<unknown, number>([
 ]);
 const NO_EPOCH = -1;
 const INT32_MAX = 2 ** 31 - 1;
+/** Bytes of a cursor without positions. */
+const EMPTY_BYTES_MAX = JSON.stringify([
+  VERSION,
+  Number.MAX_SAFE_INTEGER,
+  Number.MAX_SAFE_INTEGER,
+  [],
+]).length;
+/** Bytes of a position after the number of its partition. */
+const POSITION_BYTES_MAX = `,${Number.MAX_SAFE_INTEGER},${INT32_MAX},`.length;
 
 export interface PollCursor extends Acknowledgement {
   /** Index of the assigned partition at which the next poll begins to read. */
@@ -56,21 +65,18 @@ export function encodeCursor(
 
 /** Number of positions with records that an answer may have so that all of them fit. */
 export function positionsThatFit(positions: readonly TopicPartition[]): number {
-  let bytes = JSON.stringify([
-    VERSION,
-    Number.MAX_SAFE_INTEGER,
-    Number.MAX_SAFE_INTEGER,
-    [],
-  ]).length;
+  let bytes = EMPTY_BYTES_MAX;
   const topics = new Set<string>();
-  for (const [at, { topic, partition }] of positions.entries()) {
-    bytes += `${partition},${Number.MAX_SAFE_INTEGER},${INT32_MAX},`.length;
+  let count = 0;
+  for (const { topic, partition } of positions) {
+    bytes += String(partition).length + POSITION_BYTES_MAX;
     if (!topics.has(topic)) bytes += topic.length + 8;
     topics.add(topic);
     // A name has at most 249 characters, so the first position always fits.
-    if (bytes > TEXT_BYTES_MAX) return at;
+    if (bytes > TEXT_BYTES_MAX) break;
+    count += 1;
   }
-  return positions.length;
+  return count;
 }
 
 /** @throws ProtocolError INVALID_REQUEST when this program did not issue it */
@@ -108,14 +114,25 @@ function cursorOf(value: unknown): PollCursor | undefined {
       return undefined;
     }
     for (let at = 0; at < numbers.length; at += count) {
-      const [partition, offset, epoch = NO_EPOCH] = (numbers as unknown[]).slice(at, at + count);
+      const partition: unknown = numbers[at];
+      const offset: unknown = numbers[at + 1];
+      const epoch: unknown = count === 2 ? NO_EPOCH : numbers[at + 2];
       if (!isCount(partition) || !isCount(offset)) return undefined;
       if (epoch !== NO_EPOCH && !isCount(epoch)) return undefined;
-      const read = epoch === NO_EPOCH ? {} : { leaderEpoch: epoch };
-      positions.push({ topic, partition, offset, ...read });
+      positions.push(cursorPosition(topic, partition, offset, epoch));
     }
   }
   return { generation, next, positions };
+}
+
+function cursorPosition(
+  topic: string,
+  partition: number,
+  offset: Offset,
+  epoch: LeaderEpoch,
+): CursorPosition {
+  if (epoch === NO_EPOCH) return { topic, partition, offset };
+  return { topic, partition, offset, leaderEpoch: epoch };
 }
 
 function isCount(value: unknown): value is number {

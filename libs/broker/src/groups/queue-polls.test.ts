@@ -57,30 +57,9 @@ describe('a poll of a queue that waits', () => {
   });
 
   it('takes no records for a client that has gone meanwhile', async () => {
-    const clock = new FakeClock();
-    const scheduler = new FakeScheduler(clock);
-    const calls: QueuePoll[] = [];
-    const fetch = ({ signal }: FetchRequest): Promise<FetchResult> =>
-      new Promise((_, reject) => {
-        signal?.addEventListener('abort', () => reject(new Error('the wait is over')));
-      });
-    const polls = new QueuePolls({
-      coordinator: {
-        poll: async (call) => {
-          calls.push(call);
-          return { ...NOTHING, reads: [] };
-        },
-        acknowledge: async () => undefined,
-        watch: () => () => undefined,
-      },
-      reads: new QueueReads({ fetch, clock, listDelayed: () => Promise.reject(new Error()) }),
-      waits: new MemberReads({ fetch, scheduler }),
-      clock,
-      scheduler,
-      longPollsMax: 10,
-    });
+    const { polls, calls, scheduler } = pollsWithoutRecords();
     const client = new AbortController();
-    const request = { limit: 7, maxBytes: 1000, waitMs: 60_000, signal: client.signal };
+    const request = { limit: 7, maxBytes: 1000, waitMs: 60_000, beginWait: () => client.signal };
     const polled = polls.poll('g', 'm', request);
     await scheduler.settle();
     const waiting = calls.length;
@@ -89,7 +68,43 @@ describe('a poll of a queue that waits', () => {
     expect((await polled).reads).toEqual([]);
     expect(calls.slice(waiting)).toMatchObject([{ recordsMax: 0, waitMs: 0 }]);
   });
+
+  it('does not wait for a client that has gone before the wait began', async () => {
+    const { polls, calls } = pollsWithoutRecords();
+    const beginWait = (): AbortSignal => AbortSignal.abort();
+    const request = { limit: 7, maxBytes: 1000, waitMs: 60_000, beginWait };
+    expect((await polls.poll('g', 'm', request)).reads).toEqual([]);
+    expect(calls).toMatchObject([{ recordsMax: 7 }, { recordsMax: 0, waitMs: 0 }]);
+    expect(polls.waiting.count).toBe(0);
+  });
 });
+
+/** Polls of a queue that has no records, and their calls to its coordinator. */
+function pollsWithoutRecords() {
+  const clock = new FakeClock();
+  const scheduler = new FakeScheduler(clock);
+  const calls: QueuePoll[] = [];
+  const fetch = ({ signal }: FetchRequest): Promise<FetchResult> =>
+    new Promise((_, reject) => {
+      signal?.addEventListener('abort', () => reject(new Error('the wait is over')));
+    });
+  const polls = new QueuePolls({
+    coordinator: {
+      poll: async (call) => {
+        calls.push(call);
+        return { ...NOTHING, reads: [] };
+      },
+      acknowledge: async () => undefined,
+      watch: () => () => undefined,
+    },
+    reads: new QueueReads({ fetch, clock, listDelayed: () => Promise.reject(new Error()) }),
+    waits: new MemberReads({ fetch, scheduler }),
+    clock,
+    scheduler,
+    longPollsMax: 10,
+  });
+  return { polls, calls, scheduler };
+}
 
 const NOTHING: QueuePollAnswer = {
   generation: 1,

@@ -75,16 +75,15 @@ export class QueuePolls {
         tries = 0;
       }
     } finally {
-      this.waiting.delete(wait.ended);
+      if (wait.ended !== undefined) this.waiting.delete(wait.ended);
       wait.end();
     }
   }
 
   #begin(wait: PollWait): void {
     this.waiting.assertRoom();
-    this.waiting.add(wait.ended);
     // The next call to the coordinator sees changes from before the watch.
-    wait.watch();
+    this.waiting.add(wait.watch());
   }
 
   /** Reads what the member got. Records that cannot be answered return to the queue at once. */
@@ -123,11 +122,13 @@ class Look {
 
 /** The wait of one poll. */
 class PollWait {
-  readonly ended = new AbortController();
   readonly #options: QueuePollsOptions;
   readonly #group: string;
   readonly #deadlineMs: number;
-  readonly #signal: AbortSignal | undefined;
+  readonly #beginWait: RequestedPoll['beginWait'];
+  #ended: AbortController | undefined;
+  /** Aborted when the client ends the wait. */
+  #signal: AbortSignal | undefined;
   #stopWatching: (() => void) | undefined;
   #isChanged = false;
   #onChange: () => void = () => undefined;
@@ -136,14 +137,17 @@ class PollWait {
     options: QueuePollsOptions,
     group: string,
     deadlineMs: number,
-    { signal }: RequestedPoll,
+    { beginWait }: RequestedPoll,
   ) {
     this.#options = options;
     this.#group = group;
     this.#deadlineMs = deadlineMs;
-    this.#signal = signal;
-    signal?.addEventListener('abort', this.#abort, { once: true });
-    if (signal?.aborted === true) this.#abort();
+    this.#beginWait = beginWait;
+  }
+
+  /** Ends the wait; undefined before it begins. */
+  get ended(): AbortController | undefined {
+    return this.#ended;
   }
 
   get isWatching(): boolean {
@@ -152,19 +156,30 @@ class PollWait {
 
   /** True if the client ended the wait. */
   get isAbandoned(): boolean {
-    return this.isWatching && this.#signal?.aborted === true;
+    return this.#signal?.aborted === true;
   }
 
   /** Time for which the poll may wait, in whole ms. */
   get leftMs(): number {
     const { clock } = this.#options;
-    if (this.ended.signal.aborted) return 0;
+    if (this.#ended?.signal.aborted === true) return 0;
     return Math.ceil(Math.max(0, this.#deadlineMs - clock.monotonicMs()));
   }
 
-  watch(): void {
+  /**
+   * Begins the wait.
+   * @returns ends it
+   */
+  watch(): AbortController {
+    const signal = this.#beginWait?.();
+    const ended = new AbortController();
+    this.#ended = ended;
+    this.#signal = signal;
     this.#stopWatching = this.#options.coordinator.watch(this.#group, () => this.#change());
-    this.ended.signal.addEventListener('abort', () => this.#change(), { once: true });
+    ended.signal.addEventListener('abort', () => this.#change(), { once: true });
+    signal?.addEventListener('abort', this.#abort, { once: true });
+    if (signal?.aborted === true) this.#abort();
+    return ended;
   }
 
   /**
@@ -208,7 +223,7 @@ class PollWait {
     this.#signal?.removeEventListener('abort', this.#abort);
   }
 
-  readonly #abort = (): void => this.ended.abort(WAIT_IS_OVER);
+  readonly #abort = (): void => this.#ended?.abort(WAIT_IS_OVER);
 
   #change(): void {
     this.#isChanged = true;

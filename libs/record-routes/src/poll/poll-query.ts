@@ -14,7 +14,7 @@ import { FORMAT_NAMES, type RecordFormat, recordFormat } from '#record-json';
 const POLL_PARAMETERS = queryParametersOf('pollRecords');
 
 /** The parsed query of a member's poll. */
-export interface PollQuery extends Omit<MemberPollRequest, 'signal'> {
+export interface PollQuery extends Omit<MemberPollRequest, 'beginWait'> {
   readonly format: RecordFormat;
 }
 

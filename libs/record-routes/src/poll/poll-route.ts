@@ -3,6 +3,7 @@ import {
   answerCoding,
   chargeQuota,
   type Exchange,
+  type LongPoll,
   type MemberTarget,
   writeCompressed,
   writeParts,
@@ -134,12 +135,15 @@ export class PollRoute {
     query: PollQuery,
   ): Promise<MemberRecords | QueueRecords> {
     const { groups } = this.#options.broker.as(exchange.access.caller);
-    if (query.waitMs === 0) return groups.poll(group, memberId, query);
-    const wait = exchange.context.longPolls.enter(exchange);
+    let wait: LongPoll | undefined;
+    const beginWait = (): AbortSignal => {
+      wait = exchange.context.longPolls.enter(exchange);
+      return wait.signal;
+    };
     try {
-      return await groups.poll(group, memberId, { ...query, signal: wait.signal });
+      return await groups.poll(group, memberId, { ...query, beginWait });
     } finally {
-      wait.leave();
+      wait?.leave();
     }
   }
 
