@@ -66,12 +66,8 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
   readonly #idleness = new ClientIdleness();
   #autoCommit: AutoCommit | undefined;
   #subscription: Subscription | undefined;
-  /** Generation of the last view. */
-  #generation = 0;
-  /** Session time-out of the last view, ms. */
-  #sessionTimeoutMs = Number.POSITIVE_INFINITY;
-  /** True when the last view names partitions to release. */
-  #isRevoking = false;
+  /** The last view of the group. */
+  #view: MemberView | undefined;
   #isClosed = false;
 
   private constructor(
@@ -207,7 +203,8 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
   }
 
   isServed(elapsedMs: number): boolean {
-    if (this.#silence.isOver(elapsedMs, this.#sessionTimeoutMs)) {
+    const { sessionTimeoutMs = Number.POSITIVE_INFINITY } = this.#view ?? {};
+    if (this.#silence.isOver(elapsedMs, sessionTimeoutMs)) {
       this.#memberships.silent();
       void this.leave();
       this.#transport.drop();
@@ -226,7 +223,8 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
   }
 
   answered(view: MemberView): void {
-    if (this.#isClosed) return;
+    // The coordinator at this broker answers the same view while nothing changes.
+    if (this.#isClosed || (view === this.#view && !this.#isRevoking)) return;
     const { revokeAck, maxPollIntervalMs } = this.#request;
     const { assigned, revoked, lost } = this.#take(view);
     this.#stopReading(revoked, revokeAck ? maxPollIntervalMs : undefined);
@@ -303,10 +301,18 @@ export class GroupSubscription implements SubscriptionTransport, HeartbeatMember
   }
 
   #take(view: MemberView): ReturnType<OwnedPartitions['update']> {
-    this.#generation = view.generation;
-    this.#sessionTimeoutMs = view.sessionTimeoutMs;
-    this.#isRevoking = view.revoking.length > 0;
+    this.#view = view;
     return this.#owned.update(view);
+  }
+
+  /** Generation of the last view. */
+  get #generation(): number {
+    return this.#view?.generation ?? 0;
+  }
+
+  /** True when the last view names partitions to release. */
+  get #isRevoking(): boolean {
+    return this.#view !== undefined && this.#view.revoking.length > 0;
   }
 
   #read(positions: readonly PartitionPosition[]): void {

@@ -75,10 +75,8 @@ export class QueueSubscription implements HeartbeatMember, QueueReceiver {
   readonly #silence: ClientSilence;
   #creditRecords: number;
   #delivering: QueueDelivering | undefined;
-  /** Generation of the last view. */
-  #generation = 0;
-  /** Session time-out of the last view, ms. */
-  #sessionTimeoutMs = Number.POSITIVE_INFINITY;
+  /** The last view of the group. */
+  #view: MemberView | undefined;
   #isJoined = false;
   #isStarted = false;
   #isClosed = false;
@@ -198,7 +196,8 @@ export class QueueSubscription implements HeartbeatMember, QueueReceiver {
   }
 
   isServed(elapsedMs: number): boolean {
-    if (this.#silence.isOver(elapsedMs, this.#sessionTimeoutMs)) {
+    const { sessionTimeoutMs = Number.POSITIVE_INFINITY } = this.#view ?? {};
+    if (this.#silence.isOver(elapsedMs, sessionTimeoutMs)) {
       this.#memberships.silent();
       void this.leave(true);
       this.#transport.drop();
@@ -211,7 +210,8 @@ export class QueueSubscription implements HeartbeatMember, QueueReceiver {
   }
 
   answered(view: MemberView): void {
-    if (this.#isClosed) return;
+    // The coordinator at this broker answers the same view while nothing changes.
+    if (this.#isClosed || view === this.#view) return;
     const { assigned, lost } = this.#take(view);
     if (lost.length > 0) this.#transport.revoked(lost, undefined);
     if (assigned.length > 0) this.#transport.assigned(assigned);
@@ -247,7 +247,7 @@ export class QueueSubscription implements HeartbeatMember, QueueReceiver {
   }
 
   inGeneration(generation: number): void {
-    if (generation !== this.#generation) this.#memberships.heartbeat(this);
+    if (generation !== (this.#view?.generation ?? 0)) this.#memberships.heartbeat(this);
   }
 
   unknown(): void {
@@ -305,8 +305,7 @@ export class QueueSubscription implements HeartbeatMember, QueueReceiver {
   }
 
   #take(view: MemberView): ReturnType<OwnedPartitions['update']> {
-    this.#generation = view.generation;
-    this.#sessionTimeoutMs = view.sessionTimeoutMs;
+    this.#view = view;
     return this.#assigned.update(view);
   }
 

@@ -217,7 +217,10 @@ export class GroupCoordinator {
           this.#members.keep(state, heartbeat.memberId);
           return withCredential(state, heartbeat, records);
         },
-        answer: (state) => this.#members.tell(state, heartbeat.memberId),
+        answer: (state) =>
+          heartbeat.brokerEpoch === undefined
+            ? this.#members.tell(state, heartbeat.memberId)
+            : this.#members.tellConnection(state, heartbeat.memberId),
       })),
     );
   }

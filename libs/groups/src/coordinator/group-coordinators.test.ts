@@ -262,6 +262,29 @@ describe('two members', () => {
     ).rejects.toMatchObject({ code: 'UNKNOWN_MEMBER_ID' });
   });
 
+  it('heartbeats of a connection are answered with one view until the group changes', async () => {
+    const test = await open();
+    test.addTopic('events', 2, 100);
+    const brokerEpoch = 7;
+    const request = { memberId: 'a', topics: ['events'] };
+    await test.coordinators.join({ group: 'g', request, brokerEpoch });
+    const beat = (): Promise<MemberView> =>
+      test.coordinators.heartbeat({ group: 'g', memberId: 'a', generation: null, brokerEpoch });
+    const first = await beat();
+    expect(await beat()).toBe(first);
+    const offsets = [{ ...EVENT, offset: 5 }];
+    const { generation } = first;
+    await test.coordinators.commitAsMember({ group: 'g', memberId: 'a', generation, offsets });
+    const committed = await beat();
+    expect(committed.assignment).toMatchObject([{ offset: 5 }, { offset: 100 }]);
+    expect(await beat()).toBe(committed);
+    await join(test, 'b');
+    expect(await beat()).toMatchObject({
+      assignment: [{ partition: 0 }],
+      revoking: [{ partition: 1 }],
+    });
+  });
+
   it('a member that only sends heartbeats is removed after maxPollIntervalMs', async () => {
     const test = await open();
     test.addTopic('events', 2);

@@ -14,11 +14,19 @@ interface LiveMembersOptions {
   readonly onDue: (due: MemberDue, group: string, memberId: string) => void;
 }
 
+/** Views of members of one group, which are right until the group changes. */
+interface GroupViews {
+  readonly appliedCount: number;
+  readonly byMember: Map<string, MemberView>;
+}
+
 /**
  * The state of one coordinator's members that is not in the log: their sessions, their polls, and
  * the generations that they were told.
  */
 export class LiveMembers {
+  /** Views of members with connections. */
+  readonly #views = new WeakMap<Group, GroupViews>();
   readonly #sessions: MemberSessions;
   readonly #activity = new MemberActivity();
   readonly #sessionTimeoutMs: number;
@@ -93,6 +101,24 @@ export class LiveMembers {
       sessionTimeoutMs: this.sessionTimeoutOf(group, memberId),
       acknowledgedOf: (target) => this.#activity.acknowledgedOf(key, target),
     });
+  }
+
+  /**
+   * The view of a member, with which a heartbeat of its connection is answered: the same object
+   * until the group changes, so that members at rest cost little.
+   */
+  tellConnection(group: Group, memberId: string): MemberView {
+    const { appliedCount } = group;
+    let views = this.#views.get(group);
+    if (views?.appliedCount !== appliedCount) {
+      views = { appliedCount, byMember: new Map() };
+      this.#views.set(group, views);
+    }
+    const present = views.byMember.get(memberId);
+    if (present !== undefined) return present;
+    const view = this.tell(group, memberId);
+    views.byMember.set(memberId, view);
+    return view;
   }
 
   /** The view of a member, with which its poll is answered. */

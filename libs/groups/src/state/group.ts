@@ -84,6 +84,7 @@ export class Group {
   #state: GroupState = 'Dead';
   #unsettled = 0;
   #stateBytes = 0;
+  #appliedCount = 0;
 
   readonly #times: () => ShareTimes;
 
@@ -152,6 +153,11 @@ export class Group {
     return this.#collections.redrives;
   }
 
+  /** Number of records that were applied: while it stays, the group has not changed. */
+  get appliedCount(): number {
+    return this.#appliedCount;
+  }
+
   /** True when nothing of the group is in the log. */
   get isForgotten(): boolean {
     if (this.#head !== undefined || this.offsets.count > 0) return false;
@@ -187,6 +193,7 @@ export class Group {
 
   /** Applies the next record of the log that has this group in its key. */
   apply(record: GroupRecord): void {
+    this.#appliedCount += 1;
     this.#applyRecord(record);
     if (this.isForgotten) this.#forget();
     else if (this.#state === 'Dead') this.#state = nextState(this.#state, 'created');
