@@ -65,6 +65,16 @@ export function availableCount(state: SharePartition, context: ShareContext): nu
   return count;
 }
 
+/** True when a member could get a record now. */
+export function hasDeliverable(state: SharePartition, context: ShareContext): boolean {
+  let acquired = 0;
+  for (const count of state.acquired.values()) acquired += count;
+  // Nothing else is in the window while members work off what they got.
+  if (acquired === state.window.size) return false;
+  const { done } = deliverable(state, context)[Symbol.iterator]().next();
+  return done !== true;
+}
+
 /** Records that a member has under lock since an earlier poll with the same id. */
 export function lockedRuns(
   state: SharePartition,

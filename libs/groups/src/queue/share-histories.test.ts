@@ -96,6 +96,7 @@ describe('a share partition', () => {
           for (const run of steps) {
             run(world);
             world.assertReplay();
+            expect(world.hasDeliverable).toBe(world.availableCount > 0);
           }
           assertAllDelivered(world);
         }),

@@ -9,7 +9,7 @@ import {
 import {
   type AcquiredRun,
   acquireRecords,
-  availableCount,
+  hasDeliverable,
   lockedRuns,
 } from '../queue/acquire-records.js';
 import {
@@ -180,7 +180,7 @@ export function hasAvailable(group: Group, times: ShareTimes): boolean {
   if (isPaused(group.configs)) return false;
   const context = shareContext(group, times);
   for (const { state } of group.queue.all()) {
-    if (availableCount(state, context) > 0) return true;
+    if (hasDeliverable(state, context)) return true;
   }
   return false;
 }

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { LeaderEpoch, Offset } from '#protocol';
 import { type AckResult, acknowledgeRecords, type RecordAck } from '../acknowledge-records.js';
-import { acquireRecords, availableCount } from '../acquire-records.js';
+import { acquireRecords, availableCount, hasDeliverable } from '../acquire-records.js';
 import { type CancelResult, cancelRecord } from '../cancel-record.js';
 import {
   abandonDeadLetters,
@@ -105,6 +105,11 @@ export class ShareWorld {
   /** Number of records that a member could get now. */
   get availableCount(): number {
     return availableCount(this.#state, this.#context);
+  }
+
+  /** True when a member could get a record now. */
+  get hasDeliverable(): boolean {
+    return hasDeliverable(this.#state, this.#context);
   }
 
   /** Adds records to the topic; `gap` offsets before each one have no record. */
