@@ -18,8 +18,11 @@ export type StatusListener = (status: Status, details: StatusDetails) => void;
 
 /** The part of the browser's global object that tells about the network. */
 interface NetworkEvents {
-  addEventListener?(type: 'online' | 'offline', listener: () => void): void;
-  removeEventListener?(type: 'online' | 'offline', listener: () => void): void;
+  addEventListener?(
+    type: 'online' | 'offline',
+    listener: () => void,
+    options: { readonly signal: AbortSignal },
+  ): void;
 }
 
 /**
@@ -38,17 +41,17 @@ export class Endpoints {
   #status: Status | undefined;
   readonly #statusListeners = new Set<StatusListener>();
   readonly #networkListeners = new Set<() => void>();
-  readonly #network = globalThis as NetworkEvents;
-  readonly #onNetwork = (): void => {
-    for (const listener of this.#networkListeners) listener();
-  };
 
   constructor(options: ConnectionOptions) {
     this.options = options;
     // Clients that start with the same list spread over the brokers.
     this.#at = Math.floor(Math.random() * options.urls.length);
+    const onNetwork = (): void => {
+      for (const listener of this.#networkListeners) listener();
+    };
+    const { signal } = this.closing;
     for (const type of ['online', 'offline'] as const) {
-      this.#network.addEventListener?.(type, this.#onNetwork);
+      (globalThis as NetworkEvents).addEventListener?.(type, onNetwork, { signal });
     }
   }
 
@@ -130,9 +133,6 @@ export class Endpoints {
     const reason = closedError('client');
     this.closing.abort(reason);
     for (const call of this.calls) call.abort(reason);
-    for (const type of ['online', 'offline'] as const) {
-      this.#network.removeEventListener?.(type, this.#onNetwork);
-    }
     this.#networkListeners.clear();
     this.#tell('closed', { url: this.url });
     this.#statusListeners.clear();
