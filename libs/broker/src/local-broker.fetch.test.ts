@@ -27,6 +27,14 @@ describe('fetch', () => {
     expect((await broker.fetch(fetchOf({ maxBytes: 5000 }))).batches).toHaveLength(2);
   });
 
+  it('reads no more batches from disk than hold the wanted records', async () => {
+    const { broker } = await withTopic({ tailCacheBytes: 0 });
+    for (const value of ['a', 'b', 'c', 'd']) await broker.produce(produceOf('events', [value]));
+    const few = await broker.fetch(fetchOf({ offset: 1, recordsMax: 2 }));
+    expect(valuesOf(few)).toEqual(['1:b', '2:c']);
+    expect((await broker.fetch(fetchOf({ offset: 1 }))).batches).toHaveLength(3);
+  });
+
   it('answers the same from disk as from memory', async () => {
     const test = await withTopic();
     await test.broker.produce(produceOf('events', ['a', 'b']));
@@ -128,6 +136,19 @@ describe('a fetch that waits', () => {
     const answers = await Promise.all(waiting);
     expect(answers.every((answer) => valuesOf(answer)[0] === '0:a')).toBe(true);
     expect(new Set(answers).size).toBeLessThan(10);
+  });
+
+  it('is answered with as many records as it wants, beside one that wants more', async () => {
+    const { broker } = await withTopic({ tailCacheBytes: 0 });
+    const wanted = [1, undefined, 2];
+    const waiting = wanted.map((recordsMax) =>
+      broker.fetch(fetchOf({ waitMs: 10_000, ...(recordsMax !== undefined && { recordsMax }) })),
+    );
+    // Each record fills a batch, and the three are written together.
+    const large = ['a', 'b', 'c'].map((letter) => letter.repeat(12_000));
+    await broker.produce(produceOf('events', large));
+    const counts = (await Promise.all(waiting)).map(({ batches }) => batches.length);
+    expect(counts).toEqual([1, 3, 2]);
   });
 
   it('does not see what is written and not synced', async () => {

@@ -256,6 +256,27 @@ describe('deleteTopic', () => {
   });
 });
 
+describe('the status in slices', () => {
+  it('lists a partition once whose topic is deleted and made again meanwhile', async () => {
+    const bounds = { partitionsMax: 2000, partitionsPerBrokerMax: 2000 };
+    const test = await TestBroker.start(bounds);
+    await test.broker.createTopic({ name: 'again' });
+    await test.broker.createTopic({ name: 'many', partitions: 1500 });
+    const reading = test.opened.statusInSlices();
+    await test.broker.deleteTopic('again');
+    await test.broker.createTopic({ name: 'again' });
+    let isRead = false;
+    void reading.finally(() => {
+      isRead = true;
+    });
+    await Promise.resolve();
+    expect(isRead).toBe(false);
+    const { partitions } = await reading;
+    expect(partitions.filter(({ topic }) => topic === 'again')).toHaveLength(1);
+    expect(partitions).toHaveLength(1501);
+  });
+});
+
 describe('topics over a restart', () => {
   it('are there with their records and configs, under a new leader epoch', async () => {
     const test = await TestBroker.start();

@@ -9,9 +9,19 @@ import {
   appendAnswersMessage,
   appendAnswersOf,
   fetchedOf,
+  fetchMessage,
+  fetchOf,
   produceMessage,
   produceOf,
 } from './peer-messages.js';
+
+describe('a fetch', () => {
+  it('brings its position and all its bounds to the leader', () => {
+    const bounds = { maxBytes: 1000, recordsMax: 5, minBytes: 1, waitMs: 20 };
+    const request = { topic: 'orders', partition: 2, offset: 7, leaderEpoch: 3, ...bounds };
+    expect(fetchOf(overTheWire(fetchMessage(request)))).toEqual(request);
+  });
+});
 
 describe('a produce call', () => {
   const append = { topic: 'orders', topicId: 'id', partition: 0, acks: 'all' } as const;
