@@ -51,8 +51,15 @@ export async function checkReads(log: Log, seen: ObservedLog, random: Random): P
   for (let read = 0; read < READS; read += 1) {
     const offset = seen.logStart + random.below(seen.logEnd - seen.logStart + 1);
     const end = random.below(2) === 0 ? seen.logEnd : seen.highWatermark;
-    const batches = await log.reader.read(offset, 1 + random.below(3000), end);
+    const maxBytes = 1 + random.below(3000);
+    const batches = await log.reader.read(offset, maxBytes, end);
     const actual = recordsOf(batches).filter((record) => record.offset >= offset);
+    const recordsMax = 1 + (read % 4);
+    const few = recordsOf(await log.reader.read(offset, maxBytes, end, recordsMax));
+    checkFew(
+      few.filter((record) => record.offset >= offset),
+      actual.slice(0, recordsMax),
+    );
     const expected = seen.records.filter((record) => {
       return record.offset >= offset && record.offset < end;
     });
@@ -70,6 +77,16 @@ export async function checkReads(log: Log, seen: ObservedLog, random: Random): P
     ) {
       violated(`offset ${actual[0]?.offset} was written in epoch ${leaderEpoch}`);
     }
+  }
+}
+
+/** A read of a few records must return at least these, first of all. */
+function checkFew(few: readonly ObservedRecord[], wanted: readonly ObservedRecord[]): void {
+  const missing = wanted.find((record, i) => record.offset !== few[i]?.offset);
+  if (missing !== undefined) {
+    violated(
+      `a read of ${wanted.length} records did not have offset ${missing.offset} in its place`,
+    );
   }
 }
 
