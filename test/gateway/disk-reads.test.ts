@@ -39,7 +39,7 @@ test('a fetch reads no more from disk than the records that it answers with', as
   }
 });
 
-test('a poll of a member reads no more from disk than the records that it answers with', async () => {
+test('a poll reads no more from disk than the records that it answers with', async () => {
   const member = { topics: ['old'], autoOffsetReset: 'earliest' };
   const joined = await http().post('/v1/groups/readers/members').send(member).expect(201);
   const { memberId } = joined.body as { readonly memberId: string };

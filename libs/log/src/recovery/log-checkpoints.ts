@@ -58,8 +58,8 @@ export class LogCheckpoints implements CheckpointSink {
   #areLogStartsKnown = true;
   /** Default for logs that are not listed; after damage to the file any of them may have gaps. */
   #compactedEndDefault: Offset | undefined;
-  /** Last written text of each file, so that only changed files are written. */
-  readonly #written = new Map<Kind, string>();
+  /** Entries that each file has, so that only changed files are written. */
+  readonly #written = new Map<Kind, readonly OffsetCheckpointEntry[]>();
   readonly #fileSystem: FileSystem;
   readonly #reserve: DiskReserve;
   readonly #logger: Logger;
@@ -147,10 +147,9 @@ export class LogCheckpoints implements CheckpointSink {
    */
   async forget(topicPartition: TopicPartition): Promise<void> {
     this.remove(topicPartition);
-    const line = `${topicPartitionName(topicPartition)} `;
     const mayBeWritten = KINDS.some((kind) => {
-      const text = this.#written.get(kind);
-      return text === undefined || text.startsWith(line) || text.includes(`\n${line}`);
+      const written = this.#written.get(kind);
+      return written?.some((entry) => isSame(entry.topicPartition, topicPartition)) ?? true;
     });
     if (mayBeWritten) await this.persistAll();
   }
@@ -181,18 +180,16 @@ export class LogCheckpoints implements CheckpointSink {
 
   async #write(kind: Kind): Promise<void> {
     const entries: OffsetCheckpointEntry[] = [];
-    let text = '';
     for (const { topicPartition, offsets } of this.#current()) {
       const offset = offsets[kind];
       if (offset === undefined || (offset === 0 && kind !== 'compactedEndOffset')) continue;
       entries.push({ topicPartition, offset });
-      text += `${topicPartitionName(topicPartition)} ${offset}\n`;
     }
-    if (this.#written.get(kind) === text) return;
+    if (areSame(this.#written.get(kind), entries)) return;
     // Callers that come meanwhile must wait for a write of their own.
     this.#written.delete(kind);
     await this.#reserve.run(() => this.#files[kind].write(entries));
-    this.#written.set(kind, text);
+    this.#written.set(kind, entries);
   }
 
   *#current(): Iterable<{ topicPartition: TopicPartition; offsets: CheckpointedOffsets }> {
@@ -201,6 +198,22 @@ export class LogCheckpoints implements CheckpointSink {
       yield { topicPartition: log.topicPartition, offsets: offsetsToKeep(log, this) };
     }
   }
+}
+
+/** True for the same offsets of the same partitions in the same order. */
+function areSame(
+  written: readonly OffsetCheckpointEntry[] | undefined,
+  entries: readonly OffsetCheckpointEntry[],
+): boolean {
+  if (written?.length !== entries.length) return false;
+  return entries.every(({ topicPartition, offset }, index) => {
+    const other = written[index] as OffsetCheckpointEntry;
+    return offset === other.offset && isSame(topicPartition, other.topicPartition);
+  });
+}
+
+function isSame(one: TopicPartition, other: TopicPartition): boolean {
+  return one.topic === other.topic && one.partition === other.partition;
 }
 
 function offsetsToKeep(log: Log, checkpoints: LogCheckpoints): CheckpointedOffsets {
