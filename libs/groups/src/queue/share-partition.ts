@@ -284,6 +284,7 @@ export class SharePartition {
   #applyTrimmed({ to }: ChangeOf<'trimmed'>): void {
     this.#finishWaiting(to);
     this.#passTo(to);
+    this.#delayedFrom = Math.max(this.#delayedFrom, to);
   }
 
   #applyTruncated({ to, leaderEpoch }: ChangeOf<'truncated'>): void {

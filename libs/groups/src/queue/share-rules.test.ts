@@ -434,6 +434,17 @@ describe('a cancelled record', () => {
     expect(world.state.cancelled.size).toBe(0);
   });
 
+  it('that the log has lost is finished, and takes nothing from one that waits', () => {
+    const world = new ShareWorld({ isKeyOrdered: true, recordLocksMax: 2 });
+    world.produce([{ delayMs: 1000 }, { delayMs: 1000 }]);
+    expect(world.poll('m1', 1)).toEqual([]);
+    world.trim(1);
+    expect(world.poll('m1', 1)).toEqual([]);
+    expect(world.cancel(0)).toBe('finished');
+    world.advance(2000);
+    expect(world.poll('m1', 1)).toEqual([1]);
+  });
+
   it('is refused where too many are remembered', () => {
     const world = new ShareWorld({ recordLocksMax: 2 });
     world.produce([{}, {}, {}]);

@@ -251,7 +251,7 @@ export class ShareWorld {
     }
     if (scanEpoch === undefined || scanOffset < to) {
       // The group has met no later leader: it takes what was read before, and goes back afterwards.
-      this.#lateOffers.length = 0;
+      this.#dropOlderOffers();
       return;
     }
     const { plan } = this.#state;
@@ -303,6 +303,15 @@ export class ShareWorld {
     this.#deadLetters.clear();
     this.#notBefore.clear();
     this.#cancelled.clear();
+    // The group knows no epoch now: it takes what was read before, and goes back afterwards.
+    this.#dropOlderOffers();
+  }
+
+  #dropOlderOffers(): void {
+    const kept = this.#lateOffers.filter(
+      ({ records }) => records.leaderEpoch === this.#leaderEpoch,
+    );
+    this.#lateOffers.splice(0, this.#lateOffers.length, ...kept);
   }
 
   /** Writes a snapshot; an unfinished one ends with a crash before its last chunk. */
