@@ -22,6 +22,7 @@ const runs = [
       'unit',
       'libs/log/src/cleaning/shortage-cleanup.test.ts',
       'libs/delivery/src/delivery-histories.test.ts',
+      'libs/groups/src/queue/share-histories.test.ts',
     ],
     env: { SLUICE_HISTORIES: '1500' },
   },
