@@ -41,7 +41,6 @@ export {
   ForeignBrokerError,
   type Registrant,
   registerBroker,
-  removeBroker,
 } from './decisions/registration.js';
 export {
   alterTopic,

@@ -131,6 +131,10 @@ export interface PartitionChange {
  */
 export type MetadataChange =
   | { readonly kind: 'broker'; readonly broker: BrokerRegistration }
+  /**
+   * Reported to listeners when a rebuild lost a registration. A commit may contain it too, but no
+   * operation of this version makes one.
+   */
   | { readonly kind: 'broker-removed'; readonly id: number }
   | { readonly kind: 'controller'; readonly controller: ControllerMetadata | null }
   | { readonly kind: 'topic'; readonly topic: TopicMetadata }

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { Decision } from '../coordination-store.js';
 import { brokerOf, clusterOf, stateAfter } from '../testing/cluster-fixture.js';
 import { asController, electController } from './controller.js';
 import { decideInSequence } from './partition-changes.js';
-import { removeBroker } from './registration.js';
+
+const removeBroker: Decision = ({ brokers }) =>
+  brokers.has(2) ? [{ kind: 'broker-removed', id: 2 }] : [];
 
 const BEFORE = clusterOf([brokerOf(0), brokerOf(1), brokerOf(2, { alive: false })]);
 
@@ -25,7 +28,7 @@ describe('electController', () => {
 
 describe('asController', () => {
   it('accepts decisions of a controller only while it is the current one', () => {
-    const remove = asController({ id: 0, epoch: 1 }, (state) => removeBroker(state, 2));
+    const remove = asController({ id: 0, epoch: 1 }, removeBroker);
     const first = stateAfter(BEFORE, (now) => electController(now, 0, null));
     expect(remove(first)).toHaveLength(1);
     const second = stateAfter(first, (now) => electController(now, 1, first.controller));
@@ -37,10 +40,8 @@ describe('asController', () => {
 
 describe('inOrder', () => {
   it('applies each decision to the result of the previous one, in one commit', () => {
-    const decide = decideInSequence(
-      (state) => removeBroker(state, 2),
-      (state) => removeBroker(state, 2),
-      (state) => electController(state, 0, state.controller),
+    const decide = decideInSequence(removeBroker, removeBroker, (state) =>
+      electController(state, 0, state.controller),
     );
     expect(decide(BEFORE).map((change) => change.kind)).toEqual(['broker-removed', 'controller']);
   });

@@ -20,7 +20,7 @@ import {
   replicaMoves,
   versionToBeJournaled,
 } from './reassignments.js';
-import { registerBroker, removeBroker } from './registration.js';
+import { registerBroker } from './registration.js';
 import { alterTopic, confirmPartitions, deleteTopic } from './topics.js';
 
 const random = new SeededRandom(1);
@@ -286,13 +286,6 @@ describe('any event in any phase', () => {
     expect(state.topics.size).toBe(0);
     expect(proceeded(state)).toEqual([]);
     expect(versionToBeJournaled(state)).toBeUndefined();
-  });
-
-  it.each(PHASES)('%s: a target broker cannot be removed from the cluster', (_, before) => {
-    const state = stateAfter(before, died(5));
-    expect(() => removeBroker(state, 5)).toThrow(
-      expect.objectContaining({ code: 'POLICY_VIOLATION' }),
-    );
   });
 
   it('a move ends after an operator elects a target when all others in sync have died', () => {

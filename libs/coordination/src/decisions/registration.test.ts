@@ -15,7 +15,6 @@ import {
   ForeignBrokerError,
   type Registrant,
   registerBroker,
-  removeBroker,
 } from './registration.js';
 
 const random = new SeededRandom(1);
@@ -142,18 +141,5 @@ describe('registerBroker', () => {
     expect(partitionIn(state, 'events')).toMatchObject({ leader: 1, isr: [1, 2] });
     const alone = register(clusterWith({ isr: [0] }), 0, { mayLackRecords: true });
     expect(partitionIn(alone, 'events')).toMatchObject({ leader: 0, leaderEpoch: 6, isr: [0] });
-  });
-});
-
-describe('removeBroker', () => {
-  it('removes a dead broker without replicas', () => {
-    const before = clusterOf([brokerOf(0), brokerOf(7, { alive: false })]);
-    expect([...stateAfter(before, (now) => removeBroker(now, 7)).brokers.keys()]).toEqual([0]);
-    expect(removeBroker(before, 9)).toEqual([]);
-  });
-
-  it('refuses to remove a live broker and a broker with a replica', () => {
-    expect(() => removeBroker(clusterWith({}), 1)).toThrow(/is alive/);
-    expect(() => removeBroker(clusterWith({}, { dead: [1] }), 1)).toThrow(/keeps replicas/);
   });
 });

@@ -1,8 +1,4 @@
-/**
- * Decisions about members: the registration of a process under a broker id, and the removal of a
- * member.
- */
-import { ProtocolError } from '#protocol';
+/** Decisions about members: the registration of a process under a broker id. */
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type {
@@ -11,7 +7,6 @@ import type {
   MetadataChange,
   PartitionMetadata,
 } from '../metadata.js';
-import { countedReplicas } from '../min-insync-replicas.js';
 import { changePartitions, isAliveIn, isrWithout, withIsrAndLeader } from './partition-changes.js';
 
 /** A process that registers as a broker. */
@@ -120,30 +115,6 @@ export function registerBroker(
     return withIsrAndLeader(partition, topic, settlement, random);
   });
   return [{ kind: 'broker', broker: { ...broker, alive: true } }, ...partitions];
-}
-
-/**
- * Removes a member that will not return.
- * @throws ProtocolError POLICY_VIOLATION while it is alive or has a replica
- */
-export function removeBroker(state: ClusterState, id: number): MetadataChange[] {
-  const broker = state.brokers.get(id);
-  if (broker === undefined) return [];
-  if (broker.alive) {
-    throw new ProtocolError('POLICY_VIOLATION', `Broker ${id} is alive: stop it first.`);
-  }
-  for (const topic of state.topics.values()) {
-    const partition = topic.partitions.findIndex((partitionMetadata) =>
-      countedReplicas(partitionMetadata).includes(id),
-    );
-    if (partition < 0) continue;
-    throw new ProtocolError(
-      'POLICY_VIOLATION',
-      `Broker ${id} keeps replicas (partition ${partition} of topic "${topic.name}"): ` +
-        'move them to other brokers first.',
-    );
-  }
-  return [{ kind: 'broker-removed', id }];
 }
 
 function assertRecognised({ brokers }: ClusterState, registrant: Registrant): void {

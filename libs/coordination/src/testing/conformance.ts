@@ -9,7 +9,7 @@ import type { CoordinationStore } from '../coordination-store.js';
 import { electController } from '../decisions/controller.js';
 import { brokerDied } from '../decisions/elections.js';
 import { decideInSequence } from '../decisions/partition-changes.js';
-import { registerBroker, removeBroker } from '../decisions/registration.js';
+import { registerBroker } from '../decisions/registration.js';
 import { alterTopic, confirmPartitions, createTopic, deleteTopic } from '../decisions/topics.js';
 import type { MetadataChange } from '../metadata.js';
 
@@ -124,7 +124,7 @@ function describeRestarts(stores: () => StoresUnderTest): void {
     const change = { name: 'events', topicId: id, configs: { 'retention.ms': '9' } };
     await store.update((state) => alterTopic(state, { ...change, addedAssignment: [[0]] }, random));
     await store.update(addDeadBroker);
-    await store.update((state) => removeBroker(state, 9));
+    await store.update(() => [{ kind: 'broker-removed', id: 9 }]);
     await store.update(
       decideInSequence(
         (state) => deleteTopic(state, 'events', id),
