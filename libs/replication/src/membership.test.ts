@@ -72,6 +72,22 @@ describe('members of a cluster', () => {
     expect(world.member(2).membership.isLeaseValid).toBe(true);
   });
 
+  it('register again when a rebuild without them has lost their registration', async () => {
+    const world = await World.of(1, 2);
+    const { version } = world.state;
+    world.coordination.holdNotifications(1);
+    world.coordination.holdNotifications(2);
+    await Promise.all([world.join(3), world.advance(100)]);
+    world.coordination.cutOff(3);
+    world.coordination.rollBackTo(version);
+    await world.advance(LEASE_MS);
+    expect([...world.state.brokers.keys()]).toEqual([1, 2]);
+    world.coordination.reach(3);
+    await world.advance(LEASE_MS * 2);
+    expect(world.state.brokers.get(3)?.alive).toBe(true);
+    expect(world.member(3).membership.isLeaseValid).toBe(true);
+  });
+
   it('wait for a journal that cannot be written when they join', async () => {
     const world = await World.of(1, 2);
     const disk = new FakeDisk();

@@ -67,7 +67,10 @@ export class Membership {
       onRenewed: (lease, sentMs) => this.#renewed(lease, sentMs),
     });
     this.#stopListening = options.store.onChange((change) => {
-      if (change.kind === 'broker' && change.broker.id === options.brokerId) this.#look();
+      const isOwn =
+        (change.kind === 'broker' && change.broker.id === options.brokerId) ||
+        (change.kind === 'broker-removed' && change.id === options.brokerId);
+      if (isOwn) this.#look();
     });
   }
 
@@ -245,13 +248,14 @@ export class Membership {
     if (this.#isEnding || this.#isRegistering) return;
     const { store, brokerId, logger, onFenced } = this.#options;
     const registered = store.state.brokers.get(brokerId);
-    if (registered === undefined) return;
-    if (registered.brokerEpoch > this.#brokerEpoch) {
+    if (registered !== undefined && registered.brokerEpoch > this.#brokerEpoch) {
       logger.error({ brokerId }, 'another process has this broker id');
       this.#end();
       onFenced();
-    } else if (!registered.alive) {
-      logger.warn({}, 'declared dead while alive: registering again');
+    } else if (registered?.alive !== true) {
+      // After a loss of Redis a rebuild without this broker may lack its registration.
+      const reason = registered === undefined ? 'not registered any more' : 'declared dead';
+      logger.warn({}, `${reason} while alive: registering again`);
       this.#renewer.stop();
       this.#registerAgain().catch((error: unknown) => {
         if (this.#isEnding) return;
