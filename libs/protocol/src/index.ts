@@ -33,7 +33,6 @@ export {
   RECORD_VALUE_IS_JSON,
   type RecordDelay,
   type RecordSet,
-  recordSpan,
 } from './record-set.js';
 export {
   type CleanupPolicy,

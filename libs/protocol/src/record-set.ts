@@ -60,19 +60,3 @@ export const FIELD_TIMESTAMP = 9;
 export const RECORD_VALUE_IS_JSON = 1;
 /** Bit 1 of a record's attributes: the key is JSON text. */
 export const RECORD_KEY_IS_JSON = 2;
-
-/** The bytes of one span of a record set; undefined for null. Creates a view: not for hot loops. */
-export function recordSpan(
-  set: RecordSet,
-  index: number,
-  startField: number,
-): Uint8Array | undefined {
-  const firstField = index * RECORD_STRIDE + startField;
-  const start = set.fields[firstField] as number;
-  const end = set.fields[firstField + 1] as number;
-  if (start < 0) return undefined;
-  const sourceLength = set.source.length;
-  return start >= sourceLength && set.decoded.length > 0
-    ? set.decoded.subarray(start - sourceLength, end - sourceLength)
-    : set.source.subarray(start, end);
-}

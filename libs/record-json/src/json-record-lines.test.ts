@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FIELD_KEY_START, FIELD_VALUE_START, recordSpan } from '#protocol';
+import { FIELD_KEY_START, FIELD_VALUE_START } from '#protocol';
+import { recordSpan } from '#protocol/testing';
 import { parseJsonRecordLines } from './json-record-lines.js';
 import { NdjsonLines } from './ndjson-lines.js';
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FIELD_KEY_START, FIELD_VALUE_START, ProtocolError, recordSpan } from '#protocol';
+import { FIELD_KEY_START, FIELD_VALUE_START, ProtocolError } from '#protocol';
+import { recordSpan } from '#protocol/testing';
 import { atOnce } from '#runtime';
 import { assertLargeJson, rawRecord } from './raw-record.js';
 import { SLICE_BYTES } from './slices.js';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { FIELD_ATTRIBUTES, FIELD_KEY_START, RECORD_STRIDE, recordSpan } from '#protocol';
+import { FIELD_ATTRIBUTES, FIELD_KEY_START, RECORD_STRIDE } from '#protocol';
+import { recordSpan } from '#protocol/testing';
 import { NdjsonLines } from './ndjson-lines.js';
 import type { RecordLines } from './record-lines.js';
 import { valueLines } from './value-lines.js';

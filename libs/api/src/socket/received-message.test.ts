@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ProtocolError, RECORD_STRIDE, recordSpan } from '#protocol';
+import { ProtocolError, RECORD_STRIDE } from '#protocol';
+import { recordSpan } from '#protocol/testing';
 import { inSlices } from '#runtime';
 import { ReceivedMessage } from './received-message.js';
 import { CLIENT_MESSAGES } from './socket-messages.js';

@@ -40,20 +40,6 @@ export function offsetCountOf(ranges: OffsetRanges): number {
   return count;
 }
 
-/** True when a value that was read from the log has the shape of ranges. */
-export function isOffsetRanges(value: unknown): value is OffsetRanges {
-  if (!Array.isArray(value) || value.length % 2 !== 0) return false;
-  let previous = -1;
-  for (let at = 0; at < value.length; at += 2) {
-    const first: unknown = value[at];
-    const last: unknown = value[at + 1];
-    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) return false;
-    if ((first as number) <= previous || (last as number) < (first as number)) return false;
-    previous = last as number;
-  }
-  return true;
-}
-
 /** The same list where it ascends already, as it does in most cases. */
 function ascending(offsets: readonly Offset[]): readonly Offset[] {
   for (let at = 1; at < offsets.length; at += 1) {

@@ -189,14 +189,6 @@ export class SharePartition {
     if (this.cancelled.size > 0) this.#forgetCancelled();
   }
 
-  /** Restarts all locks: the log does not say when they end. */
-  restartLocks(monotonicMs: number): void {
-    for (const record of this.window.records) {
-      const { delivery } = record;
-      if (delivery !== undefined) record.extend(delivery.lockMs, monotonicMs + delivery.lockMs);
-    }
-  }
-
   /** All of the state beside the records and the memory of acks. */
   get progress(): ShareProgress {
     return {

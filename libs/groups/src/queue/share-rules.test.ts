@@ -4,7 +4,7 @@ import { planDeadLetters } from './dead-letters.js';
 import { DELIVERY_TRANSITIONS } from './delivery-state.js';
 import { FinishedDeliveries } from './finished-deliveries.js';
 import { offerDue, offerRecords } from './offer-records.js';
-import { isOffsetRanges, offsetCountOf, offsetsIn, rangesOf } from './offset-ranges.js';
+import { offsetCountOf, offsetsIn, rangesOf } from './offset-ranges.js';
 import { nextTimeMs } from './release-records.js';
 import { DELTA_SLOTS, SHARE_RECORD_FORMS } from './share-log-records.js';
 import { SharePartition } from './share-partition.js';
@@ -397,13 +397,6 @@ describe('ranges of offsets', () => {
     expect(rangesOf([5, 1, 2, 3, 7, 3])).toEqual([1, 3, 5, 5, 7, 7]);
     expect([...offsetsIn([1, 3, 5, 5])]).toEqual([1, 2, 3, 5]);
     expect(offsetCountOf([1, 3, 5, 5])).toBe(4);
-  });
-
-  it('are recognised by their shape', () => {
-    expect(isOffsetRanges([1, 3, 5, 5])).toBe(true);
-    for (const wrong of [[1], [3, 1], [1, 3, 3, 4], ['1', '2'], {}, [-2, 1]]) {
-      expect(isOffsetRanges(wrong)).toBe(false);
-    }
   });
 });
 

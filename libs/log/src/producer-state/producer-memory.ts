@@ -118,9 +118,3 @@ export class ProducerMemory {
     if (!isEnough()) this.#fruitlessAtMs = nowMs;
   }
 }
-
-/** Creates a memory with limits that are never reached, for logs in tests. */
-export function largeProducerMemory(): ProducerMemory {
-  const bytes = Number.MAX_SAFE_INTEGER;
-  return new ProducerMemory({ brokerBytes: bytes, partitionBytes: bytes, protectedMs: 0 });
-}

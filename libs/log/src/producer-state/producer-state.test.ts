@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ProtocolError } from '#protocol';
 import { silentLogger } from '#runtime';
 import { FakeDisk } from '#runtime/testing';
-import { largeProducerMemory } from './producer-memory.js';
+import { ProducerMemory } from './producer-memory.js';
 import { ProducerStateManager, type ProducerStateOptions } from './producer-state.js';
 import type { SequencedBatch } from './sequenced-batch.js';
 
@@ -25,7 +25,11 @@ function managerWith(options: Partial<ProducerStateOptions> = {}): ProducerState
     logger: silentLogger,
     batchesRememberedMax: 512,
     producerIdExpirationMs: 1000,
-    memory: largeProducerMemory(),
+    memory: new ProducerMemory({
+      brokerBytes: Number.MAX_SAFE_INTEGER,
+      partitionBytes: Number.MAX_SAFE_INTEGER,
+      protectedMs: 0,
+    }),
     ...options,
   });
 }

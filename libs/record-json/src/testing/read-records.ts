@@ -12,8 +12,8 @@ import {
   ProtocolError,
   RECORD_STRIDE,
   type RecordSet,
-  recordSpan,
 } from '#protocol';
+import { recordSpan } from '#protocol/testing';
 import { parseJsonRecords } from '../json-records.js';
 
 export const LIMITS = {

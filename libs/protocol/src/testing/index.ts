@@ -1,0 +1,1 @@
+export { recordSpan } from './record-span.js';
