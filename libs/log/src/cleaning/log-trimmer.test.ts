@@ -143,6 +143,18 @@ describe('truncation', () => {
     ]);
   });
 
+  it('keeps all batches below it when one of them has a wrong base offset', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    for (const value of ['a', 'b', 'c', 'd']) await appendValues(log, value);
+    broker.disk.corrupt(broker.path(LOG_0), 6, 4);
+    await log.trimmer.truncateTo(3);
+    expect(log.offsets.logEnd).toBe(3);
+    expect(log.damage.ranges).toMatchObject([{ startOffset: 0, endOffset: 1 }]);
+    const kept = await log.reader.read(1, 10_000, 3);
+    expect(kept.map(({ baseOffset }) => baseOffset)).toEqual([1, 2]);
+  });
+
   it('drops leader epochs that begin above the new end', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());

@@ -8,6 +8,7 @@ import {
 } from '#protocol';
 import { assert, isDiskFull, retryDuringShortage } from '#runtime';
 import type { Election } from '../leader-epoch/leader-elections.js';
+import { isInPlace } from '../log/batch-place.js';
 import { measureDamage } from '../log/damage-search.js';
 import type { LogParts } from '../log/log-parts.js';
 import type { LogState } from '../log/log-state.js';
@@ -340,13 +341,17 @@ export class LogTrimmer {
    * Finds the first batch that contains `offset` or a later one: its position and the new log end.
    */
   async #cutPlace(offset: Offset): Promise<CutPlace> {
-    const segment = this.#parts.state.segments.holding(offset);
+    const log = this.#parts.state;
+    const segment = log.segments.holding(offset);
+    const upper = log.segments.after(segment)?.baseOffset ?? log.offsets.logEnd;
     await segment.loadIndexes();
     let cut: CutPlace = { segment, position: segment.sizeBytes, offset };
     let from = segment.offsetIndex.positionFor(offset);
     let expectedOffset = from === 0 ? segment.baseOffset : undefined;
     for (;;) {
       const end = await this.#parts.reader.walk(segment, from, (batch, position) => {
+        const expected = expectedOffset ?? batch.baseOffset;
+        if (!isInPlace(log, batch, { expected, upper })) return 'bad';
         expectedOffset = batch.nextOffset;
         if (batch.lastOffset < offset) return 'next';
         cut = { segment, position, offset: Math.min(offset, batch.baseOffset) };

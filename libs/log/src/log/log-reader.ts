@@ -15,6 +15,7 @@ import { RecordCursor } from '../record-batch/record-cursor.js';
 import { TransactionMarkers } from '../record-batch/transaction-markers.js';
 import type { LogSegment } from '../segment/segment.js';
 import { INDEX_INTERVAL_BYTES } from '../segment/segment-indexes.js';
+import { isInPlace } from './batch-place.js';
 import { measureDamage, reportDamage } from './damage-search.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import { failedReadError } from './storage-error.js';
@@ -327,8 +328,8 @@ class SegmentRead {
     const segment = this.#segment;
     const request = this.#request;
     if (this.#records >= request.recordsMax) return 'stop';
-    const { baseOffset, lastOffset, sizeBytes } = batch;
-    if (!this.#isInPlace(baseOffset, lastOffset)) return 'bad';
+    const { lastOffset, sizeBytes } = batch;
+    if (!this.#isInPlace(batch)) return 'bad';
     if (!segment.verified.contains(position, position + sizeBytes)) {
       if (!batch.isCrcValid()) return 'bad';
       segment.verified.add(position, position + sizeBytes);
@@ -343,12 +344,13 @@ class SegmentRead {
     return 'next';
   }
 
-  /** The CRC does not cover the base offset: the neighbours of a batch show whether it is right. */
-  #isInPlace(baseOffset: Offset, lastOffset: Offset): boolean {
-    if (baseOffset < this.#segment.baseOffset || lastOffset >= this.#upperOffset) return false;
+  #isInPlace(batch: RecordBatch): boolean {
     const expected = this.#expectedOffset;
-    if (expected === undefined) return lastOffset === this.#indexedLastOffset;
-    return baseOffset === expected || (baseOffset > expected && expected < this.#log.denseFrom);
+    const upper = this.#upperOffset;
+    if (expected !== undefined) return isInPlace(this.#log, batch, { expected, upper });
+    const { baseOffset, lastOffset } = batch;
+    const isOfSegment = baseOffset >= this.#segment.baseOffset && lastOffset < upper;
+    return isOfSegment && lastOffset === this.#indexedLastOffset;
   }
 
   /**

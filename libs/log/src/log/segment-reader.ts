@@ -8,6 +8,7 @@ import {
   RecordBatch,
 } from '../record-batch/record-batch.js';
 import type { LogSegment } from '../segment/segment.js';
+import { isInPlace } from './batch-place.js';
 import { measureDamage } from './damage-search.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 
@@ -25,6 +26,7 @@ export class SegmentReader {
   /** Position in the file of the next batch. */
   #position = 0;
   #expectedOffset: Offset;
+  readonly #upperOffset: Offset;
   #isAcquired = false;
   readonly #sizeBytes: number;
   readonly #log: LogState;
@@ -44,6 +46,7 @@ export class SegmentReader {
     this.#throttler = throttler;
 
     this.#expectedOffset = segment.baseOffset;
+    this.#upperOffset = log.segments.after(segment)?.baseOffset ?? log.offsets.logEnd;
     this.#sizeBytes = segment.sizeBytes;
   }
 
@@ -79,7 +82,8 @@ export class SegmentReader {
         this.#chunk.subarray(at, at + sizeBytes),
         this.#environment.unpacker,
       );
-      return batch.baseOffset >= this.#expectedOffset && batch.isCrcValid() ? batch : undefined;
+      const bounds = { expected: this.#expectedOffset, upper: this.#upperOffset };
+      return isInPlace(this.#log, batch, bounds) && batch.isCrcValid() ? batch : undefined;
     } catch (error) {
       if (error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE') return undefined;
       throw error;

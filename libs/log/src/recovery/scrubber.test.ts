@@ -23,6 +23,18 @@ describe('the background scrub', () => {
     expect(broker.seen.damagedRanges).toHaveLength(1);
   });
 
+  it.each([
+    ['beyond its segment', 6, 4],
+    ['of a later batch', 7, 1],
+  ])('finds a base offset that has become one %s', async (_, position, mask) => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open(), SMALL_SEGMENTS);
+    for (let i = 0; i < 6; i += 1) await appendValues(log, `${i}${filler(250)}`);
+    broker.disk.corrupt(broker.path(LOG_0), position, mask);
+    await broker.scheduler.advance(FIRST_PASS_MS);
+    expect(log.damage.ranges).toMatchObject([{ startOffset: 0, endOffset: 1, startPosition: 0 }]);
+  });
+
   it('finds a segment that is missing between two others, once', async () => {
     const { broker } = await segmented();
     broker.crash();

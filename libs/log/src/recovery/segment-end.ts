@@ -1,5 +1,7 @@
 import type { Offset } from '#protocol';
 import type { FileHandle, FileSystem } from '#runtime';
+import { isInPlace } from '../log/batch-place.js';
+import type { LogState } from '../log/log-state.js';
 import { scanBatches } from '../record-batch/batch-scan.js';
 import { readLastEntry } from '../segment/offset-index.js';
 import type { LogSegment } from '../segment/segment.js';
@@ -21,6 +23,7 @@ export interface SegmentEnd {
  * @returns undefined when the index does not lead to a batch and has to be rebuilt
  */
 export async function segmentEnd(
+  log: Pick<LogState, 'denseFrom' | 'segments' | 'offsets'>,
   fileSystem: FileSystem,
   segment: LogSegment,
   file: FileHandle,
@@ -32,9 +35,12 @@ export async function segmentEnd(
   let offset: Offset = baseOffset;
   let isAtEntry = entry.position > 0;
   const span = { from: entry.position, to: sizeBytes };
+  const upper = log.segments.after(segment)?.baseOffset ?? log.offsets.logEnd;
   const end = await scanBatches(file, span, (batch) => {
-    const { baseOffset: first, lastOffset } = batch;
-    if (isAtEntry ? lastOffset !== indexedLastOffset : first < offset) return 'bad';
+    const isRight = isAtEntry
+      ? batch.lastOffset === indexedLastOffset
+      : isInPlace(log, batch, { expected: offset, upper });
+    if (!isRight) return 'bad';
     isAtEntry = false;
     offset = batch.nextOffset;
     return 'next';

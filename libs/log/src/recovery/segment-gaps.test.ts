@@ -47,6 +47,22 @@ describe('segments that are missing in the middle of a log', () => {
     expect(await appendValues(log, 'next')).toMatchObject({ baseOffset: 5 });
   });
 
+  it.each([
+    ['beyond its segment', 6, 4],
+    ['of a later batch', 7, 1],
+  ])('are not those after a base offset that has become one %s', async (_, position, mask) => {
+    const broker = new FakeBroker();
+    const written = await openLog(broker);
+    for (let i = 0; i < 6; i += 1) await appendValues(written, `${i}${filler(250)}`);
+    await broker.scheduler.advance(1000);
+    broker.disk.corrupt(broker.path(segmentFileName(0, 'log')), position, mask);
+    broker.crash();
+    const log = await openLog(broker);
+    await expect(log.reader.read(0, 4096, 6)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
+    expect(log.damage.ranges).toMatchObject([{ startOffset: 0, endOffset: 1, startPosition: 0 }]);
+    expect(await offsetsOf(log, 1)).toEqual([1, 2, 3, 4, 5]);
+  });
+
   it('are not a loss once they come back', async () => {
     const broker = await brokerOfFive();
     const name = segmentFileName(1, 'log');

@@ -127,11 +127,11 @@ async function endOf(
 ): Promise<Offset | undefined> {
   const file = await segment.file.acquire();
   try {
-    let end = await segmentEnd(environment.fileSystem, segment, file);
+    let end = await segmentEnd(log, environment.fileSystem, segment, file);
     if (end === undefined) {
       // The index is missing or wrong: the rebuilt one leads to the tail.
       await segment.rebuildIndexes();
-      end = await segmentEnd(environment.fileSystem, segment, file);
+      end = await segmentEnd(log, environment.fileSystem, segment, file);
     }
     if (end === undefined) return undefined;
     if (end.isWhole) return end.offset;

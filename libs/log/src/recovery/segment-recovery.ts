@@ -1,5 +1,6 @@
 import type { Offset } from '#protocol';
 import type { FileHandle } from '#runtime';
+import { isInPlace } from '../log/batch-place.js';
 import { reportDamage } from '../log/damage-search.js';
 import type { LogEnvironment, LogState } from '../log/log-state.js';
 import {
@@ -161,11 +162,8 @@ export class SegmentRecovery {
     upper: Offset | undefined,
   ): boolean {
     const { baseOffset, lastOffset, sizeBytes } = batch;
-    const isInPlace =
-      baseOffset === this.#expected ||
-      (baseOffset > this.#expected && this.#expected < this.#log.denseFrom);
-    if (!isInPlace || lastOffset >= (upper ?? Number.MAX_SAFE_INTEGER)) return false;
-    if (!batch.isCrcValid()) return false;
+    const bounds = { expected: this.#expected, upper: upper ?? Number.MAX_SAFE_INTEGER };
+    if (!isInPlace(this.#log, batch, bounds) || !batch.isCrcValid()) return false;
     segment.appended({ position, sizeBytes, lastOffset, maxTimestamp: batch.maxTimestamp });
     segment.verified.add(position, position + sizeBytes);
     if (lastOffset >= this.#bounds.durableEnd) this.#unsyncedPosition ??= position;

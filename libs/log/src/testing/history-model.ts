@@ -222,8 +222,13 @@ export class HistoryModel {
     for (const batch of this.batches) {
       if (batch.fate !== 'unknown') continue;
       const { id, baseOffset, records } = batch;
-      if (baseOffset !== undefined && isNamed(places.get(baseOffset), id, 0)) {
+      const isSeen =
+        baseOffset !== undefined &&
+        records.some((_, index) => isNamed(places.get(baseOffset + index), id, index));
+      if (isSeen) {
         if (baseOffset + records.length <= seen.highWatermark) batch.fate = 'acknowledged';
+      } else if (this.#isCompacted && baseOffset !== undefined && baseOffset < seen.compactedEnd) {
+        // Compaction may have removed all its records.
       } else if (baseOffset === undefined || baseOffset >= seen.logStart) {
         batch.baseOffset = undefined;
         // A record of a producer may appear again: the history sends it once more.
