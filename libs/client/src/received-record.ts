@@ -100,11 +100,10 @@ export class RecordReader<K, V> {
     headers: readonly RecordHeader[],
   ): T | Promise<T> {
     const base64 = json[`${field}Base64`];
-    if (deserializer === undefined) {
-      return (base64 === undefined ? (json[field] ?? null) : bytesOf(base64)) as T;
-    }
-    const bytes = base64 === undefined ? exactBytes(json[field]) : bytesOf(base64);
-    if (bytes === null) return null as T;
+    // A field with a deserializer comes as base64, unless it is null.
+    if (base64 === undefined) return (json[field] ?? null) as T;
+    const bytes = bytesOf(base64);
+    if (deserializer === undefined) return bytes as T;
     const refuse = (cause: unknown): never => {
       const { topic, partition, offset } = json;
       throw new SluiceError(
@@ -121,12 +120,6 @@ export class RecordReader<K, V> {
       return Promise.reject(cause).catch(refuse);
     }
   }
-}
-
-/** Returns the bytes of a field that did not come as base64; null stays null. */
-function exactBytes(value: unknown): Uint8Array | null {
-  if (value === null || value === undefined) return null;
-  return encoder.encode(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 function headerOf(header: NonNullable<RecordJson['headers']>[number]): RecordHeader {
