@@ -339,6 +339,29 @@ describe('dead letters', () => {
     expect(await queue.recordsOf(`dlq.${queue.group}`)).toHaveLength(2);
   });
 
+  test('that wait are told from those that were put back', async () => {
+    const queue = await RestQueue.open(gateway);
+    const waiting = async (): Promise<unknown> =>
+      (await queue.call('GET', '/dead-letters')).body['partitions'];
+    await queue.produce({ value: 0 }, { value: 1 }, { value: 2 }, { value: 3 });
+    await queue.join('a');
+    expect(await waiting()).toEqual([]);
+    await rejectAll(queue);
+    const place = { topic: `dlq.${queue.group}`, partition: 0 };
+    expect(await waiting()).toEqual([{ ...place, position: 0, waiting: [] }]);
+    await queue.call('POST', '/dead-letters/redrive', { limit: 1 });
+    const left = [{ firstOffset: 1, lastOffset: 3 }];
+    expect(await waiting()).toEqual([{ ...place, position: 4, waiting: left }]);
+    await queue.call('POST', '/dead-letters/redrive');
+    expect(await waiting()).toEqual([{ ...place, position: 4, waiting: [] }]);
+    const stream = new RestQueue(gateway, queue.topic);
+    await stream.join('s', { mode: 'stream' });
+    expect(await stream.call('GET', '/dead-letters')).toMatchObject({
+      status: 409,
+      body: { code: 'INCONSISTENT_GROUP_PROTOCOL' },
+    });
+  });
+
   test('without a copy of their record are skipped', async () => {
     const queue = await RestQueue.open(gateway);
     await queue.alter({ 'errors.deadletterqueue.copy.record.enable': false });

@@ -72,6 +72,7 @@ export const OPERATION_CASES = {
   resetOffsets: { body: { topic: 'orders', to: 'earliest', dryRun: true } },
   inFlightRecords: {},
   purgeQueue: { body: { topic: 'orders' } },
+  waitingDeadLetters: {},
   redriveDeadLetters: { body: { topic: 'orders' } },
   cancelRecord: {},
   initProducer: {},

@@ -63,11 +63,13 @@ export type { QueueDelivering, QueueReceiver } from './groups/queue-receiver.js'
 export type {
   InFlightRecord,
   InFlightRequest,
+  OffsetRange,
   PartitionEnd,
   PurgeRequest,
   Queues,
   RedriveRequest,
   RedriveResult,
+  WaitingDeadLetters,
 } from './groups/queues.js';
 export type {
   BrokerStatus,

@@ -57,6 +57,7 @@ export type { AckResult, RecordAck } from './queue/acknowledge-records.js';
 export type { CancelResult } from './queue/cancel-record.js';
 export { DEAD_LETTER_TOPIC_CONFIG } from './queue/dead-letter-topic.js';
 export type { DeadLetterTarget } from './queue/dead-letters.js';
+export { boundsOf } from './queue/offset-ranges.js';
 export { queuedRecords, REDRIVE_GROUP_HEADER, recordOffer } from './queue/record-scan.js';
 export type { RedrivePlan } from './queue/redrive-state.js';
 export type { CancelledRecord } from './queue/share-change.js';

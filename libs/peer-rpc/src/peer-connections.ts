@@ -45,6 +45,7 @@ const LANE_OF = {
   'queue-reset': 'requests',
   'queue-cancel': 'requests',
   'queue-redrive': 'requests',
+  'queue-redrive-progress': 'requests',
   'queue-floors': 'requests',
 } as const satisfies Record<PeerMethod | 'hello', Lane>;
 

@@ -244,6 +244,10 @@ export const GROUP_PEER_CALLS = {
     }),
     answer: answer(object({ redriven: count, skipped: count, next: count })),
   },
+  'queue-redrive-progress': {
+    body: request({ group }),
+    answer: answer(list(object({ ...place, position: count, waiting: list(count) }))),
+  },
   'queue-cancel': {
     body: request({
       group,

@@ -1,6 +1,12 @@
 import { Controller, Inject } from '@nestjs/common';
 import { IN_FLIGHT_LIST_DEFAULT, type Input, present } from '#api';
-import type { Broker, InFlightRecord, PartitionEnd, RedriveResult } from '#broker';
+import type {
+  Broker,
+  InFlightRecord,
+  PartitionEnd,
+  RedriveResult,
+  WaitingDeadLetters,
+} from '#broker';
 import { type Access, topicNamed } from '#security';
 import { BROKER } from '../shared/tokens.js';
 import { CallerAccess } from './caller-access.js';
@@ -37,6 +43,17 @@ export class QueuesController {
     access.assertMay('Read', topicNamed(body.topic));
     return {
       partitions: await this.#broker.as(access.caller).groups.queues.purge(group, present(body)),
+    };
+  }
+
+  @Serves('waitingDeadLetters')
+  async waitingDeadLetters(
+    { group }: Input<'waitingDeadLetters'>,
+    @CallerAccess() access: Access,
+  ): Promise<{ readonly partitions: readonly WaitingDeadLetters[] }> {
+    const partitions = await this.#broker.as(access.caller).groups.queues.deadLetters(group);
+    return {
+      partitions: partitions.filter(({ topic }) => access.may('Describe', topicNamed(topic))),
     };
   }
 

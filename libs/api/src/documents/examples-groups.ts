@@ -281,6 +281,13 @@ export const GROUP_EXAMPLES: readonly ApiExample[] = [
     response: answers(200, { partitions: [{ topic: 'orders', partition: 2, offset: 2 }] }),
   },
   {
+    name: 'no-topic',
+    operationId: 'waitingDeadLetters',
+    summary: 'A queue that has had no dead letter yet',
+    request: { path: { group: QUEUE } },
+    response: answers(200, { partitions: [] }),
+  },
+  {
     name: 'none',
     operationId: 'redriveDeadLetters',
     summary: 'Put dead letters back, of which there are none',

@@ -3,6 +3,7 @@ import type { ErrorCode } from '#protocol';
 import { BODY_ERRORS, COORDINATOR_ERRORS } from './member-operations.js';
 import type { OperationSpecs } from './operation.js';
 import {
+  DeadLettersDto,
   InFlightQuery,
   InFlightRecordsDto,
   PurgedDto,
@@ -55,6 +56,22 @@ export const QUEUE_OPERATIONS = {
     body: PurgeQueueDto,
     answers: { 200: { description: 'The ends of the partitions.', body: PurgedDto } },
     errors: [...QUEUE_ERRORS, ...BODY_ERRORS, 'UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'],
+  },
+  waitingDeadLetters: {
+    method: 'GET',
+    path: '/v1/groups/{group}/dead-letters',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'Show which dead letters of a queue wait',
+    description:
+      'Offsets in each partition of the present dead-letter topic of the group, none before there is one. Records at these offsets whose ' +
+      'header `__dlq.errors.group` names the group are dead letters that were not put back.',
+    needs: [
+      { resource: 'group', operation: 'Describe' },
+      { resource: 'topic', operation: 'Describe', named: 'answer' },
+    ],
+    answers: { 200: { description: 'The offsets, by partition.', body: DeadLettersDto } },
+    errors: QUEUE_ERRORS,
   },
   redriveDeadLetters: {
     method: 'POST',

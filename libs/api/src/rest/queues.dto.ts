@@ -1,10 +1,12 @@
 import type {
   InFlightRecord,
   InFlightRequest,
+  OffsetRange,
   PartitionEnd,
   PurgeRequest,
   RedriveRequest,
   RedriveResult,
+  WaitingDeadLetters,
 } from '#broker';
 import type { ListAs } from '../schema/contract-types.js';
 import { listOf } from '../schema/dto-schemas.js';
@@ -147,4 +149,31 @@ export class RedrivenDto implements RedriveResult {
       'Dead letters that stay: their topic is gone, they are not copies of their records, or they are too large.',
   })
   readonly skipped!: number;
+}
+
+export class OffsetRangeDto implements OffsetRange {
+  @Member(OFFSET)
+  readonly firstOffset!: number;
+
+  @Member(OFFSET)
+  readonly lastOffset!: number;
+}
+
+export class WaitingDeadLettersDto implements WaitingDeadLetters {
+  @Member({ ...TEXT, description: 'The dead-letter topic.' })
+  readonly topic!: string;
+
+  @Member(PARTITION)
+  readonly partition!: number;
+
+  @Member({ ...OFFSET, description: 'All dead letters of the group from this offset on wait.' })
+  readonly position!: number;
+
+  @Member({ ...listOf(OffsetRangeDto), description: 'Those before it that wait, in order.' })
+  readonly waiting!: readonly OffsetRangeDto[];
+}
+
+export class DeadLettersDto implements ListAs<'partitions', WaitingDeadLetters> {
+  @Member(listOf(WaitingDeadLettersDto))
+  readonly partitions!: readonly WaitingDeadLettersDto[];
 }

@@ -50,6 +50,7 @@ export const GROUP_METHODS = {
   resetQueue: 'queue-reset',
   cancelRecord: 'queue-cancel',
   redrive: 'queue-redrive',
+  redriveProgress: 'queue-redrive-progress',
   queueFloors: 'queue-floors',
   commitAsMember: 'group-member-commit',
   leave: 'group-leave',

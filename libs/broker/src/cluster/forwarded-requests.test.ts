@@ -57,6 +57,7 @@ const NEEDS: Readonly<Record<PeerMethod, typeof BROKER | 'each append' | readonl
   'queue-poll': [READ_GROUP],
   'queue-acks': READ_BOTH,
   'queue-records': ['Describe group:workers'],
+  'queue-redrive-progress': ['Describe group:workers'],
   'queue-purge': READ_BOTH,
   'queue-reset': READ_BOTH,
   'queue-cancel': READ_BOTH,

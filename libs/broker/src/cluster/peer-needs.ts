@@ -87,6 +87,7 @@ export const PEER_NEEDS: Readonly<Record<PeerMethod, PeerNeeds>> = {
   'queue-poll': onGroup('Read'),
   'queue-acks': ({ group, acks }) => readOf(group, acks),
   'queue-records': onGroup('Describe'),
+  'queue-redrive-progress': onGroup('Describe'),
   'queue-purge': ({ group, ends }) => readOf(group, ends),
   'queue-reset': ({ group, targets }) => readOf(group, targets),
   'queue-cancel': ({ group, place }) => readOf(group, [place]),

@@ -5,6 +5,7 @@
  * Overlap: calls may overlap; requests of one group are ordered by its coordinator.
  */
 import {
+  boundsOf,
   type CancelledRecord,
   type CancelResult,
   DEAD_LETTER_TOPIC_CONFIG,
@@ -33,6 +34,7 @@ import type {
   Queues,
   RedriveRequest,
   RedriveResult,
+  WaitingDeadLetters,
 } from './queues.js';
 
 /** Bytes read to find one record. */
@@ -128,21 +130,37 @@ export class BrokerQueues implements Queues {
     return result;
   }
 
+  async deadLetters(group: string): Promise<readonly WaitingDeadLetters[]> {
+    const progress = await this.#options.calls.call('redriveProgress', { group });
+    const known = new Map(progress.map((each) => [`${each.topicId} ${each.partition}`, each]));
+    const places = await this.#deadLetterPlaces(group);
+    return places.map(({ topic, topicId, partition }) => {
+      const { position = 0, waiting = [] } = known.get(`${topicId} ${partition}`) ?? {};
+      const ranges = Array.from(boundsOf(waiting), ([firstOffset, lastOffset]) => {
+        return { firstOffset, lastOffset };
+      });
+      return { topic, partition, position, waiting: ranges };
+    });
+  }
+
+  /** Partitions of a group's dead-letter topic; none where there is no such topic. */
+  async #deadLetterPlaces(group: string): Promise<TopicIdPartition[]> {
+    const { calls, topics } = this.#options;
+    // Callers need no permission on the configs of the group.
+    const configs = await calls.call('configs', { group, caller: 'broker' });
+    const topic = configs.find(({ name }) => name === DEAD_LETTER_TOPIC_CONFIG)?.value ?? '';
+    const { id: topicId = '', partitionCount = 0 } = topics.topic(topic) ?? {};
+    return Array.from({ length: partitionCount }, (_, partition) => {
+      return { topic, topicId, partition };
+    });
+  }
+
   /** Partitions of a group's dead-letter topic, with their ends now. */
   async #deadLetterPartitions(
     group: string,
   ): Promise<{ readonly place: TopicIdPartition; readonly end: Offset }[]> {
-    const { calls, topics, statusesOf } = this.#options;
-    // A redrive needs no permission on the configs of the group.
-    const configs = await calls.call('configs', { group, caller: 'broker' });
-    const topic = configs.find(({ name }) => name === DEAD_LETTER_TOPIC_CONFIG)?.value ?? '';
-    const view = topics.topic(topic);
-    if (view === undefined) return [];
-    const { id: topicId, partitionCount } = view;
-    const places = Array.from({ length: partitionCount }, (_, partition) => {
-      return { topic, topicId, partition };
-    });
-    const statuses = await statusesOf(places.map(withCommittedEnd));
+    const places = await this.#deadLetterPlaces(group);
+    const statuses = await this.#options.statusesOf(places.map(withCommittedEnd));
     return places.map((place) => {
       const status = statuses.get(topicPartitionName(place));
       if (status === undefined) throw noLeader(place, 'put back');

@@ -28,6 +28,26 @@ export interface Queues {
    * @throws ProtocolError as records; LEADER_NOT_AVAILABLE, POLICY_VIOLATION
    */
   redrive(group: string, request: RedriveRequest): Promise<RedriveResult>;
+  /**
+   * The dead letters that wait to be put back, for each partition of the group's dead-letter topic;
+   * none before there is such a topic.
+   * @throws ProtocolError as records
+   */
+  deadLetters(group: string): Promise<readonly WaitingDeadLetters[]>;
+}
+
+/** The dead letters of a group in one partition that were not put back. */
+export interface WaitingDeadLetters extends TopicPartition {
+  /** All dead letters of the group from this offset on wait. */
+  readonly position: Offset;
+  /** Those before it that wait. */
+  readonly waiting: readonly OffsetRange[];
+}
+
+/** Offsets one after the other. */
+export interface OffsetRange {
+  readonly firstOffset: Offset;
+  readonly lastOffset: Offset;
 }
 
 export interface RedriveRequest {

@@ -24,7 +24,7 @@ import type {
   QueueRecordsCall,
   QueueResetCall,
 } from './queue-operations.js';
-import type { RedriveAnswer, RedriveCall } from './redriver.js';
+import type { RedriveAnswer, RedriveCall, RedriveProgress } from './redriver.js';
 
 /** A call that names a group. Requests and answers are JSON values. */
 export interface GroupCall {
@@ -97,6 +97,8 @@ export interface GroupCalls {
   queueFloors(call: QueueFloorsCall): Promise<QueueFloors>;
   /** Puts back dead letters of one range of a partition. */
   redrive(call: RedriveCall): Promise<RedriveAnswer>;
+  /** Partitions of dead-letter topics that a redrive has scanned: which dead letters wait. */
+  redriveProgress(call: GroupCall): Promise<readonly RedriveProgress[]>;
   /** Cancels a record; null when the group has no position in its partition. */
   cancelRecord(call: QueueCancelCall): Promise<CancelResult | null>;
   commitAsMember(call: MemberCommit): Promise<void>;

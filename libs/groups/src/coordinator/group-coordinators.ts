@@ -88,7 +88,7 @@ import {
   type QueueResetCall,
 } from './queue-operations.js';
 import { QueueTally } from './queue-tally.js';
-import type { RedriveAnswer, RedriveCall, RedriveTopics } from './redriver.js';
+import type { RedriveAnswer, RedriveCall, RedriveProgress, RedriveTopics } from './redriver.js';
 import { SubscribableTopics } from './subscribable-topics.js';
 import type { TopicDirectory } from './topic-directory.js';
 
@@ -137,15 +137,13 @@ export class GroupCoordinators implements GroupCalls {
     this.#options = options;
     this.#catalog = new SubscribableTopics(options.topics);
     this.#room = new OffsetRoom(options, () => this);
-    const { clock } = options;
+    const { clock, redriveTopics, memberUnacknowledgedRecordsMax: unacknowledgedMax } = options;
     const coordinatorOf = (group: string, id: string) => this.#coordinatorOfMember(group, id);
-    const { memberUnacknowledgedRecordsMax: unacknowledgedMax } = options;
     this.#queues = new GroupQueues({ coordinatorOf, clock, unacknowledgedMax });
     const load = (partition: Partition): Promise<GroupCoordinator> => this.#load(partition);
     this.#loaded = new LoadedCoordinators({ ...options, load });
     const coordinatorOfQueue = (group: string) => this.#coordinatorOfKnown(group);
     const { isCurrent } = this.#loaded;
-    const { redriveTopics } = options;
     const queueOptions = { coordinatorOf: coordinatorOfQueue, isCurrent, redriveTopics, clock };
     this.#queueOperations = new QueueOperations(queueOptions);
     this.#configTable = groupConfigTable({
@@ -319,6 +317,10 @@ export class GroupCoordinators implements GroupCalls {
     return this.#queueOperations.redrive(call);
   }
 
+  redriveProgress({ group }: GroupCall): Promise<readonly RedriveProgress[]> {
+    return this.#queueOperations.redriveProgress(group);
+  }
+
   cancelRecord(call: QueueCancelCall): Promise<CancelResult | null> {
     return this.#queueOperations.cancel(call);
   }
@@ -418,9 +420,8 @@ export class GroupCoordinators implements GroupCalls {
 
   #isSubscribed(group: Group, topic: string): boolean {
     for (const { topics, patterns } of group.members.values()) {
-      if (topics.includes(topic)) return true;
       // A deleted topic matches no pattern any more: members that own it are affected.
-      if (patterns.length > 0) return true;
+      if (patterns.length > 0 || topics.includes(topic)) return true;
     }
     return false;
   }
@@ -464,13 +465,12 @@ export class GroupCoordinators implements GroupCalls {
   }
 
   #load(partition: Partition): Promise<GroupCoordinator> {
-    const { groupSessionTimeoutMs } = this.#options;
     return GroupCoordinator.load(partition, {
       ...this.#options,
       catalog: this.#catalog,
       limits: () => this.#limits(),
       assertRoom: (group, offsets) => this.#room.assertRoom(group, offsets),
-      sessionTimeoutMs: groupSessionTimeoutMs,
+      sessionTimeoutMs: this.#options.groupSessionTimeoutMs,
       watches: this.watches,
       totals: this.#totals,
       tally: this.#tally,

@@ -25,7 +25,13 @@ import { type Decision, unknownGroupError } from '../state/decision.js';
 import type { Group } from '../state/group.js';
 import type { GroupCoordinator } from './group-coordinator.js';
 import { byTopicAndPartition } from './group-description.js';
-import { type RedriveAnswer, type RedriveCall, Redriver, type RedriveTopics } from './redriver.js';
+import {
+  type RedriveAnswer,
+  type RedriveCall,
+  type RedriveProgress,
+  Redriver,
+  type RedriveTopics,
+} from './redriver.js';
 
 /** A question for the records in flight. */
 export interface QueueRecordsCall {
@@ -179,6 +185,21 @@ export class QueueOperations {
   /** Puts dead letters of a part of a partition back. @throws as Redriver.redrive */
   redrive(call: RedriveCall): Promise<RedriveAnswer> {
     return this.#redriver.redrive(call);
+  }
+
+  /** The partitions of dead-letter topics that redrives have scanned. @throws as records */
+  redriveProgress(group: string): Promise<RedriveProgress[]> {
+    return this.#run(group, {
+      decide: (state) => {
+        assertQueue(state);
+        return [];
+      },
+      answer: ({ redrives }) =>
+        Array.from(redrives.values(), ({ topic, partition, state }) => {
+          const { topicId, position, waiting } = state;
+          return { topic, topicId, partition, position, waiting };
+        }),
+    });
   }
 
   async #run<T>(

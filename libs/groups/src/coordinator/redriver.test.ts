@@ -45,6 +45,10 @@ class RedriveTest {
     return total;
   }
 
+  progress() {
+    return this.test.coordinators.redriveProgress({ group: GROUP });
+  }
+
   /** Offsets that were put back, in their order. */
   get redriven(): number[] {
     return [...this.test.redrives.batches.values()].flat();
@@ -63,12 +67,16 @@ describe('dead letters', () => {
     expect(redrive.redriven).toEqual([0, 1, 2, 3]);
   });
 
-  it('that a limit leaves are put back by the next call', async () => {
+  it('that a limit leaves wait, and are put back by the next call', async () => {
     const redrive = await RedriveTest.open('jobs', 'jobs', 'jobs', 'jobs');
+    expect(await redrive.progress()).toEqual([]);
     expect(await redrive.redrive({ limit: 1 })).toEqual({ redriven: 1, skipped: 0 });
     await redrive.test.restart();
+    const place = { topic: DEAD_LETTERS, partition: 0, position: 4 };
+    expect(await redrive.progress()).toMatchObject([{ ...place, waiting: [1, 3] }]);
     expect(await redrive.redrive({ limit: 2 })).toEqual({ redriven: 2, skipped: 0 });
     expect(await redrive.redrive()).toEqual({ redriven: 1, skipped: 0 });
+    expect(await redrive.progress()).toMatchObject([{ ...place, waiting: [] }]);
     expect(redrive.redriven).toEqual([0, 1, 2, 3]);
   });
 

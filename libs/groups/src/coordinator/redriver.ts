@@ -9,7 +9,7 @@
  */
 import type { Offset } from '#protocol';
 import { SerialQueue } from '#runtime';
-import { offsetsIn, rangesOf } from '../queue/offset-ranges.js';
+import { type OffsetRanges, offsetsIn, rangesOf } from '../queue/offset-ranges.js';
 import { isWaiting, type RedrivePlan, type RedriveState } from '../queue/redrive-state.js';
 import type { SharePlace } from '../state/decide-queue.js';
 import {
@@ -45,6 +45,17 @@ export interface RedriveAnswer {
   readonly skipped: number;
   /** Offset to go on from. */
   readonly next: Offset;
+}
+
+/** The dead letters of a partition of a dead-letter topic that wait to be put back. */
+export interface RedriveProgress {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+  /** Dead letters of the group from this offset on wait. */
+  readonly position: Offset;
+  /** Those before it that wait. */
+  readonly waiting: OffsetRanges;
 }
 
 /** The partition that a dead letter returns to. */

@@ -869,6 +869,28 @@ export interface components {
              */
             offset: number;
         };
+        DeadLetters: {
+            partitions: components["schemas"]["WaitingDeadLetters"][];
+        };
+        WaitingDeadLetters: {
+            /** @description The dead-letter topic. */
+            topic: string;
+            /** Format: int32 */
+            partition: number;
+            /**
+             * Format: int64
+             * @description All dead letters of the group from this offset on wait.
+             */
+            position: number;
+            /** @description Those before it that wait, in order. */
+            waiting: components["schemas"]["OffsetRange"][];
+        };
+        OffsetRange: {
+            /** Format: int64 */
+            firstOffset: number;
+            /** Format: int64 */
+            lastOffset: number;
+        };
         Redrive: {
             /**
              * Format: int32
@@ -2269,6 +2291,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Purged"];
+                };
+            };
+        };
+    };
+    waitingDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the group, percent-encoded. Control characters are refused, and characters beyond U+FFFF, as emoji are, count twice. */
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The offsets, by partition. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetters"];
                 };
             };
         };

@@ -40,6 +40,7 @@ export const ADMIN_OPERATIONS = {
   resetOffsets: 'POST /v1/groups/{group}/offsets/reset  j',
   inFlightRecords: 'GET /v1/groups/{group}/queue/records  ',
   purgeQueue: 'POST /v1/groups/{group}/queue/purge  j',
+  waitingDeadLetters: 'GET /v1/groups/{group}/dead-letters  ',
   redriveDeadLetters: 'POST /v1/groups/{group}/dead-letters/redrive  j',
   cancelRecord: 'DELETE /v1/groups/{group}/queue/records/{topic}/{partition}/{offset}  ',
   initProducer: 'POST /v1/producers  ',
