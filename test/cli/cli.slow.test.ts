@@ -1,6 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CliOnGateway } from './cli-on-gateway.js';
@@ -81,6 +80,29 @@ describe('produce and consume', () => {
     );
     const json = await setup.cli.print(['consume', topic, '--until-end', '--json']);
     expect(json).toContain(`"key":"ada","value":${line},"headers":[]}\n`);
+  });
+
+  test('a member of a group prints records of JSON as they are in the log', async () => {
+    const topic = await createTopic(1);
+    const values = ['{"n": 12345678901234567890, "f": 1.0}', '[1e400, {"b":1,"a":2}]', '"1"'];
+    const lines = values.map(
+      (value) => `{"value": ${value}, "key": -0.0, "headers": {"h": "x"}}\n`,
+    );
+    const produce = ['produce', topic, '--format', 'ndjson'];
+    await setup.cli.print(produce, lines.join(''));
+    const json = ['consume', topic, '--json'];
+    const read = await setup.cli.print([...json, '--until-end']);
+    for (const value of values.slice(0, 2)) expect(read).toContain(`"key":-0.0,"value":${value},`);
+    const member = [...json, '--group', topicName(), '--from', 'earliest', '--limit'];
+    expect(await setup.cli.print([...member, '3'])).toBe(read);
+    const some = [...json, '--group', topicName(), '--from', 'earliest', '--limit', '1', '--grep'];
+    expect(await setup.cli.print([...some, '1e400'])).toBe(`${read.split('\n')[1]}\n`);
+    expect(await setup.cli.print([...json, '--until-end', '--grep', '90, '])).toBe(
+      `${read.split('\n')[0]}\n`,
+    );
+    expect(await setup.cli.print(['get', topic, '0', '1', '--json'])).toBe(
+      `${read.split('\n')[1]}\n`,
+    );
   });
 
   test('keys, headers, tombstones and templates', async () => {
@@ -232,11 +254,14 @@ describe('groups', () => {
     queue.child.kill('SIGINT');
     await queue.end();
     expect(await setup.cli.print([...letters, '--topic', 'other'])).not.toContain(copy);
+    expect(await setup.cli.print([...letters, '--all'])).toMatch(/@0\twaiting\n$/);
     const line = await setup.cli.print([...letters, '--json', '--limit', '1']);
     expect(JSON.parse(line)).toMatchObject({ topic: `dlq.${group}`, value: 'bad' });
     const redriven = await setup.cli.print([...letters, '--redrive', '--json']);
     expect(JSON.parse(redriven)).toEqual({ redriven: 1, skipped: 0 });
     expect(await valuesOf(topic)).toEqual(['bad', 'bad']);
+    expect(await setup.cli.print([...letters, '--json'])).toBe('');
+    expect(await setup.cli.print([...letters, '--all'])).toMatch(/@0\tput back\n$/);
     const again = await setup.cli.run([...letters, '--redrive']);
     expect(again.stderr).toContain('Records put back into their topics: 0;');
   });
@@ -283,31 +308,6 @@ test('cluster shows the brokers and that nothing lacks a replica', async () => {
   const shown = await setup.cli.print(['cluster']);
   expect(shown).toContain(`0\t${setup.gateway.url}\t-\tyes\t`);
   expect(shown).toContain('Every partition has a leader and all its replicas.');
-});
-
-test('completion works for three shells', async () => {
-  for (const shell of ['bash', 'zsh', 'fish']) {
-    expect(await setup.cli.print(['completion', shell])).toContain('sluice');
-  }
-  expect(await setup.cli.print(['complete', '--', 'topics', 'd'])).toMatch(/describe[\s\S]*delete/);
-});
-
-test('completion in bash needs no other package, and runs nothing of the line', async () => {
-  const script = await setup.cli.print(['completion', 'bash']);
-  const replies = (...words: string[]) => {
-    const text = `sluice() { "$NODE" "$ENTRY" "$@"; }
-      ${script}
-      ${script}
-      COMP_WORDS=(sluice "$@"); COMP_CWORD=$#; __sluice_complete; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const env = { ...process.env, NODE: process.execPath, ENTRY: 'dist/apps/cli/main.js' };
-    const bash = spawnSync('bash', ['--norc', '-c', text, 'bash', ...words], { env });
-    return { stdout: String(bash.stdout).trim().split('\n'), stderr: String(bash.stderr) };
-  };
-  expect(replies('topics', 'd')).toEqual({ stdout: ['describe', 'delete'], stderr: '' });
-  expect(replies('produce', '--format', '')).toMatchObject({ stdout: ['text', 'json', 'ndjson'] });
-  const touched = join(setup.home, 'touched');
-  expect(replies('produce', `$(touch ${touched})`, '').stderr).toBe('');
-  expect(existsSync(touched)).toBe(false);
 });
 
 test('serve is the gateway of this package', async () => {

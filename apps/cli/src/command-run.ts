@@ -1,5 +1,5 @@
 import { type Sluice, SluiceError } from '#client';
-import { connect, type GlobalOptions } from './connection.js';
+import { type ChangeMessage, connect, type GlobalOptions } from './connection.js';
 import { InterruptedError } from './exit-codes.js';
 import { Output } from './output.js';
 
@@ -54,10 +54,12 @@ export async function noteMissingTopic(
 /**
  * Runs a command with a connection, and closes that afterwards. The first Ctrl-C aborts the signal,
  * and changes nothing once the work is done; the second one ends the process at once.
+ * @param change given to the connection
  */
 export async function withGateway(
   options: GlobalOptions,
   work: (run: CommandRun) => Promise<void>,
+  change?: ChangeMessage,
 ): Promise<void> {
   const output = new Output({ json: options.json === true });
   const stop = new AbortController();
@@ -68,7 +70,7 @@ export async function withGateway(
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  const sluice = connect(options);
+  const sluice = connect(options, change);
   try {
     await work({ sluice, output, signal: stop.signal });
   } finally {

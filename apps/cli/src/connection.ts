@@ -11,6 +11,9 @@ export interface GlobalOptions extends Context {
   readonly json?: boolean | undefined;
 }
 
+/** Changes the text of a WebSocket message before the client library reads it. */
+export type ChangeMessage = (message: string) => string;
+
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 
 /** One of the places that say how to reach a gateway. Variables hold secrets themselves. */
@@ -25,22 +28,22 @@ interface Source extends Context {
  * no gateway that an option or a variable names.
  * @throws UsageError for a file that cannot be read, or contradictions
  */
-export function connect(options: GlobalOptions, environment = process.env): Sluice {
-  const sources = sourcesOf(options, environment);
+export function connect(options: GlobalOptions, change?: ChangeMessage): Sluice {
+  const sources = sourcesOf(options);
   const [url = DEFAULT_URL] = sources.flatMap((source) => source.url ?? []);
   const tls = tlsOf(sources);
   return new Sluice({
     url: url.split(',').map((one) => one.trim()),
     clientId: 'sluice-cli',
     ...authOf(sources),
-    WebSocket: webSocketWith(tls),
+    WebSocket: webSocketWith(tls, change),
     fetch: nodeFetch(tls),
   });
 }
 
 /** The sources that count, the most important one first. */
-function sourcesOf(options: GlobalOptions, environment: NodeJS.ProcessEnv): Source[] {
-  const { SLUICE_URL, SLUICE_API_KEY, SLUICE_TOKEN } = environment;
+function sourcesOf(options: GlobalOptions): Source[] {
+  const { SLUICE_URL, SLUICE_API_KEY, SLUICE_TOKEN } = process.env;
   const url = SLUICE_URL || undefined;
   const variables = { url, apiKey: SLUICE_API_KEY, token: SLUICE_TOKEN };
   const contexts = new Contexts();
@@ -104,10 +107,15 @@ function readOptionFile(option: string, path: string): Buffer {
   }
 }
 
-function webSocketWith(tls: TlsFiles | undefined): WebSocketClass {
+function webSocketWith(tls: TlsFiles | undefined, change?: ChangeMessage): WebSocketClass {
   return class extends WebSocket {
     constructor(url: string, protocols?: string | string[]) {
       super(url, protocols, { ...tls });
+    }
+
+    override emit(event: string, ...args: unknown[]): boolean {
+      const isChanged = event === 'message' && change !== undefined;
+      return super.emit(event, ...(isChanged ? [change(String(args[0])), false] : args));
     }
   };
 }

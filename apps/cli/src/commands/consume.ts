@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type Batch, serdes } from '#client';
 import { type CommandRun, noteMissingTopic, tellConnection, withGateway } from '../command-run.js';
 import { type RecordTaker, readTopic } from '../consume/read-topic.js';
-import { recordDocument } from '../consume/record-document.js';
+import { recordOfText, withRecordTexts } from '../consume/record-texts.js';
 import {
   PrintedBytes,
   type PrintedRecord,
@@ -56,11 +56,11 @@ export function addConsumeCommand(program: Command): void {
       );
       const format = options.json === true ? undefined : formatOf(options.format);
       const consume = { ...options, format };
-      return withGateway(options, (run) =>
-        options.group === undefined
-          ? consumeTopic(run, topic, consume)
-          : consumeAsMember(run, topic, options.group, consume),
-      );
+      const { group } = options;
+      if (group === undefined)
+        return withGateway(options, (run) => consumeTopic(run, topic, consume));
+      const change = format === undefined ? withRecordTexts : undefined;
+      return withGateway(options, (run) => consumeAsMember(run, topic, group, consume), change);
     });
 }
 
@@ -124,7 +124,8 @@ async function consumeAsMember(
   for await (const batch of untilAborted<Batch>(consumer, run.signal)) {
     // Without a pattern every record that is taken is printed; what is taken is committed.
     const taken = batch.records.slice(0, options.grep === undefined ? printer.left : undefined);
-    const goesOn = await printer.print(taken as readonly PrintedRecord[]);
+    const records = format === undefined ? taken.map(({ value }) => recordOfText(value)) : taken;
+    const goesOn = await printer.print(records as readonly PrintedRecord[]);
     const last = taken.at(-1);
     if (last !== undefined) {
       const { topic: name, partition: number } = batch;
@@ -149,13 +150,13 @@ class RecordPrinter {
   }
 
   /** Prints records; returns false if no more are wanted. */
-  async print(records: readonly (PrintedRecord & { readonly text?: string })[]): Promise<boolean> {
+  async print(records: readonly PrintedRecord[]): Promise<boolean> {
     const { format, grep, limit = Number.POSITIVE_INFINITY } = this.#options;
     const printed = new PrintedBytes();
     for (const record of records) {
       if (this.#printed >= limit) break;
-      if (grep !== undefined && !grep.test(searched(record.value))) continue;
-      if (format === undefined) printed.add(`${textOfDocument(record)}\n`);
+      if (grep !== undefined && !grep.test(textOf(record.value))) continue;
+      if (format === undefined) printed.add(`${record.text ?? ''}\n`);
       else format(record, printed);
       this.#printed += 1;
     }
@@ -180,17 +181,6 @@ class RecordPrinter {
   get left(): number {
     return (this.#options.limit ?? Number.POSITIVE_INFINITY) - this.#printed;
   }
-}
-
-/** A record as the gateway answered it; a member of a group has its parts. */
-function textOfDocument(record: PrintedRecord & { readonly text?: string }): string {
-  return record.text ?? JSON.stringify(recordDocument(record));
-}
-
-/** The text of a value that a pattern is compared with: members of groups have values of JSON. */
-function searched(value: unknown): string {
-  const isField = value === null || typeof value === 'string' || value instanceof Uint8Array;
-  return isField ? textOf(value) : JSON.stringify(value);
 }
 
 function formatOf(name: string): RecordFormat | undefined {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { callGateway } from '../command-run.js';
+import { Lines, type RecordJson } from '../consume/streamed-record.js';
 import { UsageError } from '../exit-codes.js';
 import { optionsOf } from '../global-options.js';
 import { wholeNumber } from '../parse-values.js';
@@ -17,10 +18,11 @@ export function addRecordCommands(program: Command): void {
           offset: numberArgument('offset', offset),
         };
         if (output.isJson) {
-          const { records } = await sluice.admin.fetch({ ...place, limit: 1 });
-          const [record] = records;
+          const answer = await sluice.admin.fetchLines({ ...place, limit: 1 });
+          const lines = new Lines(await answer.text());
+          const [record] = lines.json() as RecordJson[];
           if (record?.offset !== place.offset) throw noRecord(topic, partition, offset);
-          output.document(record);
+          output.line(lines.at(0));
           return;
         }
         const answer = await sluice.admin.fetchValue(place);

@@ -1,4 +1,5 @@
 import type { Admin } from '#client';
+import { memberText } from '../json-spans.js';
 import type { Field, PrintedRecord } from './template.js';
 
 /** A record in the JSON of a fetch. */
@@ -15,6 +16,12 @@ export class StreamedRecord implements PrintedRecord {
     this.#json = json;
     this.#lines = lines;
     this.#line = line;
+  }
+
+  /** Returns the record of a line without its line break. */
+  static ofLine(line: string): StreamedRecord {
+    const lines = new Lines(line);
+    return new StreamedRecord(lines.json()[0] as RecordJson, lines, 0);
   }
 
   /** The record as the gateway answered it. */
@@ -39,17 +46,25 @@ export class StreamedRecord implements PrintedRecord {
   }
 
   get key(): Field {
-    return fieldOf(this.#json.key, this.#json.keyBase64);
+    return this.#field('key');
   }
 
   get value(): Field {
-    return fieldOf(this.#json.value, this.#json.valueBase64);
+    return this.#field('value');
   }
 
   get headers(): PrintedRecord['headers'] {
     return this.#json.headers.map(({ key, value, valueBase64 }) => {
       return { key, value: fieldOf(value, valueBase64) };
     });
+  }
+
+  /** A value of JSON is its text in the line: parsed numbers may have lost digits. */
+  #field(name: 'key' | 'value'): Field {
+    const value = this.#json[name] ?? null;
+    const isText = typeof value === 'string' || value === null;
+    if (isText) return fieldOf(value, this.#json[`${name}Base64`]);
+    return memberText(this.text, name) ?? null;
   }
 }
 
@@ -78,8 +93,6 @@ export class Lines {
   }
 }
 
-function fieldOf(value: unknown, base64: string | undefined): Field {
-  if (base64 !== undefined) return Buffer.from(base64, 'base64');
-  if (value === null || value === undefined) return null;
-  return typeof value === 'string' ? value : JSON.stringify(value);
+function fieldOf(text: string | null | undefined, base64: string | undefined): Field {
+  return base64 === undefined ? (text ?? null) : Buffer.from(base64, 'base64');
 }

@@ -5,6 +5,8 @@ export type Field = string | Uint8Array | null;
 
 /** A record that is printed. */
 export interface PrintedRecord {
+  /** The record as the gateway answered it; undefined unless JSON was asked for. */
+  readonly text?: string;
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;

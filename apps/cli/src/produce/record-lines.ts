@@ -1,4 +1,5 @@
 import { UsageError } from '../exit-codes.js';
+import { memberText } from '../json-spans.js';
 import { type Line, LineError } from './lines.js';
 
 type LineFormat = 'text' | 'json' | 'ndjson';
@@ -101,13 +102,14 @@ export class RecordLines {
   #keyOfField(line: Line): { readonly json: string; readonly bytes: Buffer } | undefined {
     const { keyField } = this.#options;
     if (keyField === undefined) return undefined;
-    const value = parse(line, textOf(line, line.bytes));
+    const text = textOf(line, line.bytes);
+    const value = parse(line, text);
     const key =
       typeof value === 'object' && value !== null && Object.hasOwn(value, keyField)
         ? (value as Record<string, unknown>)[keyField]
         : undefined;
     if (key === undefined) throw new LineError(`line ${line.number} has no member "${keyField}"`);
-    return keyOf(key);
+    return keyOf(key, text, keyField);
   }
 
   #wholeRecord(line: Line): RecordText {
@@ -125,15 +127,23 @@ export class RecordLines {
         ? Buffer.from(keyBase64, 'base64')
         : key === undefined || key === null
           ? null
-          : keyOf(key).bytes;
+          : keyOf(key, text, 'key').bytes;
     return { json: text, keyBytes, partition: own };
   }
 }
 
-/** A key as the gateway stores it: a text as its bytes, other JSON as its text. */
-function keyOf(key: unknown): { readonly json: string; readonly bytes: Buffer } {
-  const json = JSON.stringify(key);
-  return { json, bytes: Buffer.from(typeof key === 'string' ? key : json) };
+/**
+ * A key as the gateway stores it: a text as its bytes, other JSON as it stands in the line.
+ * @param line JSON of an object with the key as the member of this name
+ */
+function keyOf(
+  key: unknown,
+  line: string,
+  name: string,
+): { readonly json: string; readonly bytes: Buffer } {
+  if (typeof key === 'string') return { json: JSON.stringify(key), bytes: Buffer.from(key) };
+  const json = memberText(line, name) ?? '';
+  return { json, bytes: Buffer.from(json) };
 }
 
 function textOf(line: Line, bytes: Buffer): string {

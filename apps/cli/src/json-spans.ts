@@ -1,0 +1,101 @@
+/**
+ * Places of the parts of JSON texts. A number that is parsed and printed again has lost the digits
+ * that a double cannot hold, and its spelling: parts that users gave are printed as they stand.
+ */
+
+/** A part of a text. */
+export interface Span {
+  readonly start: number;
+  /** Position after its last character. */
+  readonly end: number;
+}
+
+const WHITE_SPACE = /[\t\n\r ]*/y;
+const SCALAR_END = /[\t\n\r ,\]}]|$/g;
+const BRACKET_OR_STRING = /["[\]{}]/g;
+
+/**
+ * Returns the values of the members of an object, by name; of members with the same name the last
+ * one counts, as in `JSON.parse`.
+ * @param json valid JSON
+ * @param at position of the opening brace, or of white space before it
+ */
+export function membersAt(json: string, at = 0): ReadonlyMap<string, Span> {
+  const members = new Map<string, Span>();
+  for (let start = firstIn(json, at); json[start] === '"'; ) {
+    const nameEnd = endOfString(json, start);
+    const value = spanAt(json, afterSpace(json, nameEnd) + 1);
+    members.set(JSON.parse(json.slice(start, nameEnd)) as string, value);
+    start = nextAfter(json, value);
+  }
+  return members;
+}
+
+/** Returns the elements of an array. The parameters are those of `membersAt`. */
+export function elementsAt(json: string, at = 0): Span[] {
+  const elements: Span[] = [];
+  for (let start = firstIn(json, at); json[start] !== ']'; ) {
+    const element = spanAt(json, start);
+    elements.push(element);
+    start = json[element.end] === ']' ? element.end : nextAfter(json, element);
+  }
+  return elements;
+}
+
+/** Returns the text of a member of an object, undefined if it has none of that name. */
+export function memberText(json: string, name: string): string | undefined {
+  const span = membersAt(json).get(name);
+  return span && json.slice(span.start, span.end);
+}
+
+/** Position of the first member or element, or of the closing bracket. */
+function firstIn(json: string, at: number): number {
+  return afterSpace(json, afterSpace(json, at) + 1);
+}
+
+/** Position after the comma behind a value, or of the closing bracket. */
+function nextAfter(json: string, { end }: Span): number {
+  const next = afterSpace(json, end);
+  return json[next] === ',' ? afterSpace(json, next + 1) : next;
+}
+
+function spanAt(json: string, at: number): Span {
+  const start = afterSpace(json, at);
+  return { start, end: endOfValue(json, start) };
+}
+
+function endOfValue(json: string, start: number): number {
+  const first = json[start];
+  if (first === '"') return endOfString(json, start);
+  if (first !== '{' && first !== '[') return indexOf(SCALAR_END, json, start);
+  let depth = 1;
+  let end = start + 1;
+  while (depth > 0) {
+    const next = indexOf(BRACKET_OR_STRING, json, end);
+    const character = json[next];
+    end = character === '"' ? endOfString(json, next) : next + 1;
+    if (character === '{' || character === '[') depth += 1;
+    if (character === '}' || character === ']') depth -= 1;
+  }
+  return end;
+}
+
+/** @param start position of the opening quote */
+function endOfString(json: string, start: number): number {
+  for (let quote = json.indexOf('"', start + 1); ; quote = json.indexOf('"', quote + 1)) {
+    let backslashes = 0;
+    while (json[quote - 1 - backslashes] === '\\') backslashes += 1;
+    if (backslashes % 2 === 0) return quote + 1;
+  }
+}
+
+function afterSpace(json: string, at: number): number {
+  WHITE_SPACE.lastIndex = at;
+  WHITE_SPACE.test(json);
+  return WHITE_SPACE.lastIndex;
+}
+
+function indexOf(pattern: RegExp, json: string, from: number): number {
+  pattern.lastIndex = from;
+  return pattern.exec(json)?.index ?? json.length;
+}
