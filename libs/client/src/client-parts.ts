@@ -8,6 +8,7 @@ import {
 } from './connection/options.js';
 import { closedError, optionError } from './sluice-error.js';
 import type { SocketTransports } from './socket-transports.js';
+import { whenAborted } from './waiting.js';
 
 /** A part of a client that is closed with it. */
 interface Closable {
@@ -62,16 +63,17 @@ export class ClientParts {
   add<Part extends Closable>(make: (onEnd: () => void) => Part, signal?: AbortSignal): Part {
     let made: Part | undefined;
     let isEnded = false;
-    const onAbort = (): void => void made?.close();
+    let release: (() => void) | undefined;
     const part = make(() => {
       isEnded = true;
-      signal?.removeEventListener('abort', onAbort);
+      release?.();
       if (made !== undefined) this.#open.delete(made);
     });
     made = part;
-    if (!isEnded) this.#open.add(part);
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener('abort', onAbort, { once: true });
+    if (!isEnded) {
+      this.#open.add(part);
+      release = whenAborted(signal, () => void part.close());
+    }
     return part;
   }
 

@@ -101,7 +101,7 @@ export function lostError(): SluiceError {
   return new SluiceError('ILLEGAL_GENERATION', detail, { outcome: 'failed' });
 }
 
-export function hasCode(error: unknown, code: string): boolean {
+export function hasCode(error: unknown, code: string): error is SluiceError {
   return error instanceof SluiceError && error.code === code;
 }
 

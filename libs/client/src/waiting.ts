@@ -1,7 +1,7 @@
 /** Waiting that an AbortSignal ends. */
-import { withSignal } from '../../producer/src/index.js';
+import { whenAborted, withSignal } from '../../producer/src/index.js';
 
-export { withSignal };
+export { whenAborted, withSignal };
 
 /** Marks a promise as observed, so that its rejection is never reported as unhandled. */
 export function observed<T>(promise: Promise<T>): Promise<T> {
@@ -43,13 +43,9 @@ export function childOf(...parents: readonly (AbortSignal | undefined)[]): {
   readonly release: () => void;
 } {
   const controller = new AbortController();
-  const removers = parents.map((parent) => {
-    if (parent === undefined) return () => undefined;
-    const onAbort = (): void => controller.abort(parent.reason);
-    if (parent.aborted) onAbort();
-    parent.addEventListener('abort', onAbort, { once: true });
-    return () => parent.removeEventListener('abort', onAbort);
-  });
+  const removers = parents.map((parent) =>
+    whenAborted(parent, () => controller.abort(parent?.reason)),
+  );
   return {
     controller,
     release: () => {

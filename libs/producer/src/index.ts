@@ -33,7 +33,7 @@ export type {
 } from './producer-record.js';
 export type { ProducerClock, ProducerRuntime } from './producer-runtime.js';
 export type { ProducerOptions } from './producer-settings.js';
-export { isPromise, withSignal } from './promises.js';
+export { isPromise, whenAborted, withSignal } from './promises.js';
 export { sequenceAfter } from './record-batch.js';
 export { type PipelineParts, RecordPipeline } from './record-pipeline.js';
 export { defaultSerializer, type JsonSerde, type Serde, serdes } from './serdes.js';

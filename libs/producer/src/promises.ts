@@ -6,14 +6,22 @@ export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
 }
 
 /**
+ * Calls the listener once the signal is aborted, at once if it is already.
+ * @returns the function that removes the listener
+ */
+export function whenAborted(signal: AbortSignal | undefined, listener: () => void): () => void {
+  if (signal?.aborted) listener();
+  signal?.addEventListener('abort', listener, { once: true });
+  return () => signal?.removeEventListener('abort', listener);
+}
+
+/**
  * Settles like the promise, or rejects with the reason of the signal when that is aborted before.
  */
 export function withSignal<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    const release = whenAborted(signal, () => reject(signal.reason));
+    promise.then(resolve, reject).finally(release);
   });
 }

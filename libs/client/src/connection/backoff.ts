@@ -1,4 +1,4 @@
-import { sleep } from '../waiting.js';
+import { childOf, sleep } from '../waiting.js';
 
 export interface BackoffOptions {
   /** Kafka's `reconnect.backoff.ms`: longest wait after the first failure. Default: 100 ms. */
@@ -42,12 +42,10 @@ export class Backoff {
   /** Waits before the next attempt. @throws the reason of the signal */
   async wait(signal?: AbortSignal, atLeastMs = 0): Promise<void> {
     signal?.throwIfAborted();
-    const wake = new AbortController();
-    this.#wake = wake;
-    const stop = (): void => wake.abort();
-    signal?.addEventListener('abort', stop, { once: true });
-    await sleep(Math.max(atLeastMs, this.next()), wake.signal).catch(() => undefined);
-    signal?.removeEventListener('abort', stop);
+    const { controller, release } = childOf(signal);
+    this.#wake = controller;
+    await sleep(Math.max(atLeastMs, this.next()), controller.signal).catch(() => undefined);
+    release();
     signal?.throwIfAborted();
   }
 }

@@ -1,3 +1,5 @@
+import type { SocketSubscription } from './socket-subscription.js';
+
 /** The credit of a subscription: records that the gateway may send, and those that wait here. */
 export class Credit {
   readonly #max: number;
@@ -20,11 +22,11 @@ export class Credit {
     this.#granted -= records;
   }
 
-  /** Returns the records to grant now; 0 until half of the room is free. */
-  more(): number {
+  /** Lets the gateway send more records to an open subscription once half of the room is free. */
+  grant(subscription: Pick<SocketSubscription, 'isOpen' | 'send'>): void {
     const room = this.#max - this.#waiting() - this.#granted;
-    if (room < this.#max / 2) return 0;
+    if (!subscription.isOpen || room < this.#max / 2) return;
     this.#granted += room;
-    return room;
+    subscription.send('credit', { records: room });
   }
 }

@@ -1,4 +1,4 @@
-import { networkError, problemError, type SluiceError } from '../sluice-error.js';
+import { hasCode, networkError, problemError, SluiceError } from '../sluice-error.js';
 import { childOf, withSignal } from '../waiting.js';
 import type { Endpoints } from './endpoints.js';
 import { connectionError } from './failed-connection.js';
@@ -74,8 +74,8 @@ export class HttpCaller {
       try {
         return await this.#callOne(call, read);
       } catch (error) {
-        if (left === 0 || !isSluiceError(error) || error.code !== 'NETWORK_EXCEPTION') throw error;
-        if (error.outcome !== 'failed') throw error;
+        const isUnsent = hasCode(error, 'NETWORK_EXCEPTION') && error.outcome === 'failed';
+        if (left === 0 || !isUnsent) throw error;
       }
     }
   }
@@ -105,9 +105,9 @@ export class HttpCaller {
       this.#endpoints.succeeded(url);
       return value;
     } catch (error) {
-      if (isSluiceError(error)) {
+      if (error instanceof SluiceError) {
         // A broker that does not answer in time is left for another one.
-        if (error.code === 'NETWORK_EXCEPTION') this.#endpoints.failed(url, error);
+        if (hasCode(error, 'NETWORK_EXCEPTION')) this.#endpoints.failed(url, error);
         throw error;
       }
       if (controller.signal.aborted) throw controller.signal.reason;
@@ -181,8 +181,4 @@ async function problemOf(response: Response): Promise<SluiceError> {
       response.status,
     );
   }
-}
-
-function isSluiceError(error: unknown): error is SluiceError {
-  return error instanceof Error && error.name === 'SluiceError';
 }

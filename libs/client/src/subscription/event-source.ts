@@ -13,9 +13,9 @@ import {
   networkError,
   type ProblemJson,
   problemError,
-  type SluiceError,
+  SluiceError,
 } from '../sluice-error.js';
-import { observed, sleep } from '../waiting.js';
+import { childOf, observed, sleep } from '../waiting.js';
 import type { SubscriptionRequest } from './options.js';
 import type { RecordSource, SourceState } from './record-source.js';
 
@@ -207,7 +207,7 @@ export class EventStreamSource implements RecordSource {
       }
     } catch (error) {
       this.#closing.signal.throwIfAborted();
-      if (isRetriable(error) || (error as Error).name === 'SluiceError') throw error;
+      if (error instanceof SluiceError) throw error;
       throw networkError('the stream of events broke', 'failed', error);
     } finally {
       silence.end();
@@ -324,20 +324,19 @@ function streamError(error: SluiceError): SluiceError {
 
 /** Ends a stream that has been silent for too long, as a connection that is cut off is. */
 class Silence {
-  readonly controller = new AbortController();
-  readonly #parent: AbortSignal;
-  readonly #onAbort = (): void => this.controller.abort(this.#parent.reason);
+  readonly controller: AbortController;
+  readonly #release: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(parent: AbortSignal) {
-    this.#parent = parent;
-    if (parent.aborted) this.#onAbort();
-    parent.addEventListener('abort', this.#onAbort, { once: true });
+    const { controller, release } = childOf(parent);
+    this.controller = controller;
+    this.#release = release;
     this.start();
   }
 
   start(): void {
-    clearTimeout(this.#timer);
+    this.stop();
     this.#timer = setTimeout(() => {
       this.controller.abort(networkError('the stream of events is silent', 'failed'));
     }, SILENCE_MS_MAX);
@@ -348,7 +347,7 @@ class Silence {
   }
 
   end(): void {
-    clearTimeout(this.#timer);
-    this.#parent.removeEventListener('abort', this.#onAbort);
+    this.stop();
+    this.#release();
   }
 }

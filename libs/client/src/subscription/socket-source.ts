@@ -85,9 +85,7 @@ export class SocketSource implements RecordSource, SubscriptionPort {
   }
 
   read(): void {
-    if (!this.#subscription.isOpen) return;
-    const records = this.#credit.more();
-    if (records > 0) this.#subscription.send('credit', { records });
+    this.#credit.grant(this.#subscription);
   }
 
   close(): Promise<void> {

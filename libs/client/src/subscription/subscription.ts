@@ -2,7 +2,7 @@ import { isPromise } from '../../../producer/src/index.js';
 import { loop } from '../loop.js';
 import { type Position, type ReceivedRecord, RecordReader } from '../received-record.js';
 import { closedError, SluiceError } from '../sluice-error.js';
-import { deferred, observed } from '../waiting.js';
+import { deferred, observed, whenAborted } from '../waiting.js';
 import {
   type SavedPosition,
   type SubscribeOptions,
@@ -44,9 +44,9 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
     const request = subscriptionRequest(topics, options);
     this.#reader = new RecordReader(options);
     const { signal } = options;
-    const onAbort = (): void => this.#fail(signal?.reason);
+    let release: (() => void) | undefined;
     this.#onEnd = () => {
-      signal?.removeEventListener('abort', onAbort);
+      release?.();
       onEnd();
     };
     this.#source = open(
@@ -58,8 +58,7 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
         fail: (error) => this.#fail(error),
       },
     );
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener('abort', onAbort, { once: true });
+    release = whenAborted(signal, () => this.#fail(signal?.reason));
   }
 
   /** Resolves with the positions at which it began; rejects if it cannot begin. */
