@@ -78,8 +78,23 @@ describe('the index of delayed records', () => {
     expect(found).toEqual(found.toSorted(compareDue));
     expect(new Set(found.map(({ offset }) => offset)).size).toBe(1200);
     expect(index.count).toBe(1200);
-    expect(index.memoryBytes).toBeLessThanOrEqual((200 + 6 * 512) * 20);
+    expect(index.memoryBytes).toBeLessThanOrEqual((200 + 6 * 2 * 512) * 20);
     expect(index.rebuildsTotal).toBe(1);
+  });
+
+  it('reads each block once when it is asked again and again between two blocks', async () => {
+    const log = new MemoryLog();
+    for (let at = 0; at < 1200; at += 1) log.append(1000 + at);
+    const index = open(log, 1200);
+    const question = { from: { atMs: 1000 + 511, offset: 511 }, pendingFrom: 0, recordsMax: 10 };
+    await index.list({ ...question, untilMs: 1600 });
+    const [file = ''] = await runFiles();
+    const { reads } = disk.counts(`${DIRECTORY}/${file}`);
+    for (let times = 0; times < 5; times += 1) {
+      const { nextAtMs } = await index.list({ ...question, untilMs: 1511 });
+      expect(nextAtMs).toBe(1512);
+    }
+    expect(disk.counts(`${DIRECTORY}/${file}`).reads).toBe(reads);
   });
 
   it('keeps the keys of records', async () => {

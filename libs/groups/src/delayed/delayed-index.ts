@@ -3,8 +3,8 @@
  *
  * It covers the offsets [from, to) of the log. The newest entries are in memory, the *tail*; a full
  * tail is written into a file, a sorted *run*, in the partition's directory. Lists merge the runs
- * and the tail, reading a block of each. The memory is one tail and a block per run, however many
- * records are delayed.
+ * and the tail, reading a block of each. The memory is one tail and two blocks per run, however
+ * many records are delayed.
  *
  * The index reads on with every question, a bounded part of the log at a time, and saves its tail
  * now and then: after a restart it continues there. It is a cache of the log: files that are
@@ -20,7 +20,7 @@ import { type FileSystem, SerialQueue } from '#runtime';
 import { queuedRecords } from '../queue/record-scan.js';
 import type { DueCursor } from '../queue/share-change.js';
 import { DelayedEntries, type DelayedEntry } from './delayed-entries.js';
-import { DamagedRunError, DelayedRun, type EntryReader } from './delayed-run.js';
+import { BLOCKS_KEPT, DamagedRunError, DelayedRun, type EntryReader } from './delayed-run.js';
 import { BLOCK_ENTRIES, ENTRY_BYTES, encodeRun, runFileName } from './delayed-run-file.js';
 import { openRuns, removeRuns } from './delayed-runs.js';
 import { listDue } from './list-due.js';
@@ -106,7 +106,7 @@ export class DelayedIndex {
 
   /** Bytes of memory, as counted. */
   get memoryBytes(): number {
-    return (this.#tail.count + this.#runs.length * BLOCK_ENTRIES) * ENTRY_BYTES;
+    return (this.#tail.count + this.#runs.length * BLOCKS_KEPT * BLOCK_ENTRIES) * ENTRY_BYTES;
   }
 
   /** Number of times that the log was read from its oldest pending record on. */

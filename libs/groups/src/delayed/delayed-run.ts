@@ -26,6 +26,9 @@ export interface EntryReader {
   advance(): Promise<void> | undefined;
 }
 
+/** Blocks of one run that stay in memory. */
+export const BLOCKS_KEPT = 2;
+
 /** A block of entries that was read. */
 interface Block {
   readonly index: number;
@@ -34,7 +37,8 @@ interface Block {
 
 /**
  * The delayed records of a range of offsets, sorted, in a file that does not change. In memory are
- * the first entry of each block, 16 bytes for 512 records, and the block that was read last.
+ * the first entry of each block, 16 bytes for 512 records, and the two blocks that were read last:
+ * a cursor at the end of a block needs the next one, too.
  *
  * Overlap: calls may overlap.
  */
@@ -44,7 +48,8 @@ export class DelayedRun {
   readonly #fileSystem: FileSystem;
   /** The header and the table of the file. */
   readonly #head: Buffer;
-  #block: Block | undefined;
+  /** The blocks that were read last, the newer one first. */
+  #blocks: readonly Block[] = [];
 
   private constructor(fileSystem: FileSystem, path: string, header: RunHeader, head: Buffer) {
     this.#fileSystem = fileSystem;
@@ -104,7 +109,8 @@ export class DelayedRun {
   }
 
   async #read(index: number): Promise<Buffer> {
-    if (this.#block?.index === index) return this.#block.bytes;
+    const known = this.#blocks.find((block) => block.index === index);
+    if (known !== undefined) return known.bytes;
     const { count } = this.header;
     const from = index * BLOCK_ENTRIES;
     const bytes = Buffer.alloc(Math.min(BLOCK_ENTRIES, count - from) * ENTRY_BYTES);
@@ -118,7 +124,7 @@ export class DelayedRun {
     if (crc32c(bytes, 0) !== crc) {
       throw new DamagedRunError(`${this.path}: block ${index} of ${blockCount(count)} is damaged`);
     }
-    this.#block = { index, bytes };
+    this.#blocks = [{ index, bytes }, ...this.#blocks.slice(0, BLOCKS_KEPT - 1)];
     return bytes;
   }
 }
