@@ -7,52 +7,46 @@ import { QueuePolls } from './queue-polls.js';
 import { QueueReads } from './queue-reads.js';
 
 const PLACE = { topic: 'events', topicId: 'id', partition: 0 };
+const LONG = { limit: 1, maxBytes: 1000, waitMs: 60_000 };
 const ENDS = { highWatermark: 1, logStartOffset: 0, logEndOffset: 1 };
 
 describe('a poll of a queue that waits', () => {
   it('offers the delayed record that has come due with its next call', async () => {
-    const clock = new FakeClock();
-    const scheduler = new FakeScheduler(clock);
-    const calls: QueuePoll[] = [];
-    const dueAtMs = clock.nowMs() + 5000;
-    const fetch = ({ waitMs, signal }: FetchRequest): Promise<FetchResult> =>
-      new Promise((resolve, reject) => {
-        if (waitMs === 0) resolve({ batches: [], leaderEpoch: 1, ...ENDS });
-        signal?.addEventListener('abort', () => reject(new Error('the wait is over')));
-      });
-    const polls = new QueuePolls({
-      coordinator: {
-        poll: async (call) => {
-          calls.push(call);
-          const isGiven = call.offers.length > 0;
-          return isGiven ? { ...NOTHING, acquired: [{ ...PLACE, runs: [] }] } : NOTHING;
-        },
-        acknowledge: async () => undefined,
-        watch: () => () => undefined,
-      },
-      reads: new QueueReads({
-        fetch,
-        clock,
-        listDelayed: async (_target, { from, untilMs }) => {
-          const record = { atMs: dueAtMs, offset: 0, keyHash: null };
-          const isDue = untilMs >= dueAtMs;
-          const to = { atMs: untilMs, offset: 0 };
-          const records = isDue ? [record] : [];
-          return { from, to, records, indexedTo: 1, nextAtMs: isDue ? null : dueAtMs };
-        },
-      }),
-      waits: new MemberReads({ fetch, scheduler }),
-      clock,
-      scheduler,
-      longPollsMax: 10,
-    });
-    const request = { limit: 1, maxBytes: 1000, waitMs: 60_000 };
-    const polled = polls.poll('g', 'm', request);
+    const { polls, calls, scheduler } = pollsOfDelayedRecord();
+    const polled = polls.poll('g', 'm', LONG);
     await scheduler.settle();
     const waiting = calls.length;
     await scheduler.advance(5000);
     await polled;
     expect(calls.slice(waiting)).toHaveLength(1);
+    expect(calls.at(-1)?.offers).toMatchObject([{ ...PLACE, due: { records: [{ offset: 0 }] } }]);
+  });
+
+  it('leaves a record that has come due to another poll that waits', async () => {
+    const { polls, calls, scheduler } = pollsOfDelayedRecord();
+    const polled = ['a', 'b', 'c'].map((memberId) => polls.poll('g', memberId, LONG));
+    await scheduler.settle();
+    const waiting = calls.length;
+    await scheduler.advance(5000);
+    await Promise.race(polled);
+    expect(calls.slice(waiting)).toMatchObject([{ memberId: 'a' }]);
+    polls.waiting.end();
+    await scheduler.settle();
+    expect((await Promise.all(polled)).map(({ generation }) => generation)).toEqual([1, 1, 1]);
+  });
+
+  it('offers a record that has come due when the offer of another poll failed', async () => {
+    const { polls, calls, scheduler, failing } = pollsOfDelayedRecord();
+    const failed = polls.poll('g', 'a', LONG).catch((error: unknown) => error);
+    const polled = polls.poll('g', 'b', LONG);
+    await scheduler.settle();
+    const waiting = calls.length;
+    failing.add('a');
+    await scheduler.advance(5000);
+    expect(await failed).toBeInstanceOf(Error);
+    await scheduler.advance(1);
+    await polled;
+    expect(calls.slice(waiting)).toMatchObject([{ memberId: 'a' }, { memberId: 'b' }]);
     expect(calls.at(-1)?.offers).toMatchObject([{ ...PLACE, due: { records: [{ offset: 0 }] } }]);
   });
 
@@ -78,6 +72,49 @@ describe('a poll of a queue that waits', () => {
     expect(polls.waiting.count).toBe(0);
   });
 });
+
+/** Polls of a queue with a record that is due after 5 s, and their calls to its coordinator. */
+function pollsOfDelayedRecord() {
+  const clock = new FakeClock();
+  const scheduler = new FakeScheduler(clock);
+  const calls: QueuePoll[] = [];
+  /** Members whose calls are refused. */
+  const failing = new Set<string>();
+  const dueAtMs = clock.nowMs() + 5000;
+  const fetch = ({ waitMs, signal }: FetchRequest): Promise<FetchResult> =>
+    new Promise((resolve, reject) => {
+      if (waitMs === 0) resolve({ batches: [], leaderEpoch: 1, ...ENDS });
+      signal?.addEventListener('abort', () => reject(new Error('the wait is over')));
+    });
+  const polls = new QueuePolls({
+    coordinator: {
+      poll: async (call) => {
+        calls.push(call);
+        if (failing.has(call.memberId)) throw new Error('the call is refused');
+        const isGiven = call.offers.length > 0;
+        return isGiven ? { ...NOTHING, acquired: [{ ...PLACE, runs: [] }] } : NOTHING;
+      },
+      acknowledge: async () => undefined,
+      watch: () => () => undefined,
+    },
+    reads: new QueueReads({
+      fetch,
+      clock,
+      listDelayed: async (_target, { from, untilMs }) => {
+        const record = { atMs: dueAtMs, offset: 0, keyHash: null };
+        const isDue = untilMs >= dueAtMs;
+        const to = { atMs: untilMs, offset: 0 };
+        const records = isDue ? [record] : [];
+        return { from, to, records, indexedTo: 1, nextAtMs: isDue ? null : dueAtMs };
+      },
+    }),
+    waits: new MemberReads({ fetch, scheduler }),
+    clock,
+    scheduler,
+    longPollsMax: 10,
+  });
+  return { polls, calls, scheduler, failing };
+}
 
 /** Polls of a queue that has no records, and their calls to its coordinator. */
 function pollsWithoutRecords() {

@@ -8,6 +8,7 @@
 import type { PartitionOffer, QueueAcks, QueuePoll, QueuePollAnswer } from '#groups';
 import { FaultList, ProtocolError, topicPartitionName } from '#protocol';
 import type { Clock, Scheduler, Timer } from '#runtime';
+import { type DueTurn, DueTurns, type QueueState } from './due-turns.js';
 import type { PositionReset, QueueRecords, RequestedPoll } from './groups.js';
 import { type MemberReads, WAIT_IS_OVER } from './member-reads.js';
 import { type QueueReads, scanPosition } from './queue-reads.js';
@@ -34,9 +35,11 @@ interface QueuePollsOptions extends WaitingPollsOptions {
 export class QueuePolls {
   readonly waiting: WaitingPolls;
   readonly #options: QueuePollsOptions;
+  readonly #turns: DueTurns;
 
   constructor(options: QueuePollsOptions) {
     this.#options = options;
+    this.#turns = new DueTurns(options);
     this.waiting = new WaitingPolls('queue members', options);
   }
 
@@ -47,7 +50,8 @@ export class QueuePolls {
     const { receiveId = null, requester } = request;
     const caller = requester === undefined ? undefined : { caller: requester };
     const call = { group, memberId, receiveId, ...caller };
-    const wait = new PollWait(this.#options, group, clock.monotonicMs() + request.waitMs, request);
+    const options = { ...this.#options, turns: this.#turns };
+    const wait = new PollWait(options, group, clock.monotonicMs() + request.waitMs, request);
     try {
       let offers: readonly PartitionOffer[] = [];
       const look = new Look(this.#options.reads, group, request);
@@ -56,6 +60,7 @@ export class QueuePolls {
         // Nobody would see what a client gets that has gone while it waited.
         const recordsMax = wait.isAbandoned ? 0 : request.limit;
         const answer = await coordinator.poll({ ...call, recordsMax, waitMs, offers });
+        wait.endTurn(answer);
         if (answer.acquired.length > 0) {
           const records = await this.#read(call, answer, request);
           return { ...records, resets: look.resets };
@@ -70,7 +75,10 @@ export class QueuePolls {
         if (!wait.isWatching) this.#begin(wait);
         else if ((await wait.forChange(answer, found.nextAtMs)) === 'records') {
           // The next call offers what came, so that one call is enough for it.
-          ({ offers } = await look.find(answer));
+          const { turn } = wait;
+          const came = await look.find(turn?.state ?? answer);
+          ({ offers } = came);
+          turn?.looked(came.nextAtMs);
         }
         tries = 0;
       }
@@ -113,16 +121,20 @@ class Look {
     return [...this.#resets.values()];
   }
 
-  async find(answer: QueuePollAnswer): Promise<Awaited<ReturnType<QueueReads['find']>>> {
+  async find(answer: QueueState): Promise<Awaited<ReturnType<QueueReads['find']>>> {
     const found = await this.reads.find(this.group, answer, this.request);
     for (const reset of found.resets) this.#resets.set(topicPartitionName(reset), reset);
     return found;
   }
 }
 
+interface PollWaitOptions extends QueuePollsOptions {
+  readonly turns: DueTurns;
+}
+
 /** The wait of one poll. */
 class PollWait {
-  readonly #options: QueuePollsOptions;
+  readonly #options: PollWaitOptions;
   readonly #group: string;
   readonly #deadlineMs: number;
   readonly #beginWait: RequestedPoll['beginWait'];
@@ -132,9 +144,10 @@ class PollWait {
   #stopWatching: (() => void) | undefined;
   #isChanged = false;
   #onChange: () => void = () => undefined;
+  #turn: DueTurn | undefined;
 
   constructor(
-    options: QueuePollsOptions,
+    options: PollWaitOptions,
     group: string,
     deadlineMs: number,
     { beginWait }: RequestedPoll,
@@ -157,6 +170,11 @@ class PollWait {
   /** True if the client ended the wait. */
   get isAbandoned(): boolean {
     return this.#signal?.aborted === true;
+  }
+
+  /** The poll's turn to look for delayed records; undefined while it has none. */
+  get turn(): DueTurn | undefined {
+    return this.#turn;
   }
 
   /** Time for which the poll may wait, in whole ms. */
@@ -184,7 +202,8 @@ class PollWait {
 
   /**
    * Resolves with `changed` when the group may have changed, and with `records` when there may be
-   * records, or when the member's session has to be renewed.
+   * records, when the poll has the turn to look for delayed ones, or when the member's session has
+   * to be renewed.
    */
   async forChange(
     answer: QueuePollAnswer,
@@ -192,17 +211,18 @@ class PollWait {
   ): Promise<'changed' | 'records'> {
     const { clock, scheduler, waits } = this.#options;
     const heartbeatMs = Math.max(HEARTBEAT_MIN_MS, answer.sessionTimeoutMs / 3);
-    const dueMs = nextAtMs === null ? Infinity : Math.max(1, nextAtMs - clock.nowMs());
     const leftMs = this.#deadlineMs - clock.monotonicMs();
-    const waitMs = Math.ceil(Math.max(0, Math.min(leftMs, heartbeatMs, dueMs)));
+    const waitMs = Math.ceil(Math.max(0, Math.min(leftMs, heartbeatMs)));
     const waited = new AbortController();
     const changed = new Promise<'changed'>((resolve) => {
       this.#onChange = () => resolve('changed');
       if (this.#isChanged) resolve('changed');
     });
     let timer: Timer | undefined;
+    let endTurnWait: (() => void) | undefined;
     const timeIsOver = new Promise<'records'>((resolve) => {
       timer = scheduler.after(waitMs, () => resolve('records'));
+      if (nextAtMs !== null) endTurnWait = this.#waitForTurn(answer, nextAtMs, resolve);
     });
     const positions = answer.reads.filter(({ room }) => room > 0).map(scanPosition);
     const records =
@@ -214,13 +234,34 @@ class PollWait {
     } finally {
       this.#isChanged = false;
       timer?.cancel();
+      endTurnWait?.();
       waited.abort(WAIT_IS_OVER);
     }
   }
 
+  /** Ends the poll's turn, if it has one. @param answer undefined when the poll failed */
+  endTurn(answer?: QueuePollAnswer): void {
+    this.#turn?.end(answer);
+    this.#turn = undefined;
+  }
+
   end(): void {
+    this.endTurn();
     this.#stopWatching?.();
     this.#signal?.removeEventListener('abort', this.#abort);
+  }
+
+  /** @returns ends the wait for the turn */
+  #waitForTurn(
+    state: QueuePollAnswer,
+    nextAtMs: number,
+    resolve: (event: 'records') => void,
+  ): () => void {
+    const onTurn = (turn: DueTurn): void => {
+      this.#turn = turn;
+      resolve('records');
+    };
+    return this.#options.turns.wait({ group: this.#group, state, nextAtMs, onTurn });
   }
 
   readonly #abort = (): void => this.#ended?.abort(WAIT_IS_OVER);

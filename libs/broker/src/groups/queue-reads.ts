@@ -69,6 +69,11 @@ export function scanPosition(read: PartitionToRead): CursorPosition {
   return { topic, partition, offset, ...(leaderEpoch === undefined ? {} : { leaderEpoch }) };
 }
 
+/** The partitions in which a poll looks for records. */
+export function partitionsToRead(reads: readonly PartitionToRead[]): PartitionToRead[] {
+  return reads.filter(({ room }) => room > 0).slice(0, PARTITIONS_PER_POLL);
+}
+
 type ScanEpoch = Required<Pick<PartitionToRead, 'scanEpoch'>>;
 
 const NOTHING_FOUND: FoundInPartition = { offer: undefined, nextAtMs: null, reset: undefined };
@@ -86,9 +91,10 @@ export class QueueReads {
     { reads, isKeyOrdered }: Pick<QueuePollAnswer, 'reads' | 'isKeyOrdered'>,
     { maxBytes, requester }: QueueReadBounds,
   ): Promise<FoundRecords> {
-    const looked = reads.filter(({ room }) => room > 0).slice(0, PARTITIONS_PER_POLL);
     const found = await Promise.all(
-      looked.map((read) => this.#findIn(read, { group, isKeyOrdered, maxBytes, requester })),
+      partitionsToRead(reads).map((read) =>
+        this.#findIn(read, { group, isKeyOrdered, maxBytes, requester }),
+      ),
     );
     const times = found.flatMap(({ nextAtMs }) => (nextAtMs === null ? [] : [nextAtMs]));
     return {
