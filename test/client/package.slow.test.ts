@@ -21,7 +21,7 @@ const FIRST_BYTES_MAX = [
   { entry: 'sluice-client', name: 'Sluice', bytesMax: 15 * 1024 },
 ];
 /** Bytes of all parts together, compressed: also queues, `run`, and the transports over HTTP. */
-const ALL_BYTES_MAX = 37 * 1024;
+const ALL_BYTES_MAX = 37.1 * 1024;
 
 let folder: string;
 let tarball: string;

@@ -64,6 +64,24 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(rest.map(({ offset }) => offset)).toEqual([4, 5, 6, 7, 8, 9]);
   });
 
+  test('a position of a topic that was deleted does not resume one of the same name', async () => {
+    const client = open(transport);
+    const topic = name('again');
+    await topicWith(client, topic, { records: 3 });
+    const first = client.subscribe(topic, { from: 'earliest' });
+    await firstOf(first, 2);
+    const saved = JSON.parse(JSON.stringify(first.position)) as typeof first.position;
+    await first.close();
+    await client.admin.deleteTopic({ topic });
+    await topicWith(client, topic, { records: 5 });
+    const resumed = client.subscribe(topic, { from: saved });
+    await expect(firstOf(resumed, 1)).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    const { topicIds, ...withoutTopic } = saved;
+    expect(topicIds).toEqual({ [topic]: expect.any(String) });
+    const [record] = await firstOf(client.subscribe(topic, { from: withoutTopic }), 1);
+    expect(record).toMatchObject({ offset: 2 });
+  });
+
   test('a subscription to the latest records begins at the call, and may be left', async () => {
     const client = open(transport);
     const topic = name('latest');

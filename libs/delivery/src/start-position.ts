@@ -8,7 +8,11 @@ export type StartPosition =
   | 'latest'
   | 'earliest'
   | { readonly timestampMs: number }
-  | { readonly offsets: readonly PartitionPosition[] };
+  | {
+      readonly offsets: readonly PartitionPosition[];
+      /** Ids of the topics in which the offsets were reached, or their first digits, by name. */
+      readonly topicIds?: Readonly<Record<string, string>>;
+    };
 
 /** The position of a reader in a partition of a topic. */
 export interface PartitionPosition extends TopicPartition, ReadPosition {}
@@ -23,7 +27,8 @@ export type AutoOffsetReset = 'latest' | 'earliest' | 'none';
  *
  * A partition missing in a list of positions is read from its beginning: a resuming client names
  * all partitions it knew, so this one was added since.
- * @throws ProtocolError OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION, every error of a fetch
+ * @throws ProtocolError OFFSET_OUT_OF_RANGE; UNKNOWN_TOPIC_OR_PARTITION, also when the offsets were
+ *   reached in an earlier topic of the name; every error of a fetch
  */
 export async function startPosition(
   broker: Broker,
@@ -36,11 +41,26 @@ export async function startPosition(
     if (offset === null) return endPosition(broker, target, 'latest');
     return positionOf(offset, leaderEpoch);
   }
+  assertSameTopic(broker, target.topic, from.topicIds);
   const givenPosition = from.offsets.find(
     ({ topic, partition }) => topic === target.topic && partition === target.partition,
   );
   if (givenPosition === undefined) return endPosition(broker, target, 'earliest');
   return assertPosition(broker, givenPosition);
+}
+
+function assertSameTopic(
+  broker: Broker,
+  topic: string,
+  topicIds: Readonly<Record<string, string>> = {},
+): void {
+  const expected = Object.hasOwn(topicIds, topic) ? topicIds[topic] : undefined;
+  if (expected === undefined || broker.topicId(topic)?.startsWith(expected) === true) return;
+  throw new ProtocolError(
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    `The position belongs to another topic, or to a topic "${topic}" that was deleted before ` +
+      'this one was created. Start again without it.',
+  );
 }
 
 /** Resolves the position of a reader that begins, or continues, at an end of the log. */

@@ -15,6 +15,5 @@ export {
   type EventId,
   type EventPosition,
   EventPositions,
-  topicDigitsOf,
   tryParseEventId,
 } from './event-id.js';

@@ -20,7 +20,7 @@ import {
   type StartPosition,
   Subscription,
 } from '#delivery';
-import { ProtocolError } from '#protocol';
+import { ProtocolError, type TopicPartition } from '#protocol';
 import { recordFormat } from '#record-json';
 import { type Access, groupNamed, topicNamed } from '#security';
 import { committedEntries } from '../http/offset-commit.js';
@@ -120,7 +120,10 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
       subscription.recheck(session.caller.access);
       const positions = await subscription.open(open);
       const answer = { subscription: subscription.name, positions };
-      return { data: answer, onSent: () => subscription.start() };
+      // The group keeps the positions of its members.
+      const isOfGroup = data.group !== undefined;
+      const topicIds = isOfGroup ? {} : { topicIds: this.#idsOf(positions) };
+      return { data: { ...answer, ...topicIds }, onSent: () => subscription.start() };
     } catch (error) {
       session.forget(subscription);
       throw withMessagePointers(error);
@@ -208,6 +211,17 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
     await subscription.seek(position);
     const answer = { subscription: subscription.name, positions: [position] };
     return { data: answer, onSent: () => subscription.startFrom(position) };
+  }
+
+  /** The ids of the topics of positions, by name. */
+  #idsOf(positions: readonly TopicPartition[]): Record<string, string> {
+    const topics = new Set(positions.map(({ topic }) => topic));
+    return Object.fromEntries(
+      [...topics].flatMap((topic) => {
+        const id = this.#broker.topicId(topic);
+        return id === undefined ? [] : [[topic, id]];
+      }),
+    );
   }
 
   /** Refuses positions of partitions that do not exist, because they would be ignored silently. */

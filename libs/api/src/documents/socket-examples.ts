@@ -5,10 +5,12 @@
 import { type ErrorCode, type Fault, type Outcome, ProtocolError } from '#protocol';
 import { problemDocument } from '../problem/problem.js';
 import { SOCKET_PATH } from '../socket/socket-address.js';
+import { EXAMPLE_TOPIC_ID } from './example-parts.js';
 import type { Frame, ServerExample, SocketExample } from './socket-example.js';
 
 const TIMESTAMP = 1_750_000_000_000;
 const START = [0, 1, 2].map((partition) => ({ topic: 'orders', partition, offset: 0 }));
+const TOPIC_IDS = { orders: EXAMPLE_TOPIC_ID };
 const ADA = { key: 'ada', value: { item: 'tea', n: 2 }, partition: 0, timestamp: TIMESTAMP };
 const JOB = { subscription: 'jobs', topic: 'orders', partition: 0 };
 const EXAMPLE_KEY = 'k3jq7m2xwz5anbcd.0pKcW3m1q6r0dE5jYzX2vB8nT4uHsAfLgQiOeRtYuIo';
@@ -74,7 +76,11 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
       id: '4',
       data: { subscription: 'all', topic: 'orders', from: 'earliest' },
     },
-    answer: { event: 'subscribed', id: '4', data: { subscription: 'all', positions: START } },
+    answer: {
+      event: 'subscribed',
+      id: '4',
+      data: { subscription: 'all', positions: START, topicIds: TOPIC_IDS },
+    },
   },
   {
     name: 'subscribe-resume',
@@ -93,7 +99,11 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
     answer: {
       event: 'subscribed',
       id: 5,
-      data: { subscription: 'mine', positions: [{ ...START[0], offset: 1 }, START[1], START[2]] },
+      data: {
+        subscription: 'mine',
+        positions: [{ ...START[0], offset: 1 }, START[1], START[2]],
+        topicIds: TOPIC_IDS,
+      },
     },
   },
   {
@@ -107,7 +117,7 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
     answer: {
       event: 'subscribed',
       id: '6',
-      data: { subscription: 'second', positions: [START[1]] },
+      data: { subscription: 'second', positions: [START[1]], topicIds: TOPIC_IDS },
     },
   },
   {

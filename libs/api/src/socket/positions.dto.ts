@@ -6,6 +6,12 @@ import { IsText, IsWholeNumber, Member, OptionalMember } from '../schema/members
 import { INT32_MAX, OFFSET, PARTITION } from '../schema/values.js';
 import { IsSubscriptionName, SUBSCRIPTION } from './members.js';
 
+/** Ids of topics, or their first characters, by name. */
+export const TOPIC_IDS = {
+  type: 'object',
+  additionalProperties: { type: 'string', minLength: 8, maxLength: 64 },
+} as const;
+
 /** A partition of a topic. */
 export class TopicPartitionDto implements TopicPartition {
   @Member({ type: 'string' })

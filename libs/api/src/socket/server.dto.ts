@@ -12,7 +12,12 @@ import { nullable, ref } from '../schema/json-schema.js';
 import { Member, OptionalMember } from '../schema/members.js';
 import { COUNT, OFFSET, PARTITION, TIMESTAMP } from '../schema/values.js';
 import { SUBSCRIPTION } from './members.js';
-import { PositionDto, SubscribedPartitionDto, TopicPartitionDto } from './positions.dto.js';
+import {
+  PositionDto,
+  SubscribedPartitionDto,
+  TOPIC_IDS,
+  TopicPartitionDto,
+} from './positions.dto.js';
 
 /** Data of `subscribed`. */
 export class SubscribedDto implements ListAs<'positions', PartitionPosition> {
@@ -25,6 +30,12 @@ export class SubscribedDto implements ListAs<'positions', PartitionPosition> {
     }),
   )
   readonly positions!: readonly PositionDto[];
+
+  @OptionalMember({
+    ...TOPIC_IDS,
+    description: 'Ids of the topics by name; send them as `from.topicIds` to resume.',
+  })
+  readonly topicIds?: Readonly<Record<string, string>>;
 }
 
 /** Data of `committed`. */

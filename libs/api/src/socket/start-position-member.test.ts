@@ -26,6 +26,10 @@ describe('from', () => {
       { offsets: [{ topic: 't', partition: 1, offset: 2, leaderEpoch: null }] },
       { offsets: [{ topic: 't', partition: 1, offset: 2 }] },
     ],
+    [
+      { offsets: [], topicIds: { t: '0b8f6f0c' } },
+      { offsets: [], topicIds: { t: '0b8f6f0c' } },
+    ],
     [{ offsets: [] }, { offsets: [] }],
     [{ offsets: { 3: 4 } }, { offsets: [{ topic: 't', partition: 3, offset: 4 }] }],
     [{ 0: 12 }, { offsets: [{ topic: 't', partition: 0, offset: 12 }] }],
@@ -44,6 +48,12 @@ describe('from', () => {
     [{ timestamp: 5, offsets: [] }, ['/data/from/offsets']],
     [{ offsets: 'x' }, ['/data/from/offsets']],
     [{ offsets: [1] }, ['/data/from/offsets/0']],
+    [{ offsets: [], topicIds: 'x' }, ['/data/from/topicIds']],
+    [
+      { offsets: [], topicIds: { t: 'short', u: '0b8f6f0c' } },
+      ['/data/from/topicIds/t', '/data/from/topicIds/u'],
+    ],
+    [{ topicIds: { t: '0b8f6f0c' } }, ['/data/from']],
     [{ offsets: [{ topic: 'u', partition: 0, offset: 0 }] }, ['/data/from/offsets/0/topic']],
     [
       { offsets: [{ topic: 't', partition: -1, offset: 0.5, leaderEpoch: 'x', more: 1 }] },

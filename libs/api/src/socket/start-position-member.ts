@@ -5,6 +5,7 @@ import { FaultList, ProtocolError } from '#protocol';
 import { memberPointer, quotedName } from '#record-json';
 import { INT32_MAX } from '../schema/values.js';
 import { isWholeNumber } from './members.js';
+import { TOPIC_IDS } from './positions.dto.js';
 
 const POINTER = '/data/from';
 const PARTITION_NUMBER = /^(0|[1-9]\d{0,9})$/;
@@ -21,12 +22,35 @@ export function startPosition(from: unknown, topics: readonly string[]): StartPo
   if (!isObject(from)) throw refusedAt(POINTER, `must be ${FORMS}`);
   if ('timestamp' in from) return timestampPosition(from);
   if (!('offsets' in from)) return { offsets: offsetsByPartition(from, POINTER, topics) };
-  refuseOthers(from, ['offsets'], POINTER);
-  const { offsets } = from;
+  refuseOthers(from, ['offsets', 'topicIds'], POINTER);
+  const { offsets, topicIds } = from;
   const pointer = `${POINTER}/offsets`;
-  if (Array.isArray(offsets)) return { offsets: offsetList(offsets, pointer, topics) };
-  if (isObject(offsets)) return { offsets: offsetsByPartition(offsets, pointer, topics) };
+  const ids = topicIds === undefined ? {} : { topicIds: idsByTopic(topicIds, topics) };
+  if (Array.isArray(offsets)) return { offsets: offsetList(offsets, pointer, topics), ...ids };
+  if (isObject(offsets)) return { offsets: offsetsByPartition(offsets, pointer, topics), ...ids };
   throw refusedAt(pointer, 'must be a list of {topic, partition, offset}');
+}
+
+function idsByTopic(ids: unknown, topics: readonly string[]): Readonly<Record<string, string>> {
+  const pointer = `${POINTER}/topicIds`;
+  if (!isObject(ids)) throw refusedAt(pointer, 'must be an object with the id of each topic');
+  const faults = new FaultList();
+  const known = new Set(topics);
+  for (const [topic, id] of Object.entries(ids)) {
+    const at = memberPointer(pointer, topic);
+    if (!known.has(topic)) faults.add(at, 'is none of the topics of the subscription');
+    else if (!isTopicId(id)) faults.add(at, `must be the id of the topic, ${ID_LENGTHS}`);
+  }
+  if (faults.count > 0) throw refused(faults);
+  return ids as Readonly<Record<string, string>>;
+}
+
+const { minLength: ID_LENGTH_MIN, maxLength: ID_LENGTH_MAX } = TOPIC_IDS.additionalProperties;
+const ID_LENGTHS = `${ID_LENGTH_MIN} to ${ID_LENGTH_MAX} characters`;
+
+function isTopicId(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  return value.length >= ID_LENGTH_MIN && value.length <= ID_LENGTH_MAX;
 }
 
 function timestampPosition(from: Readonly<Record<string, unknown>>): StartPosition {

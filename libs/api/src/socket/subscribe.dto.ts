@@ -19,7 +19,7 @@ import {
   SUBSCRIPTION,
   type TopicChoice,
 } from './members.js';
-import { StartPositionDto } from './positions.dto.js';
+import { StartPositionDto, TOPIC_IDS } from './positions.dto.js';
 
 const TEXT = { type: 'string', minLength: 1, maxLength: 255 } as const;
 const OFFSET_BY_PARTITION = {
@@ -95,6 +95,12 @@ export class SubscribeDto implements SubscriptionOfMember {
         properties: {
           offsets: {
             oneOf: [{ type: 'array', items: refTo(StartPositionDto) }, OFFSET_BY_PARTITION],
+          },
+          topicIds: {
+            ...TOPIC_IDS,
+            description:
+              'Ids of the topics in which the offsets were reached; the first 8 characters are ' +
+              'enough. A topic with another id was deleted and created again, and is refused.',
           },
         },
       },

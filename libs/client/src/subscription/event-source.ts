@@ -23,6 +23,8 @@ import type { RecordSource, SourceState } from './record-source.js';
 const STREAM_PARTITIONS_MAX = 64;
 /** Time without a byte after which a stream counts as dead, ms: heartbeats come more often. */
 const SILENCE_MS_MAX = 60_000;
+/** First characters of a topic's id, at the end of an event's id. */
+const TOPIC_DIGITS = 8;
 /** Interval at which a topic that needs several streams is checked for new partitions, ms. */
 const GROWTH_CHECK_MS = 30_000;
 
@@ -131,6 +133,7 @@ export class EventStreamSource implements RecordSource {
     const { progress } = this.#state;
     // A stream resolves the ends of the log by itself.
     if (typeof from === 'string') return;
+    if ('offsets' in from) Object.assign(this.#state.progress.topicIds, from.topicIds);
     const targets = shares.flatMap(({ topic, partitions }) =>
       partitions.map((partition) => ({ topic, partition })),
     );
@@ -230,13 +233,20 @@ export class EventStreamSource implements RecordSource {
     { lastEventId }: StreamState,
   ): Record<string, string> {
     if (lastEventId !== undefined) return { 'Last-Event-ID': lastEventId };
-    const saved = this.#state.progress
+    const { progress } = this.#state;
+    const saved = progress
       .all()
       .filter((one) => one.topic === topic && (isWhole || partitions.includes(one.partition)))
       .toSorted((one, other) => one.partition - other.partition)
-      .map(({ partition, received, leaderEpoch }) => [partition, received, leaderEpoch ?? []])
-      .map((numbers) => numbers.flat().join(':'));
-    return saved.length === 0 ? {} : { 'Last-Event-ID': saved.join(',') };
+      .map(({ partition, received, leaderEpoch }) =>
+        [partition, received, leaderEpoch ?? []].flat().join(':'),
+      )
+      .join();
+    if (saved === '') return {};
+    const topicId = progress.topicIds[topic];
+    // A topic may have the name of a function of every object.
+    const isKnown = typeof topicId === 'string';
+    return { 'Last-Event-ID': isKnown ? `${saved};${topicId.slice(0, TOPIC_DIGITS)}` : saved };
   }
 
   #take({ topic }: StreamShare, state: StreamState, events: readonly ServerEvent[]): void {
@@ -258,7 +268,7 @@ export class EventStreamSource implements RecordSource {
       run.push(record);
     }
     flush();
-    for (const { partition, leaderEpoch } of positionsIn(state.lastEventId)) {
+    for (const [partition, , leaderEpoch] of positionsIn(state.lastEventId)) {
       const reached = this.#state.progress.get(topic, partition);
       if (reached !== undefined) reached.leaderEpoch = leaderEpoch;
     }
@@ -272,13 +282,15 @@ export class EventStreamSource implements RecordSource {
   }
 
   #other(topic: string, event: string, data: string, id: string | undefined): void {
+    const { progress } = this.#state;
     if (event === 'error') throw streamError(problemError(JSON.parse(data) as ProblemJson));
-    if (event === 'reset') this.#state.progress.place(JSON.parse(data) as Position);
+    if (event === 'reset') progress.place(JSON.parse(data) as Position);
     if (event !== 'position' && event !== '') return;
-    for (const { partition, offset } of positionsIn(id)) {
-      if (this.#state.progress.get(topic, partition) === undefined) {
-        this.#state.progress.place({ topic, partition, offset });
-      }
+    const topicId = id?.split(';')[1];
+    if (topicId !== undefined) progress.topicIds[topic] = topicId;
+    for (const [partition, offset] of positionsIn(id)) {
+      if (progress.get(topic, partition) === undefined)
+        progress.place({ topic, partition, offset });
     }
   }
 
@@ -304,17 +316,12 @@ export class EventStreamSource implements RecordSource {
 }
 
 /** The positions in the id of an event, `partition:offset:leaderEpoch,...;topic`. */
-function positionsIn(
-  id = '',
-): { readonly partition: number; readonly offset: number; readonly leaderEpoch?: number }[] {
-  return [...id.matchAll(/(\d+):(\d+)(?::(\d+))?(?=[,;]|$)/g)].map(
-    ([, partition, offset, epoch]) => ({
-      partition: Number(partition),
-      offset: Number(offset),
-      ...(epoch === undefined ? {} : { leaderEpoch: Number(epoch) }),
-    }),
-  );
+function positionsIn(id: string | undefined): Numbers[] {
+  const positions = id?.split(';')[0]?.split(',') ?? [];
+  return positions.map((text) => text.split(':').map(Number) as Numbers);
 }
+
+type Numbers = [partition: number, offset: number, leaderEpoch?: number];
 
 /** The error of a stream whose credential has expired passes: the next stream has a newer one. */
 function streamError(error: SluiceError): SluiceError {

@@ -16,6 +16,8 @@ import type { Deserializers, Position, RecordFormat } from '../received-record.j
 export interface SavedPosition {
   /** Next offsets of the partitions; one that is missing begins at its first record. */
   readonly offsets: readonly Position[];
+  /** Ids of the topics by name: a topic that was deleted and created again is refused. */
+  readonly topicIds?: Readonly<Record<string, string>>;
 }
 
 /** Begin of a subscription. */

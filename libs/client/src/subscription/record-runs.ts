@@ -24,6 +24,8 @@ export interface RecordRun {
 
 /** The progress of all partitions of a reader. */
 export class ProgressTable {
+  /** Ids of the topics, or their first characters, by name: look for own members only. */
+  readonly topicIds: Record<string, string> = {};
   readonly #partitions = new Map<string, PartitionProgress>();
 
   get size(): number {

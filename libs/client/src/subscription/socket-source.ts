@@ -38,8 +38,9 @@ export class SocketSource implements RecordSource, SubscriptionPort {
 
   request(): MessageData {
     const { topics, from, partitions, autoOffsetReset, format } = this.#request;
-    const offsets = this.#state.progress.positions('received');
-    const begin = this.#hasPositions ? { offsets } : from;
+    const { progress } = this.#state;
+    const reached = { offsets: progress.positions('received'), topicIds: progress.topicIds };
+    const begin = this.#hasPositions ? reached : from;
     return {
       topics,
       from: begin,
@@ -53,6 +54,7 @@ export class SocketSource implements RecordSource, SubscriptionPort {
   subscribed(data: MessageData): void {
     const positions = data['positions'] as readonly Position[];
     const { progress, ready } = this.#state;
+    Object.assign(progress.topicIds, data['topicIds']);
     for (const position of positions) {
       const isKnown = progress.get(position.topic, position.partition) !== undefined;
       if (!this.#hasPositions || !isKnown) progress.place(position);

@@ -68,7 +68,8 @@ export class Subscription<K = unknown, V = unknown> implements AsyncIterable<Rec
 
   /** Positions after the last record that the loop was given: plain JSON, to be kept. */
   get position(): SavedPosition {
-    return { offsets: this.#progress.positions('given') };
+    const progress = this.#progress;
+    return { offsets: progress.positions('given'), topicIds: progress.topicIds };
   }
 
   /** Begins a loop over records. @throws SluiceError ILLEGAL_STATE while another one reads */

@@ -6,7 +6,7 @@ import {
   Subscription,
   type SubscriptionRequest,
 } from '#delivery';
-import { EventEncoder, topicDigitsOf } from '#event-stream';
+import { EventEncoder, type EventId } from '#event-stream';
 import type { Exchange } from '#http-front';
 import { ProtocolError } from '#protocol';
 import { assertTopicIsServed } from '../topic-check.js';
@@ -38,7 +38,6 @@ export class EventsRoute {
     const query = eventQuery(exchange.search, lastEventId?.toString());
     assertTopicIsServed(this.#broker, topic);
     this.#assertPartitions(topic, query);
-    this.#assertTopicId(topic, query);
     this.#open(exchange, topic, query).catch((error: unknown) => {
       exchange.fail(error);
     });
@@ -52,7 +51,7 @@ export class EventsRoute {
     const request: SubscriptionRequest = {
       topics: [topic],
       partitions,
-      from: typeof from === 'string' ? from : { offsets: requested },
+      from: typeof from === 'string' ? from : { offsets: requested, ...topicIdsOf(topic, from) },
       autoOffsetReset,
       format,
     };
@@ -92,18 +91,13 @@ export class EventsRoute {
         'the id belongs to another topic.',
     );
   }
+}
 
-  /** @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION */
-  #assertTopicId(topic: string, { from }: EventQuery): void {
-    if (typeof from === 'string' || from.topicDigits === undefined) return;
-    const topicId = this.#broker.topicId(topic) ?? '';
-    if (topicDigitsOf(topicId) === from.topicDigits) return;
-    throw new ProtocolError(
-      'UNKNOWN_TOPIC_OR_PARTITION',
-      `The last event's id belongs to another topic, or to a topic "${topic}" that was deleted before ` +
-        'this one was created. Start again without the id.',
-    );
-  }
+function topicIdsOf(
+  topic: string,
+  { topicDigits }: EventId,
+): { readonly topicIds?: Readonly<Record<string, string>> } {
+  return topicDigits === undefined ? {} : { topicIds: { [topic]: topicDigits } };
 }
 
 function rejectionOf(settled: Promise<unknown>): Promise<unknown> {
