@@ -67,16 +67,43 @@ describe('a body', () => {
     expect(response.body).toMatchObject({ code: 'UNSUPPORTED_MEDIA_TYPE' });
   });
 
-  test('a compressed body is read, and bounded by its decompressed size', async () => {
-    const coded = (body: string): Promise<Response> =>
+  test('JSON in another charset than UTF-8 is 415', async () => {
+    const send = (charset: string): Promise<Response> =>
       fetch(`${gateway.url}/v1/topics`, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' },
-        body: gzipSync(body),
+        headers: { 'Content-Type': `application/json; charset=${charset}` },
+        body: '{"name":"charset"}',
       });
-    expect((await coded('{"name":"coded"}')).status).toBe(201);
-    expect((await coded(`{"name":"${'a'.repeat(100_000)}"}`)).status).toBe(413);
+    const refused = await send('iso-8859-1');
+    expect(refused.status).toBe(415);
+    expect(await refused.json()).toMatchObject({ code: 'UNSUPPORTED_MEDIA_TYPE' });
+    expect((await send('utf-8')).status).toBe(201);
   });
+
+  test('at a path that does not exist it is not looked at: 404', async () => {
+    const body = `{"name":"${'a'.repeat(5000)}"}`;
+    for (const type of ['application/json', 'text/plain']) {
+      await http().post('/v1/nothing').set('Content-Type', type).send(body).expect(404);
+      await http().post('/v1/nothing').set('Content-Type', type).send('{').expect(404);
+    }
+  });
+
+  test.each(['application/json', 'application/json; charset=utf-8', 'Application/JSON;a=b'])(
+    'a compressed body of %s is read, and bounded by its decompressed size',
+    async (type) => {
+      const coded = (body: string): Promise<Response> =>
+        fetch(`${gateway.url}/v1/topics`, {
+          method: 'POST',
+          headers: { 'Content-Type': type, 'Content-Encoding': 'gzip' },
+          body: gzipSync(body),
+        });
+      const name = `coded-${type.length}`;
+      expect((await coded(`{"name":"${name}"}`)).status).toBe(201);
+      const tooLarge = await coded(`{"name":"${'a'.repeat(100_000)}"}`);
+      expect(tooLarge.status).toBe(413);
+      expect(await tooLarge.text()).toContain('SLUICE_REQUEST_BYTES_MAX');
+    },
+  );
 
   test('a body that contradicts its Content-Encoding is 400, an unknown coding 415', async () => {
     const send = (coding: string): supertest.Test =>

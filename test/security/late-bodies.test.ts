@@ -11,6 +11,7 @@ import { type Allowed, AUTH_ON, asRoot, bearer, keyWith, ROOT_KEY, type TestKey 
 const WRITE: Allowed = { resourceType: 'topic', resourceName: 'orders', operation: 'Write' };
 const ALTER: Allowed = { resourceType: 'cluster', resourceName: 'cluster', operation: 'Alter' };
 const RECORDS = '/v1/topics/orders/records';
+const IN_UTF8 = { 'Content-Type': 'application/json; charset=utf-8' };
 const OF_ACCOMPLICE = {
   principal: 'key:accomplice',
   resourceType: 'topic',
@@ -64,6 +65,7 @@ describe('a request that is sent in two parts', () => {
   test.each([
     ['a rule', revoke, 401, '/v1/acls', rule, {}],
     ['a rule', forbid, 403, '/v1/acls', rule, {}],
+    ['a rule in a named charset', revoke, 401, '/v1/acls', rule, IN_UTF8],
     ['a record', revoke, 401, RECORDS, record, {}],
     ['a record', forbid, 403, RECORDS, record, {}],
     ['a compressed record', revoke, 401, RECORDS, gzipSync(record), { 'Content-Encoding': 'gzip' }],

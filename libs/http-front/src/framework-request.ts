@@ -30,6 +30,8 @@ export class FrameworkRequest implements InFlightRequest {
   readonly response: ServerResponse;
   /** Permissions of the caller. */
   readonly access: Access;
+  /** The whole body, decompressed; undefined before it was read, and without one. */
+  body: Buffer | undefined;
   /** The checked request, for the audit log; undefined before it is checked. */
   input: unknown;
 

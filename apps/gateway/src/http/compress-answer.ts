@@ -1,22 +1,33 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { acceptedCoding, COMPRESSED_BYTES_MIN, compressed } from '#http-front';
+import { type AnswerCoding, acceptedCoding, COMPRESSED_BYTES_MIN, compressed } from '#http-front';
 
 /**
  * Compresses a large answer for a client that asks: a Fastify `onSend` hook.
- * @returns the payload to send
+ * @param done called at once with an answer that stays as it is
+ * @returns a promise of the compressed answer, and then `done` is not called
  */
-export async function compressAnswer(
+export function compressAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
   payload: unknown,
-): Promise<unknown> {
+  done: (error: null, payload: unknown) => void,
+): Promise<Buffer> | undefined {
   const isText = typeof payload === 'string' || Buffer.isBuffer(payload);
-  if (!isText || reply.hasHeader('Content-Encoding')) return payload;
-  const bytes = Buffer.from(payload);
-  if (bytes.length < COMPRESSED_BYTES_MIN) return payload;
-  reply.header('Vary', withAcceptEncoding(reply.raw.getHeader('Vary')));
-  const coding = acceptedCoding(request.headers['accept-encoding']);
-  if (coding === undefined) return payload;
+  const isLarge = isText && Buffer.byteLength(payload) >= COMPRESSED_BYTES_MIN;
+  if (isLarge && !reply.hasHeader('Content-Encoding')) {
+    reply.header('Vary', withAcceptEncoding(reply.raw.getHeader('Vary')));
+    const coding = acceptedCoding(request.headers['accept-encoding']);
+    if (coding !== undefined) return compressedAs(coding, reply, Buffer.from(payload));
+  }
+  done(null, payload);
+  return undefined;
+}
+
+async function compressedAs(
+  coding: AnswerCoding,
+  reply: FastifyReply,
+  bytes: Buffer,
+): Promise<Buffer> {
   const body = await compressed(bytes, coding);
   reply.header('Content-Encoding', coding).header('Content-Length', body.length);
   return body;

@@ -7,7 +7,7 @@ import type {
   FastifyRequest,
   HookHandlerDoneFunction,
 } from 'fastify';
-import { assertUtf8Charset, FrameworkRequest, requestIdOf } from '#http-front';
+import { FrameworkRequest, requestIdOf } from '#http-front';
 import type { GatewayCounts } from '#observability';
 import type { DocumentLimits } from '#record-json';
 import type { Settings } from '../config/settings.js';
@@ -15,8 +15,7 @@ import type { ProcessLogger } from '../logging/logger.js';
 import { serializeInSlices } from './answer-in-slices.js';
 import { ignoreHeadersOfAbsentBody } from './body-presence.js';
 import { compressAnswer } from './compress-answer.js';
-import { receiveBody } from './control-body.js';
-import { parseJsonBody } from './json-body.js';
+import { BODY_TYPE, parseReceivedBody, receiveBody } from './control-body.js';
 import type { ProblemFilter } from './problem.filter.js';
 import { operationOf } from './serves.js';
 import { countControlAnswer } from './unreceived-control-answer.js';
@@ -64,18 +63,7 @@ function acceptJsonBodies(adapter: FastifyAdapter, limits: DocumentLimits): void
   fastify.addHook('onRequest', ignoreHeadersOfAbsentBody);
   fastify.addHook('preParsing', receiveBody);
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    (request, bytes: Buffer, done) => {
-      try {
-        assertUtf8Charset(request.headers['content-type'] ?? '');
-        done(null, bytes.length === 0 ? undefined : parseJsonBody(bytes, limits));
-      } catch (error) {
-        done(error as Error);
-      }
-    },
-  );
+  fastify.addContentTypeParser(BODY_TYPE, parseReceivedBody(limits));
 }
 
 function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
@@ -93,6 +81,8 @@ function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
     reply.header('X-Request-Id', request.id);
     done();
   });
+  // These hooks end at once where they can: Nest awaits an answer, and Fastify watches the response
+  // of one that is awaited before it was sent.
   fastify.addHook('preSerialization', serializeInSlices);
   fastify.addHook('onSend', endJsonWithNewline);
   if (settings.compression !== 'off') fastify.addHook('onSend', compressAnswer);
