@@ -12,7 +12,7 @@ const ENDS = { highWatermark: 1, logStartOffset: 0, logEndOffset: 1 };
 
 describe('a poll of a queue that waits', () => {
   it('offers the delayed record that has come due with its next call', async () => {
-    const { polls, calls, scheduler } = pollsOfDelayedRecord();
+    const { polls, calls, scheduler } = pollsOfDelayedRecords();
     const polled = polls.poll('g', 'm', LONG);
     await scheduler.settle();
     const waiting = calls.length;
@@ -23,7 +23,7 @@ describe('a poll of a queue that waits', () => {
   });
 
   it('leaves a record that has come due to another poll that waits', async () => {
-    const { polls, calls, scheduler } = pollsOfDelayedRecord();
+    const { polls, calls, scheduler } = pollsOfDelayedRecords();
     const polled = ['a', 'b', 'c'].map((memberId) => polls.poll('g', memberId, LONG));
     await scheduler.settle();
     const waiting = calls.length;
@@ -36,7 +36,7 @@ describe('a poll of a queue that waits', () => {
   });
 
   it('offers a record that has come due when the offer of another poll failed', async () => {
-    const { polls, calls, scheduler, failing } = pollsOfDelayedRecord();
+    const { polls, calls, scheduler, failing } = pollsOfDelayedRecords();
     const failed = polls.poll('g', 'a', LONG).catch((error: unknown) => error);
     const polled = polls.poll('g', 'b', LONG);
     await scheduler.settle();
@@ -48,6 +48,18 @@ describe('a poll of a queue that waits', () => {
     await polled;
     expect(calls.slice(waiting)).toMatchObject([{ memberId: 'a' }, { memberId: 'b' }]);
     expect(calls.at(-1)?.offers).toMatchObject([{ ...PLACE, due: { records: [{ offset: 0 }] } }]);
+  });
+
+  it('offers the next record, too, when members of another broker got the first one', async () => {
+    const { polls, calls, scheduler } = pollsOfDelayedRecords([5000, 6000]);
+    const polled = polls.poll('g', 'm', LONG);
+    await scheduler.advance(5000);
+    const waiting = calls.length;
+    await scheduler.advance(1000);
+    expect(calls.slice(waiting)).toMatchObject([
+      { offers: [{ due: { records: [{ offset: 1 }] } }] },
+    ]);
+    await polled;
   });
 
   it('takes no records for a client that has gone meanwhile', async () => {
@@ -73,14 +85,19 @@ describe('a poll of a queue that waits', () => {
   });
 });
 
-/** Polls of a queue with a record that is due after 5 s, and their calls to its coordinator. */
-function pollsOfDelayedRecord() {
+/**
+ * Polls of a queue with delayed records, and their calls to its coordinator, which gives the last
+ * record to the poll that offers it. Members of other brokers get the ones before.
+ */
+function pollsOfDelayedRecords(dueAfterMs: readonly number[] = [5000]) {
   const clock = new FakeClock();
   const scheduler = new FakeScheduler(clock);
   const calls: QueuePoll[] = [];
   /** Members whose calls are refused. */
   const failing = new Set<string>();
-  const dueAtMs = clock.nowMs() + 5000;
+  const fromMs = clock.nowMs();
+  const entries = dueAfterMs.map((ms, offset) => ({ atMs: fromMs + ms, offset, keyHash: null }));
+  let cursor = { atMs: -1, offset: -1 };
   const fetch = ({ waitMs, signal }: FetchRequest): Promise<FetchResult> =>
     new Promise((resolve, reject) => {
       if (waitMs === 0) resolve({ batches: [], leaderEpoch: 1, ...ENDS });
@@ -91,8 +108,11 @@ function pollsOfDelayedRecord() {
       poll: async (call) => {
         calls.push(call);
         if (failing.has(call.memberId)) throw new Error('the call is refused');
-        const isGiven = call.offers.length > 0;
-        return isGiven ? { ...NOTHING, acquired: [{ ...PLACE, runs: [] }] } : NOTHING;
+        const due = call.offers[0]?.due;
+        cursor = due?.to ?? cursor;
+        const isLast = due?.records.some(({ offset }) => offset === entries.length - 1) === true;
+        const reads = NOTHING.reads.map((read) => ({ ...read, due: cursor }));
+        return { ...NOTHING, reads, acquired: isLast ? [{ ...PLACE, runs: [] }] : [] };
       },
       acknowledge: async () => undefined,
       watch: () => () => undefined,
@@ -101,11 +121,10 @@ function pollsOfDelayedRecord() {
       fetch,
       clock,
       listDelayed: async (_target, { from, untilMs }) => {
-        const record = { atMs: dueAtMs, offset: 0, keyHash: null };
-        const isDue = untilMs >= dueAtMs;
+        const records = entries.filter(({ atMs }) => atMs > from.atMs && atMs <= untilMs);
+        const next = entries.find(({ atMs }) => atMs > untilMs);
         const to = { atMs: untilMs, offset: 0 };
-        const records = isDue ? [record] : [];
-        return { from, to, records, indexedTo: 1, nextAtMs: isDue ? null : dueAtMs };
+        return { from, to, records, indexedTo: 1, nextAtMs: next?.atMs ?? null };
       },
     }),
     waits: new MemberReads({ fetch, scheduler }),
