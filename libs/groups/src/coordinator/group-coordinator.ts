@@ -299,11 +299,8 @@ export class GroupCoordinator {
   /** Removes the members whose connections ended with a process, but not static ones. */
   processEnded(brokerEpoch: number): void {
     for (const group of this.table.all()) {
-      this.#remove(
-        group,
-        disconnectedMembers(group, (of) => of === brokerEpoch),
-        true,
-      );
+      const lost = disconnectedMembers(group, (of) => of === brokerEpoch);
+      this.#remove(group, lost, true);
     }
   }
 
@@ -433,7 +430,7 @@ export class GroupCoordinator {
 
   async #queueDue(name: string): Promise<void> {
     const times = this.#times();
-    await this.#background(
+    const isMade = await this.#background(
       this.#rounds.run({
         group: name,
         decide: (state) => {
@@ -445,8 +442,8 @@ export class GroupCoordinator {
       }),
       name,
     );
-    // The delay of a record may be over, which no record in the log says.
-    this.#lookAtQueue(this.table.get(name));
+    // A delay may be over, which no record in the log says. A failed change would be due at once.
+    if (isMade) this.#lookAtQueue(this.table.get(name));
   }
 
   #retarget(group: string): void {
@@ -475,12 +472,14 @@ export class GroupCoordinator {
     );
   }
 
-  /** A failed change is made again when the log has been loaded, soon after the failure. */
-  async #background(change: Promise<void>, group: string): Promise<void> {
+  /** Returns true when the change was made; a failed one is made again once the log is loaded. */
+  async #background(change: Promise<void>, group: string): Promise<boolean> {
     try {
       await change;
+      return true;
     } catch (error) {
       this.#options.logger.debug({ err: error, group }, 'a change of a group failed');
+      return false;
     }
   }
 

@@ -167,6 +167,22 @@ describe('a record of a queue', () => {
     expect(await queue.ack('a', [0])).toEqual(['notAcquired']);
   });
 
+  it('comes back at the next coordinator when its lock is over at a replaced one', async () => {
+    const queue = await QueueTest.open(1, 2);
+    for (const member of ['a', 'b']) {
+      await queue.join(member);
+      await queue.poll(member, 1);
+      await queue.advance(1000);
+    }
+    const { partition, metadata } = queue.test.led;
+    await partition.becomeLeader({ ...metadata, leaderEpoch: 1, electionId: 'other' });
+    // It may not write any more: if it tried again at once, no time would ever pass.
+    await queue.advance(LOCK_MS);
+    queue.test.lead();
+    await queue.advance(LOCK_MS);
+    expect(await queue.poll('a', 2)).toEqual(['0:0x2', '0:1x2']);
+  });
+
   it('comes back when its member leaves, and counts only when its session is over', async () => {
     const queue = await QueueTest.open(1, 1);
     await queue.join('a');
