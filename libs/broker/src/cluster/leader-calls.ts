@@ -29,6 +29,11 @@ export interface LeaderCall<T> {
   readonly here: (how: LocalCall) => Promise<T>;
   /** @param timeoutMs time within which an answer is useful, in ms */
   readonly there: (brokerId: number, timeoutMs: number) => Promise<T>;
+  /**
+   * Changes an answer that came after an attempt which may have had its effect: refusals in it say
+   * nothing about that attempt.
+   */
+  readonly inDoubt?: (answer: T) => T;
 }
 
 /** Details of a call to this broker as the leader. */
@@ -91,13 +96,16 @@ export class LeaderCalls {
     let backoff: RetryBackoff | undefined;
     let mayHaveHadEffect = false;
     let isRepeated = false;
+    const answered = (answer: T): T =>
+      mayHaveHadEffect && call.inDoubt !== undefined ? call.inDoubt(answer) : answer;
     for (;;) {
       const leader = this.leaderOf(target);
       const timeoutMs = deadlineMs - clock.monotonicMs();
       try {
-        if (leader === brokerId) return await call.here({ isRepeated, timeoutMs });
+        if (leader === brokerId) return answered(await call.here({ isRepeated, timeoutMs }));
         if (leader !== null && timeoutMs > 0) {
-          return await this.#whileLeading(target, leader, call.there(leader, timeoutMs));
+          const answer = call.there(leader, timeoutMs);
+          return answered(await this.#whileLeading(target, leader, answer));
         }
       } catch (error) {
         isRepeated = true;
@@ -177,7 +185,7 @@ function hadEffect(error: unknown): boolean {
 /**
  * Marks the outcome of a refusal as unknown, because an earlier attempt may have had its effect.
  */
-function outcomeUnknown(error: unknown): unknown {
+export function outcomeUnknown<T>(error: T): T | ProtocolError {
   if (!(error instanceof ProtocolError) || error.outcome !== 'failed') return error;
   const { code, message, faults, members, retriable, retryAfterMs } = error;
   const options = { cause: error, outcome: 'unknown', faults, members, retriable } as const;

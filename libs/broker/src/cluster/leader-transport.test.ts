@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
-import { NotLeaderError } from '#replication';
-import type { LeaderCall, LeaderCalls } from './leader-calls.js';
+import { ProtocolError } from '#protocol';
+import { NotLeaderError, PeerUnreachableError } from '#replication';
+import { FakeClock, FakeScheduler, SeededRandom } from '#runtime/testing';
+import { type LeaderCall, LeaderCalls } from './leader-calls.js';
 import { appendAtLeader, type BatchAppended, type LeaderAppend } from './leader-transport.js';
 
 const APPEND: LeaderAppend = {
@@ -40,6 +42,41 @@ it('stamps the bytes of a batch once: a later try here is of a copy', async () =
   // The bytes that may still be on their way are as they were.
   expect(APPEND.batches[0]?.toString()).toBe('a batch');
 });
+
+it.each([
+  ['KAFKA_STORAGE_ERROR', true, 'unknown'],
+  ['KAFKA_STORAGE_ERROR', false, 'failed'],
+  // The leader would know the batch as a duplicate, were it in its log.
+  ['OUT_OF_ORDER_SEQUENCE_NUMBER', true, 'failed'],
+] as const)(
+  'a refusal by %s after a try that was sent (%s) is %s',
+  async (code, wasSent, outcome) => {
+    const clock = new FakeClock();
+    const scheduler = new FakeScheduler(clock);
+    let leader = 2;
+    const partitions = [
+      {
+        get leader() {
+          return leader;
+        },
+      },
+    ];
+    const state = { topics: new Map([['events', { partitions }]]) } as never;
+    const store = { state, onChange: () => () => undefined };
+    const random = new SeededRandom(1);
+    const leaders = new LeaderCalls({ store, brokerId: 1, clock, scheduler, random });
+    const local = { append: () => Promise.resolve([{ error: new ProtocolError(code, 'No.') }]) };
+    const peer = () => ({
+      append: () => {
+        leader = 1;
+        return Promise.reject(new PeerUnreachableError(2, wasSent, new Error('it was killed')));
+      },
+    });
+    const answer = appendAtLeader({ leaders, local, peer }, APPEND, { deadlineMs: 1000 });
+    await scheduler.advance(500);
+    expect(await answer).toMatchObject([{ error: { code, outcome } }]);
+  },
+);
 
 /** Calls this broker, after another one has refused when the call is repeated. */
 function callsOf(isRepeated: boolean): Pick<LeaderCalls, 'call'> {

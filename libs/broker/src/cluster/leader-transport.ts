@@ -3,7 +3,7 @@ import type { AppendResult } from '#log';
 import type { ProtocolError, TopicPartition } from '#protocol';
 import type { Acks } from '../broker.js';
 import type { Requester } from '../requester.js';
-import type { LeaderCallLimits, LeaderCalls } from './leader-calls.js';
+import { type LeaderCallLimits, type LeaderCalls, outcomeUnknown } from './leader-calls.js';
 
 export interface LeaderAppend extends TopicPartition {
   readonly topicId: string;
@@ -47,8 +47,21 @@ export function appendAtLeader(
       here: ({ isRepeated, timeoutMs }) =>
         local.append(isRepeated ? copyOf(append) : append, timeoutMs),
       there: (leader, timeoutMs) => peer(leader).append(append, timeoutMs),
+      inDoubt: withoutProof,
     },
     limits,
+  );
+}
+
+/**
+ * Answers after an attempt that may have written the batches. That the leader does not know the
+ * sequence of the first batch proves that none of them is in its log (replication-safety 3.6); no
+ * other refusal does.
+ */
+function withoutProof(appended: readonly BatchAppended[]): readonly BatchAppended[] {
+  if (appended[0]?.error?.code === 'OUT_OF_ORDER_SEQUENCE_NUMBER') return appended;
+  return appended.map((one) =>
+    one.error === undefined ? one : { error: outcomeUnknown(one.error) },
   );
 }
 
