@@ -9,6 +9,8 @@ import { ShareWorld } from './testing/share-world.js';
  * SLUICE_HISTORIES_SHRINK work as in log-histories.test.ts. A failure prints its seed.
  */
 const HISTORIES = Number(process.env['SLUICE_HISTORIES'] ?? 15);
+/** Many histories take long on a busy machine. */
+const TIMEOUT_MS = 120_000 + HISTORIES * 500;
 const SEED = process.env['SLUICE_HISTORIES_SEED'];
 const IS_SHRUNK = process.env['SLUICE_HISTORIES_SHRINK'] !== 'false';
 const RUN = {
@@ -103,28 +105,33 @@ describe('a share partition', () => {
         RUN,
       );
     },
+    TIMEOUT_MS,
   );
 
-  it('delivers everything from an earlier offset again after a reset', () => {
-    fc.assert(
-      fc.property(
-        fc.array(step, { minLength: 5, maxLength: 40 }),
-        fc.array(step, { minLength: 5, maxLength: 40 }),
-        fc.nat(20),
-        (before, after, offset) => {
-          const world = new ShareWorld();
-          for (const run of before) run(world);
-          world.reset(offset);
-          for (const run of after) {
-            run(world);
-            world.assertReplay();
-          }
-          assertAllDelivered(world);
-        },
-      ),
-      RUN,
-    );
-  });
+  it(
+    'delivers everything from an earlier offset again after a reset',
+    () => {
+      fc.assert(
+        fc.property(
+          fc.array(step, { minLength: 5, maxLength: 40 }),
+          fc.array(step, { minLength: 5, maxLength: 40 }),
+          fc.nat(20),
+          (before, after, offset) => {
+            const world = new ShareWorld();
+            for (const run of before) run(world);
+            world.reset(offset);
+            for (const run of after) {
+              run(world);
+              world.assertReplay();
+            }
+            assertAllDelivered(world);
+          },
+        ),
+        RUN,
+      );
+    },
+    TIMEOUT_MS,
+  );
 });
 
 function weighted<Value>(

@@ -37,6 +37,9 @@ const POINTS: readonly FaultPoint[] = [
   'truncate',
   'close',
 ];
+/** Histories: few by default, many in `npm run test:faults`, which take long. */
+const HISTORIES = Number(process.env['SLUICE_HISTORIES'] ?? 25);
+const TIMEOUT_MS = 120_000 + HISTORIES * 500;
 const CODES: readonly FaultCode[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EINTR'];
 
 const shortage = fc.record({
@@ -51,23 +54,27 @@ const step = fc.record({
   shortage: fc.option(shortage),
 });
 
-it('compaction and retention lose nothing to a shortage of descriptors, and catch up', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 40 }), async (steps) => {
-      const history = new CleanupHistory();
-      await history.start();
-      for (const one of steps) {
-        if (one.shortage !== null) {
-          const { point, code, ...when } = one.shortage;
-          history.broker.disk.failNext(point, code, when);
+it(
+  'compaction and retention lose nothing to a shortage of descriptors, and catch up',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 40 }), async (steps) => {
+        const history = new CleanupHistory();
+        await history.start();
+        for (const one of steps) {
+          if (one.shortage !== null) {
+            const { point, code, ...when } = one.shortage;
+            history.broker.disk.failNext(point, code, when);
+          }
+          await history.run(one.kind, one.key);
         }
-        await history.run(one.kind, one.key);
-      }
-      await history.check();
-    }),
-    { numRuns: Number(process.env['SLUICE_HISTORIES'] ?? 25) },
-  );
-});
+        await history.check();
+      }),
+      { numRuns: HISTORIES },
+    );
+  },
+  TIMEOUT_MS,
+);
 
 interface Written {
   readonly offset: number;
