@@ -1,6 +1,13 @@
 import type { MemberState } from '#broker';
-import { type Offset, type TopicPartition, topicPartitionName } from '#protocol';
+import {
+  CONSUMER_OFFSETS_TOPIC,
+  type Offset,
+  type TopicPartition,
+  topicPartitionName,
+} from '#protocol';
 import type { World } from './world.js';
+
+const GROUPS_LOG = topicPartitionName({ topic: CONSUMER_OFFSETS_TOPIC, partition: 0 });
 
 /** A partition that an answer said to be a member's. */
 export interface OwnerClaim {
@@ -40,14 +47,17 @@ export class StreamLedger {
     this.#world = world;
   }
 
-  /** Records an answer to a member: no other member has its partitions in the same generation. */
+  /**
+   * Records an answer to a member: no other member has its partitions in the same generation. A
+   * group whose log was lost with all its disks counts its generations from 1 again.
+   */
   answered({ memberId, generation, assignment }: MemberState): void {
     for (const target of assignment) {
       const name = topicPartitionName(target);
       const key = `${generation} ${name}`;
       const owner = this.#owners.get(key);
       if (owner === memberId) continue;
-      if (owner !== undefined) {
+      if (owner !== undefined && !this.#world.metadata.lost.has(GROUPS_LOG)) {
         this.#world.violated(
           `I16: ${owner} and ${memberId} have ${name} in generation ${generation}`,
         );
