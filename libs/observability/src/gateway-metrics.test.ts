@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import perfHooks from 'node:perf_hooks';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { PartitionStatus } from '#broker';
 import { type EdgeStatus, OPEN_ACCESS } from '#security';
 import { GatewayCounts } from './gateway-counts.js';
@@ -111,6 +112,17 @@ const SOURCES: MetricSources = {
   groupLags: () =>
     Promise.resolve({ lags: [{ group: 'g', topic: 'a', partition: 1, lag: 7 }], leftOut: 2 }),
   openDescriptors: () => Promise.resolve(17),
+  eventLoop: () =>
+    Promise.resolve({
+      turn: 0.1,
+      min: 0.01,
+      max: 0.9,
+      mean: 0.2,
+      stddev: 0.3,
+      p50: 0.05,
+      p90: 0.6,
+      p99: 0.7,
+    }),
 };
 
 function metricsOf(
@@ -121,6 +133,10 @@ function metricsOf(
   const broker = () => Promise.resolve(brokerStatus(partitions));
   return new GatewayMetrics(counts, { ...SOURCES, broker }, topicSeriesMax);
 }
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 describe('the metrics', () => {
   test('docs/reference/metrics.md lists exactly the metrics of the page', () => {
@@ -196,6 +212,27 @@ describe('the metrics', () => {
     const text = await metricsOf([]).render(OPEN_ACCESS);
     expect(text.match(/^process_open_fds .*/gm)).toEqual(['process_open_fds 17']);
     expect(text).toContain('# HELP process_open_fds Number of open file descriptors.\n');
+  });
+
+  test('delays of the event loop have the names of prom-client, and are our own', async () => {
+    const text = await metricsOf([]).render(OPEN_ACCESS);
+    expect(text.match(/^nodejs_eventloop_.*/gm)).toEqual([
+      'nodejs_eventloop_lag_seconds 0.1',
+      'nodejs_eventloop_lag_min_seconds 0.01',
+      'nodejs_eventloop_lag_max_seconds 0.9',
+      'nodejs_eventloop_lag_mean_seconds 0.2',
+      'nodejs_eventloop_lag_stddev_seconds 0.3',
+      'nodejs_eventloop_lag_p50_seconds 0.05',
+      'nodejs_eventloop_lag_p90_seconds 0.6',
+      'nodejs_eventloop_lag_p99_seconds 0.7',
+    ]);
+  });
+
+  test('the histogram of prom-client does not wake up an idle process', () => {
+    const monitored = vi.spyOn(perfHooks, 'monitorEventLoopDelay');
+    metricsOf([]);
+    const resolutions = monitored.mock.calls.map(([options]) => options?.resolution);
+    expect(resolutions).toEqual([2 ** 31 - 1]);
   });
 
   test('reading counters does not increase them', async () => {

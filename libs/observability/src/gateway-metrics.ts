@@ -6,7 +6,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { BrokerStatus, GroupLags, PartitionStatus } from '#broker';
 import type { DeliveryStatus, MembershipStatus } from '#delivery';
 import type { PeerNetworkStatus } from '#peer-rpc';
-import { inSlices, SerialQueue, type SlicedWork, turnOfLoop } from '#runtime';
+import { type EventLoopDelays, inSlices, SerialQueue, type SlicedWork, turnOfLoop } from '#runtime';
 import type { Access, EdgeStatus, SecurityStatus } from '#security';
 import { boundRefusalsCounter } from './bound-refusals-counter.js';
 import type { GatewayCounts } from './gateway-counts.js';
@@ -17,6 +17,7 @@ import { BROKER_SERIES } from './series/broker-series.js';
 import { CLUSTER_SERIES } from './series/cluster-series.js';
 import { DELIVERY_SERIES } from './series/delivery-series.js';
 import { EDGE_SERIES, LABELLED_EDGE_SERIES } from './series/edge-series.js';
+import { EVENT_LOOP_SERIES } from './series/event-loop-series.js';
 import { HTTP_SERIES, type HttpStatus } from './series/http-series.js';
 import { KEPT_STATE_SERIES } from './series/kept-state-series.js';
 import { MEMBERSHIP_SERIES } from './series/membership-series.js';
@@ -34,6 +35,12 @@ const TOPIC_SERIES_MAX = 500;
 const OTHER_TOPICS = '(others)';
 /** Gauge of prom-client, on systems where it can count descriptors. */
 const OPEN_DESCRIPTORS = 'process_open_fds';
+/**
+ * Interval at which prom-client samples the delay of the event loop: the longest that a timer can
+ * have, 24 days. prom-client cannot be asked for its other metrics alone, and its own interval of
+ * 10 ms wakes an idle process 100 times a second. Our samples replace its own.
+ */
+const NO_SAMPLES_MS = 2 ** 31 - 1;
 
 /** Sources of the state that a scrape reads. */
 export interface MetricSources {
@@ -53,6 +60,8 @@ export interface MetricSources {
   groupLags(): Promise<GroupLags>;
   /** Undefined if the system does not say how many descriptors the process has open. */
   openDescriptors(): Promise<number | undefined>;
+  /** Delays of the event loop since the last call. */
+  eventLoop(): Promise<EventLoopDelays>;
 }
 
 /** The state that one scrape shows. It is read together, because rendering takes many turns. */
@@ -63,6 +72,7 @@ interface ScrapedState {
   /** Lags of the groups that the caller may describe. */
   readonly groupLags: GroupLags;
   readonly openDescriptors: number | undefined;
+  readonly eventLoop: EventLoopDelays;
   readonly http: HttpStatus;
   readonly delivery: DeliveryStatus;
   readonly memberships: MembershipStatus;
@@ -132,8 +142,7 @@ export class GatewayMetrics {
     this.#registry.registerMetric(
       boundRefusalsCounter(() => this.#scraped?.http.boundRefusals ?? new Map()),
     );
-    collectDefaultMetrics({ register: this.#registry });
-    this.#replaceDescriptorGauge();
+    this.#addDefaultMetrics();
   }
 
   /** Renders the text of /metrics for a caller. */
@@ -154,6 +163,7 @@ export class GatewayMetrics {
   async #scrape(caller: Pick<Access, 'may'>): Promise<ScrapedState> {
     const sources = this.#sources;
     const openDescriptors = await sources.openDescriptors();
+    const eventLoop = await sources.eventLoop();
     const { lags, leftOut } = await sources.groupLags();
     const shownLags = await inSlices(lagsShownTo(caller, lags));
     const broker = await sources.broker();
@@ -165,6 +175,7 @@ export class GatewayMetrics {
       topicBytes,
       groupLags: { lags: shownLags, leftOut },
       openDescriptors,
+      eventLoop,
       http: sources.http(),
       delivery: sources.delivery(),
       memberships: sources.memberships(),
@@ -224,6 +235,16 @@ export class GatewayMetrics {
       },
     });
     this.#registry.registerMetric(gauge);
+  }
+
+  #addDefaultMetrics(): void {
+    collectDefaultMetrics({
+      register: this.#registry,
+      eventLoopMonitoringPrecision: NO_SAMPLES_MS,
+    });
+    for (const { name } of EVENT_LOOP_SERIES) this.#registry.removeSingleMetric(name);
+    this.#addSeries(EVENT_LOOP_SERIES, ({ eventLoop }) => eventLoop);
+    this.#replaceDescriptorGauge();
   }
 
   /**

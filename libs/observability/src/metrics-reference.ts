@@ -16,8 +16,13 @@ export function metricsReference(metrics: readonly MetricDescription[]): string 
     ...tableOf(ownMetrics),
     '',
     'prom-client adds metrics of the process (`process_*`, `nodejs_*`): the processor,',
-    'memory, open files, garbage collection and the delay of the event loop. Which of them exist',
-    'depends on the platform.',
+    'memory, open files and garbage collection. Which of them exist depends on the platform.',
+    '',
+    'The gateway samples the delay of its event loop every 50 ms. Its metrics have the names of',
+    'prom-client: `nodejs_eventloop_lag_min_seconds`, `_max_`, `_mean_`, `_stddev_`, `_p50_`, `_p90_`',
+    'and `_p99_` say by how much the samples since the last scrape ran too late, to about a',
+    'millisecond. The interval is not part of them. `nodejs_eventloop_lag_seconds` is the time that one',
+    'turn took at the scrape.',
   ].join('\n')}\n`;
 }
 

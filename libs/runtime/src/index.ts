@@ -5,6 +5,7 @@ export type { Clock, Random, Scheduler, SecretRandom, Timer } from './clock.js';
 export { DataDirError, type DataDirFault } from './data-dir-error.js';
 export { DiskReserve, DiskReserveError, type DiskReserveStatus } from './disk-reserve.js';
 export { type DrainLimits, drainRequest } from './drain-request.js';
+export { EventLoopDelay, type EventLoopDelays } from './event-loop-delay.js';
 export { ExpiryClock, type ExpiryClockStatus } from './expiry-clock.js';
 export type { DirectoryEntry, FileHandle, FileLock, FileSystem } from './file-system.js';
 export { HeldMemory } from './held-memory.js';

@@ -8,7 +8,7 @@ import { ClientErrors, type FrontContext, HttpFront, requestMemory } from '#http
 import { GatewayMetrics, Health, type HttpStatus } from '#observability';
 import { RenderCache } from '#record-json';
 import { DataPlane } from '#record-routes';
-import { SystemClock, SystemRandom, SystemScheduler } from '#runtime';
+import { EventLoopDelay, SystemClock, SystemRandom, SystemScheduler } from '#runtime';
 import { type EdgeSecurity, edgeStatus } from '#security';
 import type { Settings } from '../config/settings.js';
 import { SocketServer } from '../ws/socket-server.js';
@@ -129,6 +129,8 @@ function metricsOf(
   { http, delivery, memberships, sockets, tls, edge }: WatchedParts,
 ): GatewayMetrics {
   const limit = descriptorLimit();
+  const eventLoop = new EventLoopDelay();
+  eventLoop.start();
   const sources = {
     broker: () => open.statusInSlices(),
     http,
@@ -141,6 +143,7 @@ function metricsOf(
     edge: () => edge && edgeStatus(edge),
     groupLags: () => open.groupLags(settings.metricsGroupPartitionsMax),
     openDescriptors: async () => (await descriptorStatus(limit))?.inUse,
+    eventLoop: () => eventLoop.take(),
   };
   return new GatewayMetrics(counts, sources, settings.metricsTopicsMax);
 }
