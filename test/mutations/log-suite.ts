@@ -20,8 +20,8 @@ export const LOG_SUITE: Suite = {
     {
       name: 'a round whose synced write failed is taken for undone without a truncation',
       file: 'log/round-storage.ts',
-      from: 'if (isDiskFull(error) || isShortage(error)) return this.#undo(handle, error);',
-      to: "if (isDiskFull(error)) return { isUndone: true, what: '', cause: error };",
+      from: 'return isDiskFailure(error) ? syncFailed(error) : this.#undo(handle, error);',
+      to: "return { isUndone: !isDiskFailure(error), what: '', cause: error };",
     },
     {
       name: 'recovery does not check the CRC',

@@ -30,6 +30,7 @@ export { atOnce, inSlices, type SlicedWork, turnOfLoop } from './sliced-work.js'
 export { kindOfError, SparseLog, sparseLogOf } from './sparse-log.js';
 export { ProcessClock, SystemClock, SystemRandom, SystemScheduler } from './system-clock.js';
 export {
+  isDiskFailure,
   isDiskFull,
   isOutOfDescriptors,
   isShortage,

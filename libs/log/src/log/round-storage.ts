@@ -1,4 +1,4 @@
-import { type FileHandle, isDiskFull, isShortage, retryDuringShortage } from '#runtime';
+import { type FileHandle, isDiskFailure, retryDuringShortage } from '#runtime';
 import type { AppendRound } from './append-round.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 
@@ -45,17 +45,16 @@ export class RoundStorage {
   }
 
   /**
-   * Writes a round with a call that also syncs it. A full disk and a shortage are undone, whether
-   * the write or its sync reported them: the bytes before the round were synced earlier, and those
-   * of the round are cut off. Any other fault may be one of the sync, after which nothing is known.
+   * Writes a round with a call that also syncs it. A fault is undone, whether the write or its sync
+   * reported it: the bytes before the round were synced earlier, and those of the round are cut
+   * off. After an error of the disk itself (EIO) nothing is known, as after a failed sync.
    */
   async #writeSynced(round: AppendRound, handle: FileHandle): Promise<RoundFailure | undefined> {
     const { sizeBytes } = this.#log.segments.active;
     try {
       await this.#timed(round, () => handle.writev(round.buffers, sizeBytes));
     } catch (error) {
-      if (isDiskFull(error) || isShortage(error)) return this.#undo(handle, error);
-      return syncFailed(error);
+      return isDiskFailure(error) ? syncFailed(error) : this.#undo(handle, error);
     }
     this.#onWritten(round);
     return undefined;
