@@ -94,7 +94,7 @@ export class CoordinatorCalls {
     };
     // Without the topic there are no groups: every coordinator answers the same.
     if (topics.topic(CONSUMER_OFFSETS_TOPIC) === undefined) return here();
-    const target = this.#partitionOf(request.group);
+    const target = this.partitionOf(request.group);
     const deadlineMs = clock.monotonicMs() + leaderWaitMs;
     const there = async (brokerId: number, timeoutMs: number): Promise<GroupAnswer<M>> => {
       const message = { body: request, blobs: [] };
@@ -116,7 +116,7 @@ export class CoordinatorCalls {
   coordinatorOf(group: string): number | null {
     const { leaders, topics } = this.#options;
     if (topics.topic(CONSUMER_OFFSETS_TOPIC) === undefined) return null;
-    return leaders.leaderOf(this.#partitionOf(group));
+    return leaders.leaderOf(this.partitionOf(group));
   }
 
   /**
@@ -125,7 +125,7 @@ export class CoordinatorCalls {
    */
   assertCoordinatesHere(group: string): void {
     assertAllSupportGroups(this.#options.store.state);
-    this.#options.replicas.table.leaderOrThrow(this.#partitionOf(group));
+    this.#options.replicas.table.leaderOrThrow(this.partitionOf(group));
   }
 
   /**
@@ -162,7 +162,8 @@ export class CoordinatorCalls {
       .slice(0, limit);
   }
 
-  #partitionOf(group: string): TopicPartition {
+  /** The partition that keeps a group, whose leader is its coordinator. */
+  partitionOf(group: string): TopicPartition {
     const count = this.#options.topics.topic(CONSUMER_OFFSETS_TOPIC)?.partitionCount ?? 1;
     return { topic: CONSUMER_OFFSETS_TOPIC, partition: partitionForGroup(group, count) };
   }

@@ -36,6 +36,10 @@ export class ConnectedMembers implements GroupMembers {
     this.#options = options;
   }
 
+  partOf(group: string): number {
+    return this.#options.calls.partitionOf(group).partition;
+  }
+
   async join(group: string, join: MemberJoin): Promise<MemberView> {
     const { calls, topics, brokerEpoch, requester } = this.#options;
     const { caller, ...request } = join;

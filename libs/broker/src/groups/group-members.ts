@@ -29,6 +29,12 @@ export type MemberJoin = JoinRequest & {
 };
 
 export interface GroupMembers {
+  /**
+   * Number of the part of the groups that a group belongs to. Groups of one part have one
+   * coordinator, so that heartbeats of their members take the least work when they are sent
+   * together. It may change before the first join of the group.
+   */
+  partOf(group: string): number;
   /** See `Groups.join`. Repeating a join changes nothing. */
   join(group: string, join: MemberJoin): Promise<MemberView>;
   /**

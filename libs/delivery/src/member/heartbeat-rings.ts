@@ -6,30 +6,44 @@ const SLOTS = 16;
 const HEARTBEATS_PER_SESSION = 3;
 /** First digits of intervals in ms; others are rounded down, so that there are few timers. */
 const STEPS = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8];
+/** Members of a slot that may be there beyond one and a half times the average of all slots. */
+const SLOT_EXCESS_MAX = 64;
 
 /** Members whose heartbeats have the same interval. */
 interface Ring<Member> {
   readonly intervalMs: number;
   readonly slots: readonly Set<Member>[];
+  /** The slot that the last member of each part of the groups got. */
+  readonly slotOfPart: Map<number, number>;
   at: number;
   size: number;
   timer: Timer | undefined;
 }
 
+/** Functions that are called with a member. */
+interface HeartbeatRingsOptions<Member> {
+  /** Called once per interval of a member, with that interval, ms. */
+  readonly onDue: (member: Member, intervalMs: number) => void;
+  /** The part of the groups that the member belongs to. */
+  readonly partOf: (member: Member) => number;
+}
+
 /**
- * Calls back for each member at least three times within its session time-out. Members are spread
- * evenly over the time, and there are few timers: at most ten intervals in each power of ten.
+ * Calls back for each member at least three times within its session time-out. There are few
+ * timers: at most ten intervals in each power of ten.
+ *
+ * Members are spread over the time, but those of one part of the groups are due together as long as
+ * no slot gets much fuller than the others: their coordinator decides them in one round.
  */
 export class HeartbeatRings<Member> {
   readonly #scheduler: Scheduler;
-  readonly #onDue: (member: Member, intervalMs: number) => void;
+  readonly #options: HeartbeatRingsOptions<Member>;
   readonly #rings = new Map<number, Ring<Member>>();
   readonly #places = new Map<Member, { readonly ring: Ring<Member>; readonly slot: number }>();
 
-  /** @param onDue called once per interval of a member, with that interval, ms */
-  constructor(scheduler: Scheduler, onDue: (member: Member, intervalMs: number) => void) {
+  constructor(scheduler: Scheduler, options: HeartbeatRingsOptions<Member>) {
     this.#scheduler = scheduler;
-    this.#onDue = onDue;
+    this.#options = options;
   }
 
   /** Number of members. */
@@ -48,7 +62,7 @@ export class HeartbeatRings<Member> {
     if (present?.ring.intervalMs === intervalMs) return;
     this.remove(member);
     const ring = this.#ringOf(intervalMs);
-    const slot = smallest(ring.slots);
+    const slot = slotFor(ring, this.#options.partOf(member));
     ring.slots[slot]?.add(member);
     ring.size += 1;
     this.#places.set(member, { ring, slot });
@@ -77,7 +91,8 @@ export class HeartbeatRings<Member> {
     const present = this.#rings.get(intervalMs);
     if (present !== undefined) return present;
     const slots = Array.from({ length: SLOTS }, () => new Set<Member>());
-    const ring = { intervalMs, slots, at: 0, size: 0, timer: undefined };
+    const slotOfPart = new Map<number, number>();
+    const ring = { intervalMs, slots, slotOfPart, at: 0, size: 0, timer: undefined };
     this.#rings.set(intervalMs, ring);
     return ring;
   }
@@ -87,7 +102,7 @@ export class HeartbeatRings<Member> {
       const due = ring.slots[ring.at] ?? [];
       ring.at = (ring.at + 1) % SLOTS;
       this.#wait(ring);
-      for (const member of due) this.#onDue(member, ring.intervalMs);
+      for (const member of due) this.#options.onDue(member, ring.intervalMs);
     });
   }
 }
@@ -96,6 +111,16 @@ function roundedDown(ms: number): number {
   const power = 10 ** Math.floor(Math.log10(ms));
   const step = STEPS.findLast((one) => one * power <= ms) ?? 1;
   return step * power;
+}
+
+/** Chooses the slot of a new member, which is the next one of its part. */
+function slotFor({ slots, slotOfPart, size }: Ring<unknown>, part: number): number {
+  const present = slotOfPart.get(part);
+  const membersMax = (1.5 * size) / SLOTS + SLOT_EXCESS_MAX;
+  if (present !== undefined && (slots[present]?.size ?? 0) < membersMax) return present;
+  const slot = smallest(slots);
+  slotOfPart.set(part, slot);
+  return slot;
 }
 
 function smallest(slots: readonly Set<unknown>[]): number {

@@ -5,6 +5,7 @@ import { HeartbeatRings } from './heartbeat-rings.js';
 
 /** A member whose heartbeats this broker sends. */
 export interface HeartbeatMember {
+  readonly group: string;
   /** Time within which a client with records to acknowledge or without credit must act, ms. */
   readonly maxPollIntervalMs: number;
   /**
@@ -23,7 +24,7 @@ export interface HeartbeatMember {
 const LOOK_MS_MIN = 300;
 
 export interface MemberHeartbeatsParts {
-  readonly groups: Pick<GroupMembers, 'heartbeats'>;
+  readonly groups: Pick<GroupMembers, 'heartbeats' | 'partOf'>;
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly logger: Logger;
@@ -50,8 +51,11 @@ export class MemberHeartbeats {
   constructor(parts: MemberHeartbeatsParts) {
     this.#parts = parts;
     this.#backoff = new RetryBackoff(parts.random);
-    this.#rings = new HeartbeatRings(parts.scheduler, (member, intervalMs) => {
-      if (member.isServed(intervalMs)) this.request(member);
+    this.#rings = new HeartbeatRings(parts.scheduler, {
+      onDue: (member, intervalMs) => {
+        if (member.isServed(intervalMs)) this.request(member);
+      },
+      partOf: ({ group }) => parts.groups.partOf(group),
     });
   }
 

@@ -17,13 +17,11 @@ export class SegmentRoller {
   readonly #log: LogState;
   readonly #environment: LogEnvironment;
   readonly #events: {
-    readonly syncsWrites: () => boolean;
     readonly onRolled: (segment: LogSegment) => void;
     readonly onSyncFailed: (cause: unknown) => void;
   };
 
   /**
-   * @param syncsWrites true when writes to a new segment must be durable once they end
    * @param onRolled called with the segment that no longer receives appends
    * @param onSyncFailed called when the sync of the directory failed: the log must go offline
    */
@@ -31,7 +29,6 @@ export class SegmentRoller {
     log: LogState,
     environment: LogEnvironment,
     events: {
-      readonly syncsWrites: () => boolean;
       readonly onRolled: (segment: LogSegment) => void;
       readonly onSyncFailed: (cause: unknown) => void;
     },
@@ -65,7 +62,6 @@ export class SegmentRoller {
     // may be deleted.
     await takeProducerSnapshot(log, environment, 'roll');
     const next = LogSegment.open(environment.files, log.directory, logEnd, 0);
-    next.file.syncWrites(this.#events.syncsWrites());
     this.#unfinished = next;
     await this.#makeSegment(next);
     this.#unfinished = undefined;

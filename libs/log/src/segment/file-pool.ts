@@ -1,10 +1,4 @@
-import {
-  assert,
-  type FileHandle,
-  type FileSystem,
-  isOutOfDescriptors,
-  type OpenOptions,
-} from '#runtime';
+import { assert, type FileHandle, type FileSystem, isOutOfDescriptors } from '#runtime';
 
 /**
  * Open segment files, bounded: a broker has many more segments than file descriptors. A file is
@@ -40,13 +34,13 @@ export class FilePool {
   /**
    * Called by PooledFile: opens a file; when no descriptor is free, unused files are closed first.
    */
-  async open(path: string, mode: 'write' | 'create', options: OpenOptions): Promise<FileHandle> {
+  async open(path: string, mode: 'write' | 'create'): Promise<FileHandle> {
     try {
-      return await this.fileSystem.open(path, mode, options);
+      return await this.fileSystem.open(path, mode);
     } catch (error) {
       if (!isOutOfDescriptors(error) || this.#idle.size === 0) throw error;
       await this.closeIdle();
-      return this.fileSystem.open(path, mode, options);
+      return this.fileSystem.open(path, mode);
     }
   }
 
@@ -88,9 +82,6 @@ export class PooledFile {
   #handle: FileHandle | undefined;
   #opening: Promise<FileHandle> | undefined;
   #users = 0;
-  #isSyncWanted = false;
-  /** True when the open file was opened to sync its writes; some systems do not. */
-  #isSyncAsked = false;
   #whenUnused: (() => void)[] = [];
   readonly #pool: FilePool;
   #filePath: string;
@@ -102,16 +93,6 @@ export class PooledFile {
 
   get path(): string {
     return this.#filePath;
-  }
-
-  /**
-   * Chooses whether writes must be durable when they end, where the system can do that. A file in
-   * use stays as it is until nobody uses it: `syncsWrites` of the handle tells.
-   */
-  syncWrites(isWanted: boolean): void {
-    if (this.#isSyncWanted === isWanted) return;
-    this.#isSyncWanted = isWanted;
-    this.#closeIfUnwanted();
   }
 
   /**
@@ -145,7 +126,6 @@ export class PooledFile {
     this.#users -= 1;
     if (this.#users > 0) return;
     if (this.#handle !== undefined) this.#pool.unused(this);
-    this.#closeIfUnwanted();
     for (const wake of this.#whenUnused.splice(0)) wake();
   }
 
@@ -190,19 +170,10 @@ export class PooledFile {
     if (this.#users === 1) this.#pool.used(this);
   }
 
-  /** Closes an unused file that was opened before its writes had to be synced, or the reverse. */
-  #closeIfUnwanted(): void {
-    if (this.#handle === undefined || this.#isSyncAsked === this.#isSyncWanted) return;
-    // A failed close loses nothing: the bytes were synced through this descriptor before.
-    this.closeIfIdle().catch(() => undefined);
-  }
-
   async #open(mode: 'write' | 'create'): Promise<FileHandle> {
-    const syncsWrites = this.#isSyncWanted;
     try {
-      const handle = await this.#pool.open(this.#filePath, mode, { syncsWrites });
+      const handle = await this.#pool.open(this.#filePath, mode);
       this.#handle = handle;
-      this.#isSyncAsked = syncsWrites;
       this.#pool.opened();
       return handle;
     } finally {
