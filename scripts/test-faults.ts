@@ -1,7 +1,7 @@
 /**
  * Runs the long tests: random histories of the log, mutations that they must detect, input fuzzing,
- * kills under load, faults of a cluster of real and simulated processes. They take some 45 minutes;
- * shorter slices of each are part of both tiers (CONTRIBUTING.md).
+ * kills and power cuts under load, faults of a cluster of real and simulated processes. They take
+ * some 45 minutes; shorter slices of each are part of both tiers (CONTRIBUTING.md).
  *
  * usage: npm run test:faults
  */
@@ -37,8 +37,8 @@ const runs = [
     env: { SLUICE_STRESS_RECORDS: '6000' },
   },
   {
-    args: [...VITEST, '--project', 'integration', 'test/faults'],
-    env: { SLUICE_KILLS: '40' },
+    args: [...VITEST, '--project', 'integration', '--project', 'slow', 'test/faults'],
+    env: { SLUICE_KILLS: '40', SLUICE_POWER_CUTS: '20' },
   },
   {
     args: [...VITEST, '--project', 'integration', '--project', 'slow', 'test/cluster'],

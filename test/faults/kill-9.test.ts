@@ -1,23 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { SeededRandom } from '../fuzz/seeded-random.js';
-import { Ledger, type SeenRecord } from './ledger.js';
-import {
-  commit,
-  follow,
-  GROUP,
-  type Load,
-  produceIdempotently,
-  produceJson,
-  produceLines,
-  TOPIC,
-} from './load.js';
+import { Ledger } from './ledger.js';
+import { committedOffset, type Load, startClients, TOPIC, wholeLog } from './load.js';
 import { RestartingGateway } from './restarting-gateway.js';
 
 /** Another run: `SLUICE_KILLS=100 SLUICE_KILLS_SEED=7 npx vitest run test/faults`. */
 const SEED = Number(process.env['SLUICE_KILLS_SEED'] ?? 20_260_102);
 const KILLS = Number(process.env['SLUICE_KILLS'] ?? 3);
 const PARTITIONS = 3;
-const CLIENTS_OF_A_KIND = 4;
 
 test('kill -9 under load: what was acknowledged is there, once; what failed is not', {
   timeout: 240_000 + KILLS * 20_000,
@@ -46,47 +36,17 @@ test('kill -9 under load: what was acknowledged is there, once; what failed is n
   await clients;
 
   const context = `seed ${SEED}, ${JSON.stringify(ledger.counts)}`;
-  expect(ledger.contradictions(await wholeLog(gateway)).slice(0, 10), context).toEqual([]);
-  const offset = await committedOffset(gateway);
+  expect(
+    ledger.contradictions(await wholeLog(await gateway.url(), PARTITIONS)).slice(0, 10),
+    context,
+  ).toEqual([]);
+  const offset = await committedOffset(await gateway.url());
   expect(offset, context).toBeGreaterThanOrEqual(ledger.committedAcknowledged);
   expect(offset, context).toBeLessThanOrEqual(ledger.committedSent);
   const errors = gateway.process.log.filter((line) => line['level'] === 'error');
   expect(errors.slice(0, 3), context).toEqual([]);
   expect(await gateway.process.stop()).toEqual({ code: 0, signal: null });
 });
-
-function startClients(load: Load): Promise<void>[] {
-  const clients = [commit(load)];
-  for (let number = 0; number < CLIENTS_OF_A_KIND; number += 1) {
-    clients.push(produceJson(load, `json-${number}`));
-    clients.push(produceIdempotently(load, `idempotent-${number}`));
-    clients.push(produceLines(load, `lines-${number}`));
-  }
-  for (let partition = 0; partition < load.partitions; partition += 1) {
-    clients.push(follow(load, partition));
-  }
-  return clients;
-}
-
-async function wholeLog(gateway: RestartingGateway): Promise<SeenRecord[]> {
-  const url = await gateway.url();
-  const all: SeenRecord[] = [];
-  for (let partition = 0; partition < PARTITIONS; partition += 1) {
-    const path = `/v1/topics/${TOPIC}/partitions/${partition}/records`;
-    const headers = { Accept: 'application/x-ndjson' };
-    const lines = (await (await fetch(`${url}${path}`, { headers })).text()).trimEnd().split('\n');
-    const [end, ...records] = lines.map((line) => JSON.parse(line) as SeenRecord).toReversed();
-    expect(end).toEqual({ nextOffset: records.length, highWatermark: records.length });
-    all.push(...records.toReversed());
-  }
-  return all;
-}
-
-async function committedOffset(gateway: RestartingGateway): Promise<number> {
-  const body = await call(gateway, `/v1/groups/${GROUP}/offsets`, 'GET');
-  const [committed] = (body as { offsets: { offset: number }[] }).offsets;
-  return committed?.offset ?? Number.NaN;
-}
 
 async function call(
   gateway: RestartingGateway,

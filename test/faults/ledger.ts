@@ -25,6 +25,16 @@ export class Ledger {
   committedSent = 0;
   committedAcknowledged = 0;
 
+  /** The answers so far. */
+  copy(): Ledger {
+    const copy = new Ledger();
+    for (const [value, fate] of this.#fates) copy.#fates.set(value, fate);
+    for (const [place, record] of this.#seen) copy.#seen.set(place, record);
+    copy.committedSent = this.committedSent;
+    copy.committedAcknowledged = this.committedAcknowledged;
+    return copy;
+  }
+
   sent(value: string): void {
     this.#fates.set(value, 'sent');
   }

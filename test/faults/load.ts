@@ -5,14 +5,16 @@
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
+import { expect } from 'vitest';
 import type { SeededRandom } from '../fuzz/seeded-random.js';
-import type { Ledger, Place } from './ledger.js';
+import type { Ledger, Place, SeenRecord } from './ledger.js';
 import type { RestartingGateway } from './restarting-gateway.js';
 
 export const TOPIC = 'orders';
-export const GROUP = 'billing';
+const GROUP = 'billing';
 const RECORDS = `/v1/topics/${TOPIC}/records`;
 const JSON_TYPE = { 'Content-Type': 'application/json' };
+const CLIENTS_OF_A_KIND = 4;
 
 export interface Load {
   readonly gateway: RestartingGateway;
@@ -30,8 +32,43 @@ interface ProducedBody {
   readonly offsets: readonly (Place & { readonly error?: ProblemBody })[];
 }
 
+/** Starts all clients of a load. */
+export function startClients(load: Load): Promise<void>[] {
+  const clients = [commit(load)];
+  for (let number = 0; number < CLIENTS_OF_A_KIND; number += 1) {
+    clients.push(produceJson(load, `json-${number}`));
+    clients.push(produceIdempotently(load, `idempotent-${number}`));
+    clients.push(produceLines(load, `lines-${number}`));
+  }
+  for (let partition = 0; partition < load.partitions; partition += 1) {
+    clients.push(follow(load, partition));
+  }
+  return clients;
+}
+
+/** All records of the load's topic at a gateway, in the order of partitions and offsets. */
+export async function wholeLog(url: string, partitions: number): Promise<SeenRecord[]> {
+  const all: SeenRecord[] = [];
+  for (let partition = 0; partition < partitions; partition += 1) {
+    const path = `/v1/topics/${TOPIC}/partitions/${partition}/records`;
+    const headers = { Accept: 'application/x-ndjson' };
+    const lines = (await (await fetch(`${url}${path}`, { headers })).text()).trimEnd().split('\n');
+    const [end, ...records] = lines.map((line) => JSON.parse(line) as SeenRecord).toReversed();
+    expect(end).toEqual({ nextOffset: records.length, highWatermark: records.length });
+    all.push(...records.toReversed());
+  }
+  return all;
+}
+
+/** The offset that the group of the load has committed; 0 without one. */
+export async function committedOffset(url: string): Promise<number> {
+  const answer = await fetch(`${url}/v1/groups/${GROUP}/offsets`);
+  const { offsets } = (await answer.json()) as { offsets: { offset: number }[] };
+  return offsets[0]?.offset ?? 0;
+}
+
 /** Sends requests of a few records, and each of them once. */
-export async function produceJson(load: Load, name: string): Promise<void> {
+async function produceJson(load: Load, name: string): Promise<void> {
   const { gateway, ledger, random } = load;
   for (let sent = 0; !gateway.isEnding; sent += 1) {
     const values = newValues(load, `${name}-${sent}`, 1 + random.below(5));
@@ -52,7 +89,7 @@ export async function produceJson(load: Load, name: string): Promise<void> {
 }
 
 /** Sends each request again until it is acknowledged: every record must be in the log just once. */
-export async function produceIdempotently(load: Load, name: string): Promise<void> {
+async function produceIdempotently(load: Load, name: string): Promise<void> {
   const { gateway, ledger, random } = load;
   const partition = random.below(load.partitions);
   const producer = (await untilDone(load, '/v1/producers', {}, {})) as Record<string, number>;
@@ -76,7 +113,7 @@ export async function produceIdempotently(load: Load, name: string): Promise<voi
 }
 
 /** Sends streams of lines, and reads the answers while it sends. */
-export async function produceLines(load: Load, name: string): Promise<void> {
+async function produceLines(load: Load, name: string): Promise<void> {
   const { gateway } = load;
   for (let sent = 0; !gateway.isEnding; sent += 1) {
     await sendLines(load, newValues(load, `${name}-${sent}`, 200));
@@ -84,7 +121,7 @@ export async function produceLines(load: Load, name: string): Promise<void> {
 }
 
 /** Reads a partition on and on: what a reader was shown must stay. */
-export async function follow(load: Load, partition: number): Promise<void> {
+async function follow(load: Load, partition: number): Promise<void> {
   const { gateway, ledger } = load;
   const path = `/v1/topics/${TOPIC}/partitions/${partition}/records`;
   for (let offset = 0; !gateway.isEnding; ) {
@@ -97,7 +134,7 @@ export async function follow(load: Load, partition: number): Promise<void> {
 }
 
 /** Commits one offset after the other. */
-export async function commit({ gateway, ledger }: Load): Promise<void> {
+async function commit({ gateway, ledger }: Load): Promise<void> {
   for (let offset = 1; !gateway.isEnding; offset += 1) {
     ledger.committedSent = offset;
     const answer = await gateway.call(`/v1/groups/${GROUP}/offsets`, {
