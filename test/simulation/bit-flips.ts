@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { PartitionMetadata } from '#coordination';
 import type { SeededRandom } from '#runtime/testing';
 import { wholeBatches } from './batches.js';
 import { ClientConnection } from './client-connection.js';
@@ -6,6 +7,8 @@ import { outcomeOf } from './history.js';
 import { isUndamaged, type LogFile } from './log-files.js';
 import { type Machine, partitionDirectory } from './machine.js';
 import type { World } from './world.js';
+
+type Replicated = Pick<PartitionMetadata, 'isr' | 'replicas' | 'reassignment'>;
 
 const REPAIR_MS_MAX = 60_000;
 const RETRY_MS = 250;
@@ -15,13 +18,15 @@ const EPOCH_END = 16;
 
 /**
  * Flips a bit in a log file of a machine (F7): in a closed segment, because a starting process
- * trusts the last bytes of a log that it wrote itself; or in an index.
+ * trusts the last bytes of a log that it wrote itself; or in an index. It spares a partition that
+ * no other broker has: nothing could repair it.
  */
 export async function flipBit(world: World, machine: Machine, random: SeededRandom): Promise<void> {
   const { disk } = machine;
   const files: string[] = [];
   for (const { name: topic, partitions } of world.state.topics.values()) {
-    for (const partition of partitions.keys()) {
+    for (const [partition, metadata] of partitions.entries()) {
+      if (!isElsewhere(metadata, machine.id)) continue;
       const directory = partitionDirectory(topic, partition);
       const names = (await namesIn(machine, directory)).toSorted();
       const active = names.findLast((name) => name.endsWith('.log'));
@@ -41,6 +46,12 @@ export async function flipBit(world: World, machine: Machine, random: SeededRand
   const position = checkedPosition(content, random.below(sizeBytes));
   world.trace.add('faults', `${machine.name}: a bit of ${path} flips at ${position}`);
   disk.corrupt(path, position, 1 << random.below(8));
+}
+
+/** True when another broker has all records of a partition, and keeps them. */
+export function isElsewhere({ isr, replicas, reassignment }: Replicated, id: number): boolean {
+  const isOther = (one: number): boolean => one !== id;
+  return isr.some(isOther) && (reassignment?.to ?? replicas).some(isOther);
 }
 
 /**

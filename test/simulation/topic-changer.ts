@@ -92,6 +92,8 @@ export class TopicChanger extends Client {
     for (let count = 1 + this.random.below(left.length); count > 0; count -= 1) {
       replicas.push(...left.splice(this.random.below(left.length), 1));
     }
+    // A damaged broker needs another one that has the records.
+    if (world.damaged !== undefined && replicas.every((id) => id === world.damaged?.id)) return;
     await this.#isDone(`move ${topicPartitionName(target)} to ${replicas.join(', ')}`, (broker) =>
       broker.reassignReplicas(target, replicas),
     );
