@@ -17,7 +17,9 @@ const SEEDS = Number(process.env['SLUICE_SIMULATION_SEEDS'] ?? FIXED_SEEDS);
 const MINUTES = Number(process.env['SLUICE_SIMULATION_MINUTES'] ?? 0);
 
 async function expectNoViolation(seed: number, brokers?: number): Promise<void> {
-  const result = await simulate(seed, brokers);
+  const result = await simulate(seed, brokers).catch((error: unknown) => {
+    throw new Error(`seed ${seed} ended with an error`, { cause: error });
+  });
   if (result.violations.length > 0) expect.fail(report(result));
 }
 

@@ -175,16 +175,11 @@ export class LogReader {
     }
   }
 
-  /**
-   * Returns the position in a segment from which records of that time may begin; undefined when it
-   * has none.
-   */
+  /** @see LogSegment.scanStartFor */
   async #scanStart(segment: LogSegment, timestampMs: number): Promise<Offset | undefined> {
     await segment.file.acquire();
     try {
-      await segment.loadIndexes();
-      if (segment.maxTimestamp < timestampMs) return undefined;
-      return segment.timeIndex.lookup(timestampMs).offset;
+      return await segment.scanStartFor(timestampMs);
     } finally {
       segment.file.release();
     }

@@ -6,9 +6,14 @@ import { type ScanEnd, scanBatches } from '../record-batch/batch-scan.js';
 import type { FilePool, PooledFile } from './file-pool.js';
 import type { IndexEntry, OffsetIndex } from './offset-index.js';
 import { latestDeliveryIn } from './segment-delays.js';
-import { type BatchPlace, type IndexPaths, SegmentIndexes } from './segment-indexes.js';
+import {
+  type BatchPlace,
+  INDEX_INTERVAL_BYTES,
+  type IndexPaths,
+  SegmentIndexes,
+} from './segment-indexes.js';
 import { type SegmentFileSuffix, segmentFileName } from './segment-names.js';
-import type { TimeIndex } from './time-index.js';
+import type { TimeIndex, TimestampOffset } from './time-index.js';
 import { VerifiedRanges } from './verified-ranges.js';
 
 /** Positions in a `.log` are int32 in the index. */
@@ -177,11 +182,24 @@ export class LogSegment {
     return this.#exchangeIndexes(async () => {
       const { fileSystem } = this.#pool;
       const indexes = this.#indexes;
-      if (indexes === undefined) {
-        return SegmentIndexes.open(fileSystem, this.#indexPaths(), this.baseOffset);
-      }
-      return (await indexes.load()) ? indexes : undefined;
+      if (indexes !== undefined) return (await indexes.load()) ? indexes : undefined;
+      const opened = await SegmentIndexes.open(fileSystem, this.#indexPaths(), this.baseOffset);
+      if (opened === undefined) return undefined;
+      return (await this.#isTrue(opened.time.lastEntry, opened.offset)) ? opened : undefined;
     });
+  }
+
+  /**
+   * Returns the offset from which records of that time or later may begin; undefined when there are
+   * none. Indexes that the log contradicts are rebuilt. The caller has acquired `file`.
+   */
+  async scanStartFor(timestampMs: number): Promise<Offset | undefined> {
+    await this.loadIndexes();
+    if (this.maxTimestamp < timestampMs) return undefined;
+    const entry = this.timeIndex.lookup(timestampMs);
+    if (await this.#isTrue(entry, this.offsetIndex)) return entry.offset;
+    await this.rebuildIndexes();
+    return this.maxTimestamp < timestampMs ? undefined : this.timeIndex.lookup(timestampMs).offset;
   }
 
   /** Rebuilds the indexes from the log because they are wrong. */
@@ -372,6 +390,27 @@ export class LogSegment {
       }
       if (truncations === this.#truncations) return built;
     }
+  }
+
+  /**
+   * Compares an entry of the time index with the batch that it names. No checksum covers the files
+   * of indexes: with a wrong greatest timestamp, retention would delete records that are young.
+   */
+  async #isTrue({ timestamp, offset }: TimestampOffset, index: OffsetIndex): Promise<boolean> {
+    if (timestamp < 0) return true;
+    let isTrue = false;
+    const file = await this.file.acquire();
+    try {
+      const span = { from: index.positionFor(offset), to: this.#sizeBytes };
+      await scanBatches(file, { ...span, chunkBytes: 2 * INDEX_INTERVAL_BYTES }, (batch) => {
+        if (batch.lastOffset < offset) return 'next';
+        isTrue = batch.baseOffset <= offset && batch.maxTimestamp === timestamp;
+        return 'stop';
+      });
+    } finally {
+      this.file.release();
+    }
+    return isTrue;
   }
 
   /** Adds the batches after the last entry to the indexes; `accept` may end the scan. */

@@ -23,7 +23,7 @@ export interface TimestampOffset {
  * | 4 | int32, offset minus the segment's base offset |
  *
  * An entry says: every record of this segment with a greater timestamp comes after that offset.
- * Invariant: timestamps strictly increase, offsets never decrease.
+ * Invariant: no timestamp is negative; timestamps strictly increase, offsets never decrease.
  *
  * Overlap: as for SegmentIndex.
  */
@@ -124,7 +124,7 @@ export class TimeIndex extends SegmentIndex {
       const offset = content.readInt32BE(i * ENTRY_BYTES + 8);
       const isInOrder =
         i === 0
-          ? offset >= 0
+          ? timestamp >= 0 && offset >= 0
           : timestamp > (timestamps[i - 1] ?? 0) && offset >= (relativeOffsets[i - 1] ?? 0);
       if (!isInOrder) return false;
       timestamps[i] = timestamp;
