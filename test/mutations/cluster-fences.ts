@@ -99,10 +99,25 @@ export const CLUSTER_FENCES: readonly Fence[] = [
   {
     name: 'a leader answers only after its sync',
     rule: '3.1',
-    file: 'log/src/log/log-writer.ts',
-    from: 'const startMs = clock.monotonicMs();\n        await handle.datasync();',
-    to: 'const startMs = clock.monotonicMs();',
-    killers: ['keeps unconfirmed records', 'a record below min.insync.replicas may be lost'],
+    file: 'log/src/log/round-storage.ts',
+    from: 'return isSynced ? this.#sync(round, handle) : undefined;',
+    to: 'return undefined;',
+    killers: ['a record below min.insync.replicas may be lost'],
+    seeds: 10,
+  },
+  {
+    name: 'a follower has synced what it reports',
+    rule: '3.1',
+    file: 'log/src/segment/file-pool.ts',
+    from: 'await this.#pool.open(this.#filePath, mode, { syncsWrites });',
+    // The file is opened without syncs, and says that it has them.
+    to: `new Proxy(await this.#pool.open(this.#filePath, mode, {}), {
+        get: (file, name) => {
+          if (name === 'syncsWrites') return syncsWrites;
+          return typeof file[name] === 'function' ? file[name].bind(file) : file[name];
+        },
+      });`,
+    killers: ['keeps unconfirmed records'],
     seeds: 10,
   },
   {

@@ -7,9 +7,21 @@ export const LOG_SUITE: Suite = {
   mutations: [
     {
       name: 'a round is answered without its datasync',
-      file: 'log/log-writer.ts',
-      from: 'const startMs = clock.monotonicMs();\n        await handle.datasync();',
-      to: 'const startMs = clock.monotonicMs();',
+      file: 'log/round-storage.ts',
+      from: 'return isSynced ? this.#sync(round, handle) : undefined;',
+      to: 'return undefined;',
+    },
+    {
+      name: 'a write is taken for one that was synced, whatever file it went to',
+      file: 'log/round-storage.ts',
+      from: 'if (isSynced && handle.syncsWrites) return',
+      to: 'if (isSynced) return',
+    },
+    {
+      name: 'a round whose synced write failed is taken for undone without a truncation',
+      file: 'log/round-storage.ts',
+      from: 'return isDiskFailure(error) ? syncFailed(error) : this.#undo(handle, error);',
+      to: "return { isUndone: !isDiskFailure(error), what: '', cause: error };",
     },
     {
       name: 'recovery does not check the CRC',
@@ -44,14 +56,14 @@ export const LOG_SUITE: Suite = {
     {
       name: 'a failed write is not reverted in the producer state',
       file: 'log/log-writer.ts',
-      from: '    log.producers.undoTo();\n    try {\n      await retryDuringShortage',
-      to: '    log.producers.commit();\n    try {\n      await retryDuringShortage',
+      from: 'this.#log.producers.undoTo();\n    if (failure.isUndone) {',
+      to: 'this.#log.producers.commit();\n    if (failure.isUndone) {',
     },
     {
       name: 'a failed write is not reverted in the file',
-      file: 'log/log-writer.ts',
-      from: 'return handle.truncate(log.segments.active.sizeBytes);',
-      to: 'return handle.sizeBytes();',
+      file: 'log/round-storage.ts',
+      from: '() => handle.truncate(sizeBytes));',
+      to: '() => handle.sizeBytes());',
     },
     {
       name: 'retries are not recognised',

@@ -1,4 +1,11 @@
-import type { DirectoryEntry, FileHandle, FileLock, FileSystem } from '#runtime';
+import type {
+  DirectoryEntry,
+  FileHandle,
+  FileLock,
+  FileSystem,
+  OpenMode,
+  OpenOptions,
+} from '#runtime';
 import type { FakeDisk, SeededRandom } from '#runtime/testing';
 import type { SimulatedProcess } from './simulated-process.js';
 
@@ -41,9 +48,13 @@ export class ProcessDisk implements FileSystem {
     this.#mount = parts.disk.mount();
   }
 
-  async open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
+  async open(
+    path: string,
+    mode: OpenMode,
+    { syncsWrites = false }: OpenOptions = {},
+  ): Promise<FileHandle> {
     const handle = await this.#quick(() => this.#mount.open(path, mode));
-    return new ProcessFile(handle, this, this.#parts.observer);
+    return new ProcessFile(handle, this, this.#parts.observer, syncsWrites);
   }
 
   readFile(path: string): Promise<Buffer> {
@@ -128,7 +139,12 @@ class ProcessFile implements FileHandle {
   readonly #disk: ProcessDisk;
   readonly #observer: DiskObserver;
 
-  constructor(handle: FileHandle, disk: ProcessDisk, observer: DiskObserver) {
+  constructor(
+    handle: FileHandle,
+    disk: ProcessDisk,
+    observer: DiskObserver,
+    readonly syncsWrites: boolean,
+  ) {
     this.#handle = handle;
     this.#disk = disk;
     this.#observer = observer;
@@ -140,11 +156,12 @@ class ProcessFile implements FileHandle {
     return this.#disk.quick(() => this.#handle.read(target, targetStart, length, position));
   }
 
-  writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
-    return this.#disk.slow(async () => {
+  async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    await this.#disk.slow(async () => {
       await this.#handle.writev(buffers, position);
       this.#observer.written(this.path, Buffer.concat(buffers));
     });
+    if (this.syncsWrites) await this.datasync();
   }
 
   truncate(sizeBytes: number): Promise<void> {

@@ -68,7 +68,7 @@ describe('committed offsets of a silent group', () => {
   it('are tried again when the disk did not take it', async () => {
     const test = await withRecords();
     await commit(test, 'silent');
-    test.disk.failNext('writev', 'EIO', { path: '__consumer_offsets' });
+    test.disk.failNext('writev', 'ENOSPC', { path: '__consumer_offsets' });
     await pass(test, RETENTION_MINUTES);
     expect(await committed(test, 'silent')).toEqual([1]);
     await pass(test, CHECK_MINUTES);

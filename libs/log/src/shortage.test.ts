@@ -7,6 +7,7 @@ import { stampBatch } from './record-batch/record-batch.js';
 import {
   appendValues,
   FakeBroker,
+  FETCHED,
   filler,
   LOG_0,
   readAll,
@@ -58,6 +59,7 @@ describe('an operating system that is short of descriptors or memory', () => {
   it('takes the partition offline when fsync itself reports a shortage', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
+    log.writer.onLogEnd(FETCHED);
     broker.disk.failNext('datasync', 'ENOMEM', { path: LOG_0 });
     await expect(appendValues(log, 'a')).rejects.toMatchObject({ outcome: 'unknown' });
     expect(log.isWritable).toBe(false);

@@ -90,7 +90,7 @@ export class GatewayCounts implements LogObserver, RequestObserver {
   });
   readonly #syncSeconds = this.#histogram({
     name: 'kafka_log_logflushstats_logflush_seconds',
-    help: 'Time of an fdatasync of a log.',
+    help: 'Time of an fdatasync of a log, or of a write that ends with one.',
     upperBounds: SECONDS,
   });
   readonly #batchBytes = this.#histogram({

@@ -94,8 +94,9 @@ export class Partition {
     this.#onHighWatermark = onHighWatermark;
     this.#member = member;
     log.writer.onSyncedEnd((syncedEnd) => this.#syncedEndMoved(syncedEnd));
-    log.writer.onLogEnd(() => {
-      if (this.#role === 'leader') member.onLogEnd(this);
+    log.writer.onLogEnd({
+      isWanted: () => this.#role === 'leader' && !this.isSoleReplica,
+      moved: () => (this.#role === 'leader' ? member.onLogEnd(this) : undefined),
     });
   }
 

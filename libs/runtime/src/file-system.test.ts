@@ -85,6 +85,20 @@ describe.each(implementations)('$name', ({ start, stop }) => {
     expect(await text('many.log')).toBe(`\0\0\0${Buffer.concat(buffers).toString()}`);
   });
 
+  it('writes to a file that syncs its writes as to any other', async () => {
+    const file = await fileSystem.open(path('synced.log'), 'create', { syncsWrites: true });
+    await file.writev([Buffer.from('hello '), Buffer.from('world')], 0);
+    await file.truncate(5);
+    await file.writev([Buffer.from('!')], 5);
+    const target = Buffer.alloc(6);
+    expect(await file.read(target, 0, 6, 0)).toBe(6);
+    await file.close();
+    expect(await text('synced.log')).toBe('hello!');
+    const plain = await fileSystem.open(path('synced.log'), 'write');
+    expect(plain.syncsWrites).toBe(false);
+    await plain.close();
+  });
+
   it('truncates and extends a file', async () => {
     await write('cut.log', 'abcdef');
     const file = await fileSystem.open(path('cut.log'), 'write');

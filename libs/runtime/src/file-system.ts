@@ -11,7 +11,7 @@ export interface FileSystem {
    * Opens for reading and writing at explicit positions. `create` creates the file if it is
    * missing.
    */
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle>;
+  open(path: string, mode: OpenMode, options?: OpenOptions): Promise<FileHandle>;
   /** Reads a whole small file. Rejects with ENOENT when there is none. */
   readFile(path: string): Promise<Buffer>;
   /** Names in a directory, unsorted. */
@@ -39,6 +39,13 @@ export interface FileSystem {
   tryLock(path: string): Promise<FileLock | undefined>;
 }
 
+export type OpenMode = 'read' | 'write' | 'create';
+
+export interface OpenOptions {
+  /** True to end each write with a sync where the system can do both in one call. */
+  readonly syncsWrites?: boolean;
+}
+
 export interface DirectoryEntry {
   readonly name: string;
   readonly isDirectory: boolean;
@@ -55,6 +62,11 @@ export interface FileLock {
  */
 export interface FileHandle {
   readonly path: string;
+  /**
+   * True when the bytes of a write, and the size of the file, are durable when `writev` resolves.
+   * An error of `writev` may then be one of the write or of its sync.
+   */
+  readonly syncsWrites: boolean;
   /**
    * Reads up to `length` bytes into `target` at `targetStart`; fewer only at the end of the file.
    */

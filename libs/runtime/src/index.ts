@@ -7,7 +7,14 @@ export { DiskReserve, DiskReserveError, type DiskReserveStatus } from './disk-re
 export { type DrainLimits, drainRequest } from './drain-request.js';
 export { EventLoopDelay, type EventLoopDelays } from './event-loop-delay.js';
 export { ExpiryClock, type ExpiryClockStatus } from './expiry-clock.js';
-export type { DirectoryEntry, FileHandle, FileLock, FileSystem } from './file-system.js';
+export type {
+  DirectoryEntry,
+  FileHandle,
+  FileLock,
+  FileSystem,
+  OpenMode,
+  OpenOptions,
+} from './file-system.js';
 export { HeldMemory } from './held-memory.js';
 export { joinedInSlices } from './joined-bytes.js';
 export { Limiter } from './limiter.js';
@@ -23,6 +30,7 @@ export { atOnce, inSlices, type SlicedWork, turnOfLoop } from './sliced-work.js'
 export { kindOfError, SparseLog, sparseLogOf } from './sparse-log.js';
 export { ProcessClock, SystemClock, SystemRandom, SystemScheduler } from './system-clock.js';
 export {
+  isDiskFailure,
   isDiskFull,
   isOutOfDescriptors,
   isShortage,

@@ -1,8 +1,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { constants, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { platform } from 'node:process';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { NodeFileSystem } from './node-file-system.js';
 
@@ -15,6 +16,24 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await rm(directory, { recursive: true });
+});
+
+it.runIf(platform === 'linux')('asks the system to sync the writes of a file', async () => {
+  const flagsOf = async (path: string, syncsWrites: boolean): Promise<number> => {
+    const file = await fileSystem.open(path, 'create', { syncsWrites });
+    expect(file.syncsWrites).toBe(syncsWrites);
+    for (const descriptor of await readdir('/proc/self/fd')) {
+      const target = await readlink(`/proc/self/fd/${descriptor}`).catch(() => undefined);
+      if (target !== path) continue;
+      const info = await readFile(`/proc/self/fdinfo/${descriptor}`, 'utf8');
+      await file.close();
+      return Number.parseInt(/^flags:\s+(\d+)$/m.exec(info)?.[1] ?? '', 8);
+    }
+    throw new Error(`${path} is not open`);
+  };
+  const plain = await flagsOf(join(directory, 'plain.log'), false);
+  const synced = await flagsOf(join(directory, 'synced.log'), true);
+  expect(synced & ~plain).toBe(constants.O_DSYNC);
 });
 
 it('rejects a write that the disk does not take with the code of the error', async () => {

@@ -14,6 +14,11 @@ export function isDiskFull(error: unknown): boolean {
   return isCaused(error, (code) => code === 'ENOSPC' || code === 'EDQUOT');
 }
 
+/** True when a call failed because the disk could not read or write (EIO). */
+export function isDiskFailure(error: unknown): boolean {
+  return isCaused(error, (code) => code === 'EIO');
+}
+
 /**
  * True when a call failed because the operating system was short of file descriptors or memory, or
  * was interrupted. The call had no effect, the disk is not the cause, and a later try may succeed.

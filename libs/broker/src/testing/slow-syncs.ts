@@ -26,6 +26,7 @@ export class SlowSyncs {
   #wrapFile(file: FileHandle): FileHandle {
     return {
       path: file.path,
+      syncsWrites: file.syncsWrites,
       read: (target, targetStart, length, position) =>
         file.read(target, targetStart, length, position),
       writev: (buffers, position) => file.writev(buffers, position),

@@ -79,6 +79,68 @@ describe('group commit', () => {
     expect(answer).toMatchObject({ baseOffset: 0 });
   });
 
+  it('shows the log end only once it is synced, while no follower fetches', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    await appendValues(log, 'a');
+    const seen = new Set<string>();
+    broker.onOperation = () => seen.add(`${log.offsets.logEnd} ${log.offsets.syncedEnd}`);
+    await appendValues(log, 'b');
+    await appendValues(log, 'c');
+    expect([...seen]).toEqual(['1 1', '2 2']);
+  });
+
+  it('shows the log end before its sync from the first fetch of a follower on', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    let isWanted = false;
+    const ends: number[] = [];
+    log.writer.onLogEnd({
+      isWanted: () => isWanted,
+      moved: () => ends.push(log.offsets.logEnd - log.offsets.syncedEnd),
+    });
+    await appendValues(log, 'a');
+    isWanted = true;
+    const seen = new Set<string>();
+    broker.onOperation = () => seen.add(`${log.offsets.logEnd} ${log.offsets.syncedEnd}`);
+    await appendValues(log, 'b');
+    expect([...seen]).toContain('2 1');
+    expect(ends).toEqual([1, 1]);
+  });
+
+  it.each([
+    { point: 'writev', code: 'ENOSPC' },
+    { point: 'datasync', code: 'ENOSPC' },
+    { point: 'writev', code: 'ENOMEM' },
+    { point: 'datasync', code: 'ENOMEM' },
+  ] as const)('cuts off a synced write that reports $code at its $point', async (fault) => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    await appendValues(log, 'a');
+    const size = log.sizeBytes;
+    broker.disk.failNext(fault.point, fault.code, { path: LOG_0, afterBytes: 30 });
+    const refused = { code: 'KAFKA_STORAGE_ERROR', outcome: 'failed', retriable: true };
+    await expect(appendValues(log, 'lost')).rejects.toMatchObject(refused);
+    expect(await broker.disk.fileSize(broker.path(LOG_0))).toBe(size);
+    broker.crash();
+    const reopened = await testLog(await broker.open());
+    expect(await readAll(reopened)).toEqual([[0, 'a']]);
+    expect(await appendValues(reopened, 'b')).toMatchObject({ baseOffset: 1 });
+  });
+
+  it('goes offline when a synced write fails otherwise, with its producers as before', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
+    broker.disk.failNext('writev', 'EIO', { path: LOG_0 });
+    const unknown = { code: 'KAFKA_STORAGE_ERROR', outcome: 'unknown', retriable: false };
+    const append = log.writer.append([valuesBatch(['a'], producer)], EPOCH);
+    await expect(append).rejects.toMatchObject(unknown);
+    expect(log.isWritable).toBe(false);
+    expect(log.offsets.logEnd).toBe(0);
+    expect(log.state.producers.producerCount).toBe(0);
+  });
+
   it('takes the log offline, and answers every append, when a round meets a bug', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());

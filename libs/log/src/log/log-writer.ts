@@ -1,11 +1,5 @@
 import { type LeaderEpoch, type LogEndOffset, type Offset, type SyncedEndOffset } from '#protocol';
-import {
-  DiskReserveError,
-  type FileHandle,
-  isShortageBeforeSync,
-  retryDuringShortage,
-  SerialQueue,
-} from '#runtime';
+import { DiskReserveError, type FileHandle, isShortageBeforeSync, SerialQueue } from '#runtime';
 import type { RecordBatch } from '../record-batch/record-batch.js';
 import type { LogSegment } from '../segment/segment.js';
 import {
@@ -17,6 +11,7 @@ import {
 import { DuplicateAnswers } from './duplicate-answers.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import { RolledSegments } from './rolled-segments.js';
+import { type RoundFailure, RoundStorage } from './round-storage.js';
 import { SegmentRoller, takeProducerSnapshot } from './segment-roller.js';
 import {
   closedLogError,
@@ -29,14 +24,22 @@ import {
 const UNEXPECTED = 'an unexpected fault';
 const FAILURE_WARNING_INTERVAL_MS = 60_000;
 
+/** Learns of the end of a log. */
+export interface LogEndListener {
+  /** True while the log end is of use before it is synced: followers fetch from this log. */
+  isWanted(): boolean;
+  moved(): void;
+}
+
 /**
  * Appends to a log by group commit.
  *
- * A round is one `writev` and, with `fsync` durability, one `datasync`. Appends that arrive during
- * a round wait for the next one, which takes them together. A round begins as a microtask, so that
- * all appends of one task are in it. The accumulator calls `append` at the end of a turn of the
- * event loop, so a round does not wait for further appends. Between the write and the end of the
- * sync the log end is ahead of the synced end.
+ * A round is one `writev` and, with `fsync` durability, one `datasync`; both are one call where the
+ * system has it and no follower fetches from the log. Appends that arrive during a round wait for
+ * the next one, which takes them together. A round begins as a microtask, so that all appends of
+ * one task are in it. The accumulator calls `append` at the end of a turn of the event loop, so a
+ * round does not wait for further appends. While followers fetch, the log end is ahead of the
+ * synced end between the write and the end of the sync.
  *
  * With many partitions nearly every request has a round of its own: the path of a round avoids
  * closures and promises.
@@ -54,9 +57,10 @@ export class LogWriter {
   readonly #rolled: RolledSegments;
   /** Begins new segments; used in the lane only. */
   readonly roller: SegmentRoller;
+  readonly #storage: RoundStorage;
   readonly #duplicates = new DuplicateAnswers();
   readonly #syncedEndListeners: ((end: SyncedEndOffset) => void)[] = [];
-  #logEndListener: (() => void) | undefined;
+  #logEndListener: LogEndListener | undefined;
   #pending: PendingAppend[] = [];
   /** True when a round is scheduled or running. */
   #isRoundUnderWay = false;
@@ -73,11 +77,13 @@ export class LogWriter {
     this.#log = log;
     this.#environment = environment;
 
+    this.#storage = new RoundStorage(log, environment, (round) => this.#written(round));
     this.#rolled = new RolledSegments(log, environment, {
       onFlushed: () => this.#advanceRecoveryPoint(),
       onSyncFailed: (cause) => this.goOffline('a sync failed', cause),
     });
     this.roller = new SegmentRoller(log, environment, {
+      syncsWrites: () => this.#syncsWrites,
       onRolled: (segment) => this.#rolled.add(segment),
       onSyncFailed: (cause) => this.goOffline('a sync of its directory failed', cause),
     });
@@ -113,8 +119,8 @@ export class LogWriter {
     this.#syncedEndListeners.push(listener);
   }
 
-  /** Calls `listener` after every write, before its sync. One listener. */
-  onLogEnd(listener: () => void): void {
+  /** Tells `listener` of every write, before its sync while it asks for that. One listener. */
+  onLogEnd(listener: LogEndListener): void {
     this.#logEndListener = listener;
   }
 
@@ -150,6 +156,7 @@ export class LogWriter {
   }
 
   async #acquired({ file }: LogSegment): Promise<FileHandle> {
+    file.syncWrites(this.#syncsWrites);
     try {
       return await file.acquire();
     } catch (error) {
@@ -324,6 +331,7 @@ export class LogWriter {
     const log = this.#log;
     const environment = this.#environment;
     const { active } = log.segments;
+    active.file.syncWrites(this.#syncsWrites);
     const acquired = active.file.acquire();
     const handle = acquired instanceof Promise ? await this.#opened(acquired) : acquired;
     if (handle === undefined) return;
@@ -373,32 +381,42 @@ export class LogWriter {
     return new AppendRound(limits, log.producers);
   }
 
-  /**
-   * Writes a round and, with `fsync` durability, syncs it.
-   * @returns whether its appends are in the log
-   */
+  /** True when rounds must be durable once they are written: nobody reads them before. */
+  get #syncsWrites(): boolean {
+    return this.#environment.durability === 'fsync' && this.#logEndListener?.isWanted() !== true;
+  }
+
+  /** @returns whether the appends of the round are in the log */
   async #persistRound(round: AppendRound, handle: FileHandle): Promise<boolean> {
     const log = this.#log;
-    const environment = this.#environment;
-    const { active } = log.segments;
-    try {
-      await handle.writev(round.buffers, active.sizeBytes);
-    } catch (error) {
-      await this.#undoRound(round, handle, error);
+    const failure = await this.#storage.persist(round, handle);
+    if (failure !== undefined) {
+      this.#roundFailed(round, failure);
       return false;
     }
-    this.#written(round, active);
-    if (environment.durability === 'fsync' && !(await this.#syncRound(round, handle))) return false;
     log.offsets.syncedEnd = round.nextOffset as SyncedEndOffset;
     this.#advanceRecoveryPoint();
     this.#notifySyncedEnd();
     return true;
   }
 
+  /** Answers the appends of a failed round: as not applied, or as unknown. */
+  #roundFailed(round: AppendRound, failure: RoundFailure): void {
+    this.#log.producers.undoTo();
+    if (failure.isUndone) {
+      this.#storageFailed(failure.cause);
+      round.fail(failedWriteError(failure.cause));
+    } else {
+      this.goOffline(failure.what, failure.cause);
+      round.fail(writesOfflineError(failure, 'unknown'));
+    }
+  }
+
   /** Moves the log end to the end of a written round. */
-  #written(round: AppendRound, segment: LogSegment): void {
+  #written(round: AppendRound): void {
     const log = this.#log;
     const environment = this.#environment;
+    const segment = log.segments.active;
     log.producers.commit();
     segment.firstAppendMs ??= environment.clock.nowMs();
     for (const batch of round.batches) {
@@ -407,45 +425,8 @@ export class LogWriter {
       log.tail.append(batch);
     }
     log.offsets.logEnd = round.nextOffset as LogEndOffset;
-    this.#logEndListener?.();
+    this.#logEndListener?.moved();
     environment.observer.appended(round.recordCount, round.batchBytes);
-  }
-
-  /** @returns whether the round is durable */
-  async #syncRound(round: AppendRound, handle: FileHandle): Promise<boolean> {
-    const { clock, observer, syncs } = this.#environment;
-    try {
-      await syncs.run(async () => {
-        const startMs = clock.monotonicMs();
-        await handle.datasync();
-        observer.synced(clock.monotonicMs() - startMs, round.sizeBytes);
-      });
-      return true;
-    } catch (error) {
-      this.goOffline('a sync failed', error);
-      round.fail(writesOfflineError({ what: 'a sync failed', cause: error }, 'unknown'));
-      return false;
-    }
-  }
-
-  /** Removes, durably, the bytes of a failed write; its appends are answered as not applied. */
-  async #undoRound(round: AppendRound, handle: FileHandle, cause: unknown): Promise<void> {
-    const log = this.#log;
-    const environment = this.#environment;
-    log.producers.undoTo();
-    try {
-      await retryDuringShortage(environment.scheduler, () => {
-        return handle.truncate(log.segments.active.sizeBytes);
-      });
-      await environment.syncs.run(() => handle.datasync());
-    } catch (error) {
-      const what = 'a failed write could not be undone';
-      this.goOffline(what, error);
-      round.fail(writesOfflineError({ what, cause: error }, 'unknown'));
-      return;
-    }
-    this.#storageFailed(cause);
-    round.fail(failedWriteError(cause));
   }
 
   #storageFailed(error: unknown): void {

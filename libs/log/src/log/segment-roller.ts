@@ -17,11 +17,13 @@ export class SegmentRoller {
   readonly #log: LogState;
   readonly #environment: LogEnvironment;
   readonly #events: {
+    readonly syncsWrites: () => boolean;
     readonly onRolled: (segment: LogSegment) => void;
     readonly onSyncFailed: (cause: unknown) => void;
   };
 
   /**
+   * @param syncsWrites true when writes to a new segment must be durable once they end
    * @param onRolled called with the segment that no longer receives appends
    * @param onSyncFailed called when the sync of the directory failed: the log must go offline
    */
@@ -29,6 +31,7 @@ export class SegmentRoller {
     log: LogState,
     environment: LogEnvironment,
     events: {
+      readonly syncsWrites: () => boolean;
       readonly onRolled: (segment: LogSegment) => void;
       readonly onSyncFailed: (cause: unknown) => void;
     },
@@ -62,6 +65,7 @@ export class SegmentRoller {
     // may be deleted.
     await takeProducerSnapshot(log, environment, 'roll');
     const next = LogSegment.open(environment.files, log.directory, logEnd, 0);
+    next.file.syncWrites(this.#events.syncsWrites());
     this.#unfinished = next;
     await this.#makeSegment(next);
     this.#unfinished = undefined;

@@ -8,6 +8,7 @@ import { HeldFileSystem } from '../testing/held-file-system.js';
 import {
   batchBytes,
   FakeBroker,
+  FETCHED,
   filler,
   INDEX_0,
   LOG_0,
@@ -40,6 +41,7 @@ describe('the copies of a follower', () => {
 
   it('can be read up to the log end before they are synced', async () => {
     const { broker, log } = await follower({}, { tailCacheBytes: 100_000 });
+    log.writer.onLogEnd(FETCHED);
     let readable: number | undefined;
     broker.onOperation = () => {
       if (log.offsets.logEnd === 1)
@@ -256,9 +258,14 @@ describe('a leader that begins to follow', () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     await log.leadership.assignEpoch(1);
+    const isWriting = new Promise<void>((resolve) => {
+      const { writes } = broker.disk.counts(broker.path(LOG_0));
+      broker.onOperation = () => {
+        if (broker.disk.counts(broker.path(LOG_0)).writes > writes) resolve();
+      };
+    });
     const written = log.writer.append([valuesBatch(['a'])], { leaderEpoch: 1 });
-    await Promise.resolve();
-    await Promise.resolve();
+    await isWriting;
     const waiting = log.writer.append([valuesBatch(['b'])], { leaderEpoch: 1 });
     const [first, second] = await Promise.allSettled([
       written,

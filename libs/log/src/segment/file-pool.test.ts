@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { FileHandle, FileSystem, OpenMode } from '#runtime';
 import { FakeDisk } from '#runtime/testing';
 import { FilePool } from './file-pool.js';
 
@@ -11,6 +12,14 @@ async function poolOf(names: string[], openFilesMax: number) {
     file.release();
   }
   return { disk, pool, files };
+}
+
+/** The members of a disk, with another `open`. */
+function openedBy(open: FileSystem['open']) {
+  return (disk: FakeDisk, name: keyof FakeDisk): unknown => {
+    const member: unknown = name === 'open' ? open : disk[name];
+    return typeof member === 'function' ? (member.bind(disk) as unknown) : member;
+  };
 }
 
 describe('the pool of open files', () => {
@@ -55,6 +64,36 @@ describe('the pool of open files', () => {
     await pool.closeIdle();
     expect(await disk.fileSize('/a')).toBeUndefined();
     expect((await a?.acquire())?.path).toBe('/renamed');
+  });
+
+  it('opens a file again, once nobody uses it, to sync its writes from then on', async () => {
+    const { pool, files } = await poolOf(['a'], 2);
+    const [a] = files;
+    const plain = await a?.acquire();
+    a?.syncWrites(true);
+    expect(await a?.acquire()).toBe(plain);
+    a?.release();
+    a?.release();
+    const synced = await a?.acquire();
+    expect([plain?.syncsWrites, synced?.syncsWrites]).toEqual([false, true]);
+    expect(pool.openCount).toBe(1);
+    a?.release();
+    expect(a?.acquire()).toBe(synced);
+    a?.release();
+    a?.syncWrites(false);
+    expect((await a?.acquire())?.syncsWrites).toBe(false);
+  });
+
+  it('does not open a file again where the system syncs no writes', async () => {
+    const disk = new FakeDisk();
+    const open = (path: string, mode: OpenMode): Promise<FileHandle> => disk.open(path, mode);
+    const pool = new FilePool(new Proxy(disk, { get: openedBy(open) }), 2);
+    const file = pool.file('/a');
+    file.syncWrites(true);
+    const handle = await file.create();
+    expect(handle.syncsWrites).toBe(false);
+    file.release();
+    expect(file.acquire()).toBe(handle);
   });
 
   it('may be asked again after an open failed', async () => {

@@ -1,4 +1,10 @@
-import { assert, type FileHandle, type FileSystem, isOutOfDescriptors } from '#runtime';
+import {
+  assert,
+  type FileHandle,
+  type FileSystem,
+  isOutOfDescriptors,
+  type OpenOptions,
+} from '#runtime';
 
 /**
  * Open segment files, bounded: a broker has many more segments than file descriptors. A file is
@@ -34,13 +40,13 @@ export class FilePool {
   /**
    * Called by PooledFile: opens a file; when no descriptor is free, unused files are closed first.
    */
-  async open(path: string, mode: 'write' | 'create'): Promise<FileHandle> {
+  async open(path: string, mode: 'write' | 'create', options: OpenOptions): Promise<FileHandle> {
     try {
-      return await this.fileSystem.open(path, mode);
+      return await this.fileSystem.open(path, mode, options);
     } catch (error) {
       if (!isOutOfDescriptors(error) || this.#idle.size === 0) throw error;
       await this.closeIdle();
-      return this.fileSystem.open(path, mode);
+      return this.fileSystem.open(path, mode, options);
     }
   }
 
@@ -82,6 +88,9 @@ export class PooledFile {
   #handle: FileHandle | undefined;
   #opening: Promise<FileHandle> | undefined;
   #users = 0;
+  #isSyncWanted = false;
+  /** True when the open file was opened to sync its writes; some systems do not. */
+  #isSyncAsked = false;
   #whenUnused: (() => void)[] = [];
   readonly #pool: FilePool;
   #filePath: string;
@@ -93,6 +102,16 @@ export class PooledFile {
 
   get path(): string {
     return this.#filePath;
+  }
+
+  /**
+   * Chooses whether writes must be durable when they end, where the system can do that. A file in
+   * use stays as it is until nobody uses it: `syncsWrites` of the handle tells.
+   */
+  syncWrites(isWanted: boolean): void {
+    if (this.#isSyncWanted === isWanted) return;
+    this.#isSyncWanted = isWanted;
+    this.#closeIfUnwanted();
   }
 
   /**
@@ -126,6 +145,7 @@ export class PooledFile {
     this.#users -= 1;
     if (this.#users > 0) return;
     if (this.#handle !== undefined) this.#pool.unused(this);
+    this.#closeIfUnwanted();
     for (const wake of this.#whenUnused.splice(0)) wake();
   }
 
@@ -170,10 +190,19 @@ export class PooledFile {
     if (this.#users === 1) this.#pool.used(this);
   }
 
+  /** Closes an unused file that was opened before its writes had to be synced, or the reverse. */
+  #closeIfUnwanted(): void {
+    if (this.#handle === undefined || this.#isSyncAsked === this.#isSyncWanted) return;
+    // A failed close loses nothing: the bytes were synced through this descriptor before.
+    this.closeIfIdle().catch(() => undefined);
+  }
+
   async #open(mode: 'write' | 'create'): Promise<FileHandle> {
+    const syncsWrites = this.#isSyncWanted;
     try {
-      const handle = await this.#pool.open(this.#filePath, mode);
+      const handle = await this.#pool.open(this.#filePath, mode, { syncsWrites });
       this.#handle = handle;
+      this.#isSyncAsked = syncsWrites;
       this.#pool.opened();
       return handle;
     } finally {

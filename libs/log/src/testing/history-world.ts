@@ -464,6 +464,11 @@ export class HistoryWorld {
     if (latestLeaderEpoch < this.#assignedEpoch) {
       violated(`epoch ${this.#assignedEpoch} is forgotten`);
     }
+    // Rounds are synced with their write, or after it while followers fetch from a leader.
+    log.writer.onLogEnd({
+      isWanted: () => this.#leaderEpoch % 2 === 1,
+      moved: () => undefined,
+    });
     log.writer.onSyncedEnd(() => {
       if (this.#log === log) this.#moveHighWatermark(log);
     });

@@ -20,6 +20,7 @@ import {
 import { LogManager } from '../data-dir/log-manager.js';
 import type { LogManagerOptions } from '../data-dir/log-manager-options.js';
 import type { AppendResult } from '../log/append-round.js';
+import type { LogEndListener } from '../log/log-writer.js';
 import { type LogObserver, silentLogObserver } from '../log/observer.js';
 import type { Log } from '../log.js';
 import type { DamagedRange } from '../record-batch/damage.js';
@@ -88,6 +89,9 @@ class SeenEvents implements LogObserver {
     this.bytesFromDisk += bytes;
   }
 }
+
+/** Followers fetch from a log: its end is shown before its sync. */
+export const FETCHED: LogEndListener = { isWanted: () => true, moved: () => undefined };
 
 /** Names of the first segment's files. */
 export const LOG_0 = '00000000000000000000.log';

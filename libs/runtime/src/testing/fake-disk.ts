@@ -1,5 +1,12 @@
 import type { Random } from '../clock.js';
-import type { DirectoryEntry, FileHandle, FileLock, FileSystem } from '../file-system.js';
+import type {
+  DirectoryEntry,
+  FileHandle,
+  FileLock,
+  FileSystem,
+  OpenMode,
+  OpenOptions,
+} from '../file-system.js';
 import { FakeDirectoryTree } from './fake-directory-tree.js';
 import { FakeFile } from './fake-file.js';
 import { FakeMount } from './fake-mount.js';
@@ -43,7 +50,9 @@ export interface PathCounts {
  * - a size may survive without its data: the bytes are zeros;
  * - a created, renamed or removed name is durable after `syncDirectory`, whatever was done to the
  *   file;
- * - a failed `datasync` loses the changes that it covers, also for later syncs.
+ * - a failed `datasync` loses the changes that it covers, also for later syncs;
+ * - a write to a file that syncs its writes is one `writev` and one `datasync`, at each of which a
+ *   fault or a crash may come.
  *
  * A test may use the disk itself, before and after a crash. A simulation gives each process that it
  * starts a `mount()`, which becomes unusable with the crash.
@@ -138,8 +147,8 @@ export class FakeDisk implements FileSystem {
     return { reads: 0, writes: 0, syncs: 0, ...this.#counts.get(path) };
   }
 
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
-    return this.#mount.open(path, mode);
+  open(path: string, mode: OpenMode, options?: OpenOptions): Promise<FileHandle> {
+    return this.#mount.open(path, mode, options);
   }
 
   readFile(path: string): Promise<Buffer> {

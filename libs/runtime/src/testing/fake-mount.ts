@@ -1,4 +1,11 @@
-import type { DirectoryEntry, FileHandle, FileLock, FileSystem } from '../file-system.js';
+import type {
+  DirectoryEntry,
+  FileHandle,
+  FileLock,
+  FileSystem,
+  OpenMode,
+  OpenOptions,
+} from '../file-system.js';
 import { FakeDirectory, FakeDirectoryTree, type ResolvedFakePath } from './fake-directory-tree.js';
 import { FakeFile, type FakeSync } from './fake-file.js';
 import { errnoError, type Fault, type FaultPoint } from './faults.js';
@@ -47,10 +54,15 @@ export class FakeMount implements FileSystem {
     this.#isAlive = false;
   }
 
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
+  open(
+    path: string,
+    mode: OpenMode,
+    { syncsWrites = false }: OpenOptions = {},
+  ): Promise<FileHandle> {
     return this.perform('open', path, () => {
       const file = mode === 'create' ? this.#created(path) : this.#file('open', path);
-      return new FakeFileHandle(this, this.#disk, path, file, mode !== 'read');
+      const isWritable = mode !== 'read';
+      return new FakeFileHandle(this, this.#disk, path, file, { isWritable, syncsWrites });
     });
   }
 
@@ -235,18 +247,20 @@ class FakeFileHandle implements FileHandle {
   readonly #disk: FakeDiskCore;
   readonly #file: FakeFile;
   readonly #isWritable: boolean;
+  readonly syncsWrites: boolean;
 
   constructor(
     mount: FakeMount,
     disk: FakeDiskCore,
     readonly path: string,
     file: FakeFile,
-    isWritable: boolean,
+    options: { readonly isWritable: boolean; readonly syncsWrites: boolean },
   ) {
     this.#mount = mount;
     this.#disk = disk;
     this.#file = file;
-    this.#isWritable = isWritable;
+    this.#isWritable = options.isWritable;
+    this.syncsWrites = options.syncsWrites;
   }
 
   read(target: Uint8Array, targetStart: number, length: number, position: number): Promise<number> {
@@ -257,8 +271,8 @@ class FakeFileHandle implements FileHandle {
     });
   }
 
-  writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
-    return this.#perform(
+  async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    await this.#perform(
       'writev',
       () => {
         this.#assertWritable('writev');
@@ -270,6 +284,7 @@ class FakeFileHandle implements FileHandle {
       },
       { onFault: ({ afterBytes }) => this.#write(buffers, position, afterBytes) },
     );
+    if (this.syncsWrites) await this.datasync();
   }
 
   truncate(sizeBytes: number): Promise<void> {
