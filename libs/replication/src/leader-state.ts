@@ -106,6 +106,11 @@ export class LeaderState {
     return this.#metadata;
   }
 
+  /** True when it knows other replicas, which are members of the ISR or may join it. */
+  get hasFollowers(): boolean {
+    return this.#followers.size > 0;
+  }
+
   /** The proposed ISR, until its outcome is known. */
   get proposal(): DesiredIsr | undefined {
     return this.#proposal;
@@ -228,7 +233,7 @@ export class LeaderState {
    * replicas, with those that have caught up.
    */
   wantedIsr(inputs: IsrInputs): DesiredIsr | undefined {
-    if (this.#proposal !== undefined || this.#followers.size === 0) return undefined;
+    if (this.#proposal !== undefined) return undefined;
     const { isr, partitionEpoch } = this.#metadata;
     const members: IsrMember[] = [];
     let changes = 0;

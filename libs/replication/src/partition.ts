@@ -323,11 +323,11 @@ export class Partition {
     const leaderState = this.#leaderState;
     if (leaderState === undefined || this.#isClosed) return undefined;
     if (leaderState.proposal !== undefined) return leaderState.proposal;
-    const { highWatermark, log } = this;
+    if (!leaderState.hasFollowers) return undefined;
     const wantedIsr = leaderState.wantedIsr({
       ...inputs,
-      highWatermark,
-      logEndOffset: log.offsets.logEnd,
+      highWatermark: this.highWatermark,
+      logEndOffset: this.log.offsets.logEnd,
     });
     if (wantedIsr === undefined) return undefined;
     leaderState.propose(wantedIsr);

@@ -22,3 +22,22 @@ it('writes the file of a kind of offset only when one of them has changed', asyn
   expect(await writesWhile(() => appendValues(two, 'c'))).toBe(1);
   expect(await writesWhile(() => Promise.resolve())).toBe(0);
 });
+
+it('writes a file again when a log is deleted, and those of one kind only', async () => {
+  const broker = new FakeBroker();
+  const manager = await broker.open();
+  const log = await testLog(manager);
+  const two = await manager.createLog({ topic: 'two', partition: 0 }, 'id', log.config);
+  await appendValues(log, 'a');
+  await appendValues(two, 'b');
+  await broker.scheduler.advance(LATER_MS);
+  const writes = () => ({
+    highWatermarks: broker.disk.counts(`${HIGH_WATERMARKS}.tmp`).writes,
+    logStarts: broker.disk.counts('/data/log-start-offset-checkpoint.tmp').writes,
+  });
+  const before = writes();
+  await manager.deleteLog({ topic: 'two', partition: 0 });
+  await broker.scheduler.advance(LATER_MS);
+  const { highWatermarks, logStarts } = before;
+  expect(writes()).toEqual({ highWatermarks: highWatermarks + 1, logStarts });
+});

@@ -175,14 +175,38 @@ export class LogCheckpoints implements CheckpointSink {
 
   /** Writes every file whose content has changed. */
   async persistAll(): Promise<void> {
-    for (const kind of KINDS) await this.#write(kind);
+    for (const kind of this.#changedKinds()) await this.#write(kind);
+  }
+
+  /**
+   * Compares all offsets with the files in one pass over the logs, which mostly finds no change. It
+   * keeps no offsets: a file gets those of the moment at which it is written.
+   */
+  #changedKinds(): Kind[] {
+    const compared = KINDS.map((kind) => {
+      const written = this.#written.get(kind);
+      return { kind, written: written ?? [], at: 0, isChanged: written === undefined };
+    });
+    for (const { topicPartition, offsets } of this.#current()) {
+      for (const file of compared) {
+        const offset = offsets[file.kind];
+        if (!isListed(file.kind, offset)) continue;
+        const entry = file.written[file.at];
+        file.at += 1;
+        if (entry?.offset === offset && isSame(entry.topicPartition, topicPartition)) continue;
+        file.isChanged = true;
+      }
+    }
+    return compared
+      .filter(({ written, at, isChanged }) => isChanged || at !== written.length)
+      .map(({ kind }) => kind);
   }
 
   async #write(kind: Kind): Promise<void> {
     const entries: OffsetCheckpointEntry[] = [];
     for (const { topicPartition, offsets } of this.#current()) {
       const offset = offsets[kind];
-      if (offset === undefined || (offset === 0 && kind !== 'compactedEndOffset')) continue;
+      if (!isListed(kind, offset)) continue;
       entries.push({ topicPartition, offset });
     }
     if (areSame(this.#written.get(kind), entries)) return;
@@ -198,6 +222,11 @@ export class LogCheckpoints implements CheckpointSink {
       yield { topicPartition: log.topicPartition, offsets: offsetsToKeep(log, this) };
     }
   }
+}
+
+/** True if the file of the kind has a line for a log with this offset. */
+function isListed(kind: Kind, offset: Offset | undefined): offset is Offset {
+  return offset !== undefined && (offset !== 0 || kind === 'compactedEndOffset');
 }
 
 /** True for the same offsets of the same partitions in the same order. */
