@@ -70,7 +70,7 @@ const arrows = Object.entries(libs).map(([lib, allowed]) => ({
 const LIB_FOLDERS = {
   api: ['problem', 'schema', 'rest', 'socket', 'documents'],
   broker: ['cluster', 'groups'],
-  client: ['connection', 'admin', 'producer', 'subscription', 'consumer', 'queue'],
+  client: ['connection', 'admin', 'producer', 'subscription', 'consumer', 'queue', 'node'],
   coordination: ['lease', 'embedded', 'registry', 'decisions', 'security', 'redis'],
   // Only `coordinator` has I/O and time.
   groups: ['queue', 'delayed', 'log', 'assignor', 'offsets', 'state', 'coordinator'],
@@ -152,12 +152,17 @@ export default {
     ...Object.entries(LIB_FOLDERS).flatMap(([lib, folders]) => folderArrows(lib, folders)),
     {
       name: 'libs-by-their-index',
-      comment: 'A lib is used through its index; inside a lib import the file itself.',
+      comment: 'A lib is used through its entries; inside a lib import the file itself.',
       severity: 'error',
       from: { path: '^(libs|apps)/([^/]+)/' },
       to: {
         path: '^libs/[^/]+/src/',
-        pathNot: ['^libs/$2/', '^libs/[^/]+/src/((testing|documents)/)?index\\.ts$'],
+        pathNot: [
+          '^libs/$2/',
+          '^libs/[^/]+/src/((testing|documents)/)?index\\.ts$',
+          // The entries of the client on Node.js.
+          '^libs/client/src/node(/index)?\\.ts$',
+        ],
       },
     },
     {

@@ -6,15 +6,16 @@
  * An argument names another folder for the bundle.
  */
 import { rmSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type RolldownBuild, rolldown } from 'rolldown';
 import { dts } from 'rolldown-plugin-dts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const input = Object.fromEntries(
-  ['index', 'reader', 'writer'].map((name) => [name, join(root, `libs/client/src/${name}.ts`)]),
-);
+const input = inputOf('index', 'reader', 'writer');
+/** The entries of Node.js, which nothing else loads. */
+const nodeInput = inputOf('node', 'node/index', 'node/reader', 'node/writer');
 const output = process.argv[2] ?? join(root, 'libs/client/dist');
 /** The condition under which `imports` of the root name the sources. */
 const resolve = { conditionNames: ['source', 'import', 'default'] };
@@ -31,7 +32,7 @@ rmSync(output, { recursive: true, force: true });
 const reading = await modulesOf('reader');
 const writing = await modulesOf('writer');
 
-const code = await opened(input);
+const code = await opened({ ...input, ...nodeInput });
 await code.write({
   dir: output,
   format: 'esm',
@@ -41,7 +42,7 @@ await code.write({
       { name: 'connection', test: (id) => reading.has(id) && writing.has(id), priority: 4 },
       { name: 'reading', test: (id) => reading.has(id), priority: 3 },
       { name: 'writing', test: (id) => writing.has(id), priority: 2 },
-      { name: 'client', tags: ['$initial'], priority: 1 },
+      { name: 'client', tags: ['$initial'], test: (id) => !isOfNode(id), priority: 1 },
     ],
   },
   chunkFileNames: '[name].js',
@@ -50,9 +51,10 @@ await code.write({
 await code.close();
 
 const types = await rolldown({
-  input,
+  input: { ...input, ...inputOf('node') },
   resolve,
   platform: 'neutral',
+  external: isBuiltin,
   onLog: refuse,
   plugins: [dts({ emitDtsOnly: true, tsconfig: join(root, 'libs/client/tsconfig.json') })],
 });
@@ -64,6 +66,15 @@ await types.write({
   banner: '/// <reference lib="esnext.disposable" />',
 });
 await types.close();
+
+function inputOf(...names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, join(root, `libs/client/src/${name}.ts`)]));
+}
+
+/** True for the sources that need Node.js. */
+function isOfNode(id: string): boolean {
+  return /\/src\/node(\.ts$|\/)/.test(id);
+}
 
 /** The sources that an entry loads at first. */
 async function modulesOf(name: string): Promise<ReadonlySet<string>> {
@@ -86,6 +97,7 @@ function opened(entries: Readonly<Record<string, string>>): Promise<RolldownBuil
     transform,
     treeshake: { moduleSideEffects: false },
     platform: 'neutral',
+    external: isBuiltin,
     // The target of the root's tsconfig.json is Node.js.
     tsconfig: false,
     onLog: refuse,

@@ -69,6 +69,12 @@ test('the tarball has only the bundle, its types and the text about it', async (
     'package/dist/http-transports.js',
     'package/dist/index.d.ts',
     'package/dist/index.js',
+    'package/dist/node-fetch.js',
+    'package/dist/node.d.ts',
+    'package/dist/node.js',
+    'package/dist/node/index.js',
+    'package/dist/node/reader.js',
+    'package/dist/node/writer.js',
     'package/dist/open-pipeline.js',
     'package/dist/open-queue-worker.js',
     'package/dist/producer.d.ts',
@@ -81,13 +87,16 @@ test('the tarball has only the bundle, its types and the text about it', async (
     'package/dist/socket-transports.js',
     'package/dist/subscription.d.ts',
     'package/dist/token.js',
+    'package/dist/with-node-fetch.js',
     'package/dist/writer.d.ts',
     'package/dist/writer.js',
     'package/dist/writing.js',
     'package/package.json',
   ]);
   const root = join(folder, 'node_modules/sluice-client');
-  for (const file of files.filter((name) => !/\.md$|LICENSE$/.test(name))) {
+  // A browser can load all others as they are.
+  const notOfNode = files.filter((name) => !/\.md$|LICENSE$|node-fetch|dist\/node/.test(name));
+  for (const file of notOfNode) {
     const text = await readFile(join(root, file.replace('package/', '')), 'utf8');
     expect(text).not.toMatch(/from ['"](#|node:|\.\.)/);
   }
@@ -145,6 +154,45 @@ test('a program of CommonJS requires the package', async () => {
   await writeFile(join(folder, 'program.cjs'), program);
   const { stdout } = await run(process.execPath, [join(folder, 'program.cjs')]);
   expect(stdout).toBe('function SluiceReader\n');
+});
+
+test("the global fetch is called in place of Node's own HTTP where a page would be", async () => {
+  await writeFile(
+    join(folder, 'own-http.js'),
+    `import { createServer } from 'node:http';
+     import { Sluice } from 'sluice-client';
+     import { nodeFetch } from 'sluice-client/node';
+     const server = createServer((request, response) => response.end('{"topics":[]}')).listen(0);
+     const url = 'http://localhost:' + server.address().port;
+     const calls = [];
+     const platformFetch = globalThis.fetch;
+     globalThis.fetch = (...call) => {
+       calls.push('global');
+       return platformFetch(...call);
+     };
+     const own = nodeFetch();
+     const fetch = (...call) => {
+       calls.push('given');
+       return own(...call);
+     };
+     for (const options of [{ url }, { url, fetch }]) {
+       const sluice = new Sluice(options);
+       await sluice.admin.listTopics();
+       await sluice.close();
+       calls.push('done');
+     }
+     console.log(calls.join(' '));
+     server.closeAllConnections();
+     server.close();`,
+  );
+  for (const [condition, calls] of [
+    ['node', 'done given done'],
+    ['browser', 'global done given done'],
+  ]) {
+    const args = [`--conditions=${condition}`, join(folder, 'own-http.js')];
+    const { stdout } = await run(process.execPath, args, { timeout: 60_000 });
+    expect(stdout).toBe(`${calls}\n`);
+  }
 });
 
 test('the parts that only read and only write work as the whole client does', async () => {
@@ -327,6 +375,7 @@ function isOfOldResolution(problem: object): boolean {
 /** A user's program: what it names, and what its callbacks are given, has types. */
 const USER_PROGRAM = `
   import { Reject, Sluice, SluiceError, serdes } from 'sluice-client';
+  import { nodeFetch } from 'sluice-client/node';
   import { SluiceReader } from 'sluice-client/reader';
   import { SluiceWriter } from 'sluice-client/writer';
 
@@ -357,6 +406,6 @@ const USER_PROGRAM = `
   await sluice.admin.listTopics().catch((error: unknown) => {
     if (error instanceof SluiceError) console.log(error.code, error.status, error.detail);
   });
-  await using reader = new SluiceReader({ url });
+  await using reader = new SluiceReader({ url, fetch: nodeFetch({ ca: '' }) });
   await new SluiceWriter({ url }).producer().sendAll([order]);
 `;

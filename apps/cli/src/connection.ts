@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import { Sluice, type SluiceOptions, type WebSocketClass } from '#client';
+import { nodeFetch, type TlsFiles } from '#client/node';
 import { type Context, Contexts } from './contexts.js';
 import { UsageError } from './exit-codes.js';
-import { nodeFetch, type TlsFiles } from './node-fetch.js';
 
 /** Options that every command has. */
 export interface GlobalOptions extends Context {
@@ -37,7 +37,7 @@ export function connect(options: GlobalOptions, change?: ChangeMessage): Sluice 
     clientId: 'sluice-cli',
     ...authOf(sources),
     WebSocket: webSocketWith(tls, change),
-    fetch: nodeFetch(tls),
+    fetch: tls && nodeFetch(tls),
   });
 }
 
@@ -110,7 +110,7 @@ function readOptionFile(option: string, path: string): Buffer {
 function webSocketWith(tls: TlsFiles | undefined, change?: ChangeMessage): WebSocketClass {
   return class extends WebSocket {
     constructor(url: string, protocols?: string | string[]) {
-      super(url, protocols, { ...tls });
+      super(url, protocols, { ...(tls as ClientOptions | undefined) });
     }
 
     override emit(event: string, ...args: unknown[]): boolean {

@@ -176,8 +176,11 @@ async function problemOf(response: Response): Promise<SluiceError> {
     // A proxy answers without a problem document.
     const retriable = response.status === 429 || response.status >= 502;
     const outcome = retriable ? 'unknown' : 'failed';
+    // Only pages follow redirects.
+    const target = response.headers.get('Location');
+    const detail = target === null ? text.slice(0, 200) : `redirected to ${target}`;
     return problemError(
-      { code: 'UNKNOWN_SERVER_ERROR', detail: text.slice(0, 200), retriable, outcome },
+      { code: 'UNKNOWN_SERVER_ERROR', detail, retriable, outcome },
       response.status,
     );
   }

@@ -54,7 +54,7 @@ export interface SluiceOptions extends BackoffOptions {
   readonly clientId?: string | undefined;
   /** Kafka's `request.timeout.ms`: time for one request that does not wait. Default: 30000 ms. */
   readonly requestTimeoutMs?: number | undefined;
-  /** Replaces the platform's `fetch`. */
+  /** Replaces the platform's `fetch`; on Node.js it replaces Node's own HTTP. */
   readonly fetch?: typeof globalThis.fetch | undefined;
   /** Replaces the platform's `WebSocket`, for example by that of the package `ws`. */
   readonly WebSocket?: WebSocketClass | undefined;
