@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { elementsAt, membersAt, memberText } from './json-spans.js';
+import { elementsAt, memberStart, membersAt, memberText } from './json-spans.js';
 
 const NUMBERS =
   '{ "a" : 12345678901234567890 ,"b":[1.50, {"}": "]"}],\n"c\\"":-0.0e1 , "d": "\\\\" }';
@@ -17,6 +17,8 @@ test('the parts of a text are found as they stand', () => {
   ]);
   expect(memberText('{"n":1,"n":2.0}', 'n')).toBe('2.0');
   expect(memberText('{"n":1}', 'm')).toBeUndefined();
+  expect(NUMBERS.slice(memberStart(NUMBERS, 'b'))).toMatch(/^\[1\.50/);
+  expect(memberStart(NUMBERS, 'e')).toBeUndefined();
 });
 
 test.each([JSON.stringify, (value: unknown) => JSON.stringify(value, undefined, '\t')])(

@@ -12,7 +12,11 @@ export interface Span {
 
 const WHITE_SPACE = /[\t\n\r ]*/y;
 const SCALAR_END = /[\t\n\r ,\]}]|$/g;
-const BRACKET_OR_STRING = /["[\]{}]/g;
+const QUOTE = 0x22;
+const OPENING_BRACKET = 0x5b;
+const CLOSING_BRACKET = 0x5d;
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
 
 /**
  * Returns the values of the members of an object, by name; of members with the same name the last
@@ -29,6 +33,21 @@ export function membersAt(json: string, at = 0): ReadonlyMap<string, Span> {
     start = nextAfter(json, value);
   }
   return members;
+}
+
+/**
+ * Returns the position of the value of the first member with a name, undefined if there is none. It
+ * reads no further than that. The other parameters are those of `membersAt`.
+ * @param name without characters that JSON escapes
+ */
+export function memberStart(json: string, name: string, at = 0): number | undefined {
+  for (let start = firstIn(json, at); json[start] === '"'; ) {
+    const nameEnd = endOfString(json, start);
+    const value = afterSpace(json, afterSpace(json, nameEnd) + 1);
+    if (json.slice(start + 1, nameEnd - 1) === name) return value;
+    start = nextAfter(json, spanAt(json, value));
+  }
+  return undefined;
 }
 
 /** Returns the elements of an array. The parameters are those of `membersAt`. */
@@ -64,20 +83,24 @@ function spanAt(json: string, at: number): Span {
   return { start, end: endOfValue(json, start) };
 }
 
+/** This is the hot path of messages of records: it reads the characters outside of strings. */
 function endOfValue(json: string, start: number): number {
-  const first = json[start];
-  if (first === '"') return endOfString(json, start);
-  if (first !== '{' && first !== '[') return indexOf(SCALAR_END, json, start);
+  const first = json.charCodeAt(start);
+  if (first === QUOTE) return endOfString(json, start);
+  if (!isOpening(first)) return indexOf(SCALAR_END, json, start);
   let depth = 1;
   let end = start + 1;
-  while (depth > 0) {
-    const next = indexOf(BRACKET_OR_STRING, json, end);
-    const character = json[next];
-    end = character === '"' ? endOfString(json, next) : next + 1;
-    if (character === '{' || character === '[') depth += 1;
-    if (character === '}' || character === ']') depth -= 1;
+  while (depth > 0 && end < json.length) {
+    const character = json.charCodeAt(end);
+    end = character === QUOTE ? endOfString(json, end) : end + 1;
+    if (isOpening(character)) depth += 1;
+    else if (character === CLOSING_BRACE || character === CLOSING_BRACKET) depth -= 1;
   }
   return end;
+}
+
+function isOpening(character: number): boolean {
+  return character === OPENING_BRACE || character === OPENING_BRACKET;
 }
 
 /** @param start position of the opening quote */

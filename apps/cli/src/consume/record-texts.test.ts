@@ -36,6 +36,17 @@ test('each record of a message carries its text', () => {
   });
 });
 
+test('a record whose place stands elsewhere is understood', () => {
+  const behind = '{"value":"x","timestamp":1,"offset":7,"partition":2,"topic":"a\\"b"}';
+  const later = `{${PLACE},"deliveryCount":2,"value":1}`;
+  const changed = JSON.parse(withRecordTexts(message(behind, later)));
+  const place = { topic: 'a"b', partition: 2, offset: 7, timestamp: 1 };
+  expect(changed.data.records).toEqual([
+    { ...place, value: behind },
+    { ...place, topic: 't', value: later },
+  ]);
+});
+
 test('a message without records, and any other message, stays as it is', () => {
   expect(withRecordTexts(message())).toBe(message());
   const other = '{"event":"assigned","data":{"records":[{"value":1}]}}';

@@ -7,21 +7,28 @@ export type RecordJson = Awaited<ReturnType<Admin['fetch']>>['records'][number];
 
 /** A record of a stream of lines. Its fields are decoded when they are asked for. */
 export class StreamedRecord implements PrintedRecord {
-  readonly #json: RecordJson;
+  #parsed: RecordJson | undefined;
   readonly #lines: Lines;
   readonly #line: number;
 
-  /** @param line index of its line among those that arrived with it */
-  constructor(json: RecordJson, lines: Lines, line: number) {
-    this.#json = json;
+  /**
+   * @param json undefined: it is parsed when a field is asked for
+   * @param line index of its line among those that arrived with it
+   */
+  constructor(json: RecordJson | undefined, lines: Lines, line: number) {
+    this.#parsed = json;
     this.#lines = lines;
     this.#line = line;
   }
 
   /** Returns the record of a line without its line break. */
   static ofLine(line: string): StreamedRecord {
-    const lines = new Lines(line);
-    return new StreamedRecord(lines.json()[0] as RecordJson, lines, 0);
+    return new StreamedRecord(undefined, new Lines(line), 0);
+  }
+
+  get #json(): RecordJson {
+    this.#parsed ??= JSON.parse(this.text) as RecordJson;
+    return this.#parsed;
   }
 
   /** The record as the gateway answered it. */
