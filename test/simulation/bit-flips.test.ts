@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { isElsewhere } from './bit-flips.js';
+import { oneBatch, stamped } from '../../libs/replication/src/testing/batches.js';
+import { isElsewhere, placeIn } from './bit-flips.js';
 
 const DAMAGED = 2;
 
@@ -13,4 +14,15 @@ it.each([
   const { replicas, isr, to, elsewhere } = one;
   const move = to === undefined ? {} : { reassignment: { from: replicas, to, version: 1 } };
   expect(isElsewhere({ replicas, isr, ...move }, DAMAGED)).toBe(elsewhere);
+});
+
+it('names the batch whose bit flips, or the damage before it', () => {
+  const log = Buffer.concat([7, 8, 9].map((offset) => stamped(oneBatch('a'), offset, 0)));
+  const batchBytes = log.length / 3;
+  expect(placeIn(log, 0)).toBe('byte 0 of the batch at offset 7');
+  expect(placeIn(log, batchBytes + 20)).toBe('byte 20 of the batch at offset 8');
+  log.writeUInt8(log.readUInt8(2 * batchBytes - 1) ^ 1, 2 * batchBytes - 1);
+  const damaged = `in or after the damage that begins at ${batchBytes}`;
+  expect(placeIn(log, batchBytes + 20)).toBe(damaged);
+  expect(placeIn(log, 2 * batchBytes + 20)).toBe(damaged);
 });

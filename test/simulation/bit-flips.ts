@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { PartitionMetadata } from '#coordination';
+import { topicPartitionName } from '#protocol';
 import type { SeededRandom } from '#runtime/testing';
 import { wholeBatches } from './batches.js';
 import { ClientConnection } from './client-connection.js';
@@ -44,7 +45,8 @@ export async function flipBit(world: World, machine: Machine, random: SeededRand
   if (path === undefined || sizeBytes === 0 || machine.disk !== disk) return;
   const content = path.endsWith('.log') ? await disk.readFile(path) : Buffer.alloc(0);
   const position = checkedPosition(content, random.below(sizeBytes));
-  world.trace.add('faults', `${machine.name}: a bit of ${path} flips at ${position}`);
+  const place = path.endsWith('.log') ? `, ${placeIn(content, position)}` : '';
+  world.trace.add('faults', `${machine.name}: a bit of ${path} flips at ${position}${place}`);
   disk.corrupt(path, position, 1 << random.below(8));
 }
 
@@ -68,24 +70,38 @@ function checkedPosition(log: Buffer, position: number): number {
   return position;
 }
 
+/** Names the batch of a log file that has a byte, for the trace. */
+export function placeIn(log: Buffer, position: number): string {
+  let start = 0;
+  for (const { baseOffset, sizeBytes } of wholeBatches(log)) {
+    if (position < start + sizeBytes) {
+      return `byte ${position - start} of the batch at offset ${baseOffset}`;
+    }
+    start += sizeBytes;
+  }
+  return `in or after the damage that begins at ${start}`;
+}
+
 /** Reads all logs of a damaged machine until the other brokers have repaired them. */
 export async function repaired(world: World, machine: Machine): Promise<void> {
   const endMs = world.nowMs + REPAIR_MS_MAX;
   const connection = new ClientConnection(world, world.randomOf('repair'));
+  let unrepaired: string | undefined;
   while (world.nowMs < endMs && world.violations.length === 0) {
     for (const { name: topic, partitions } of world.state.topics.values()) {
       for (const partition of partitions.keys()) {
         await readThrough(connection, machine, topic, partition);
       }
     }
-    if (await isWhole(world, machine)) {
+    unrepaired = await firstUnrepaired(world, machine);
+    if (unrepaired === undefined) {
       world.trace.add('checker', `${machine.name} is fully repaired`);
       return;
     }
     await world.sleep(RETRY_MS);
   }
   if (world.violations.length > 0) return;
-  world.violated(`I19: ${machine.name} was damaged and not repaired`);
+  world.violated(`I19: ${machine.name} was damaged and not repaired: ${unrepaired}`);
 }
 
 async function readThrough(
@@ -109,23 +125,28 @@ async function readThrough(
   }
 }
 
-/** True when each of its logs has all records in valid batches and is in sync. */
-async function isWhole(world: World, machine: Machine): Promise<boolean> {
+/**
+ * Names the first partition whose log lacks records in valid batches, or is not in sync, and says
+ * which brokers have it; undefined when there is none.
+ */
+async function firstUnrepaired(world: World, machine: Machine): Promise<string | undefined> {
   for (const { name: topic, configs, partitions } of world.state.topics.values()) {
     const isCompacted = configs['cleanup.policy']?.includes('compact') === true;
     for (const [partition, { replicas, isr }] of partitions.entries()) {
       if (!replicas.includes(machine.id)) continue;
-      if (!isr.includes(machine.id)) return false;
+      const name = topicPartitionName({ topic, partition });
+      const places = `replicas ${replicas.join(',')}, ISR ${isr.join(',')}`;
+      if (!isr.includes(machine.id)) return `${name} is not in sync (${places})`;
       const status = machine.opened
         ?.status()
         .partitions.find((one) => one.topic === topic && one.partition === partition);
       const start = status?.logStartOffset ?? 0;
       const end = status?.logEndOffset ?? 0;
       const files = await logFilesIn(machine, partitionDirectory(topic, partition));
-      if (!isUndamaged(files, { start, end, isCompacted })) return false;
+      if (!isUndamaged(files, { start, end, isCompacted })) return `${name} has damage (${places})`;
     }
   }
-  return true;
+  return undefined;
 }
 
 async function logFilesIn(machine: Machine, directory: string): Promise<LogFile[]> {
