@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { oneBatch, stamped } from '../../libs/replication/src/testing/batches.js';
-import { isElsewhere, placeIn } from './bit-flips.js';
+import { coveredPosition, isElsewhere, placeIn } from './bit-flips.js';
 
 const DAMAGED = 2;
 
@@ -25,4 +25,21 @@ it('names the batch whose bit flips, or the damage before it', () => {
   const damaged = `in or after the damage that begins at ${batchBytes}`;
   expect(placeIn(log, batchBytes + 20)).toBe(damaged);
   expect(placeIn(log, 2 * batchBytes + 20)).toBe(damaged);
+});
+
+/** Position of the leader epoch in a batch, and of a field that the checksum covers. */
+const EPOCH_AT = 12;
+const ATTRIBUTES_AT = 22;
+
+it('spares the leader epochs of a file, also behind a batch that is damaged already', () => {
+  const batches = [0, 1, 2].map((offset) => stamped(oneBatch(String(offset)), offset, 0));
+  const sizeBytes = batches[0]?.length ?? 0;
+  const log = Buffer.concat(batches);
+  const isSpared = (start: number): boolean =>
+    [0, 1, 2, 3].every((byte) => coveredPosition(log, start + EPOCH_AT + byte) === start + 16);
+  expect([0, 1, 2].every((batch) => isSpared(batch * sizeBytes))).toBe(true);
+  expect(coveredPosition(log, ATTRIBUTES_AT)).toBe(ATTRIBUTES_AT);
+  log.writeUInt8(log.readUInt8(ATTRIBUTES_AT) ^ 1, ATTRIBUTES_AT);
+  expect(coveredPosition(log, ATTRIBUTES_AT)).toBeUndefined();
+  expect([1, 2].every((batch) => isSpared(batch * sizeBytes))).toBe(true);
 });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { PartitionMetadata } from '#coordination';
+import { batchSizeAt, RecordBatch } from '#log';
 import { topicPartitionName } from '#protocol';
 import type { SeededRandom } from '#runtime/testing';
 import { wholeBatches } from './batches.js';
@@ -43,9 +44,11 @@ export async function flipBit(world: World, machine: Machine, random: SeededRand
   const sizeBytes = path === undefined ? 0 : ((await disk.fileSize(path)) ?? 0);
   // The machine may have got another disk since.
   if (path === undefined || sizeBytes === 0 || machine.disk !== disk) return;
-  const content = path.endsWith('.log') ? await disk.readFile(path) : Buffer.alloc(0);
-  const position = checkedPosition(content, random.below(sizeBytes));
-  const place = path.endsWith('.log') ? `, ${placeIn(content, position)}` : '';
+  const drawn = random.below(sizeBytes);
+  const content = path.endsWith('.log') ? await disk.readFile(path) : undefined;
+  const position = content === undefined ? drawn : coveredPosition(content, drawn);
+  if (position === undefined) return;
+  const place = content === undefined ? '' : `, ${placeIn(content, position)}`;
   world.trace.add('faults', `${machine.name}: a bit of ${path} flips at ${position}${place}`);
   disk.corrupt(path, position, 1 << random.below(8));
 }
@@ -59,15 +62,20 @@ export function isElsewhere({ isr, replicas, reassignment }: Replicated, id: num
 /**
  * Moves a position out of the leader epoch of a batch, the one field that no checksum covers
  * because the leader stamps it: a flip there could not be detected.
+ * @returns undefined for a position that is not in a valid batch, so that its field is not known
  */
-function checkedPosition(log: Buffer, position: number): number {
-  let start = 0;
-  for (const { sizeBytes } of wholeBatches(log)) {
+export function coveredPosition(log: Buffer, position: number): number | undefined {
+  for (let start = 0; start < log.length; ) {
+    const sizeBytes = batchSizeAt(log, start);
+    if (sizeBytes === undefined || start + sizeBytes > log.length) return undefined;
     const within = position - start;
-    if (within >= EPOCH_AT && within < EPOCH_END) return start + EPOCH_END;
+    if (within < sizeBytes) {
+      if (!new RecordBatch(log.subarray(start, start + sizeBytes)).isCrcValid()) return undefined;
+      return within >= EPOCH_AT && within < EPOCH_END ? start + EPOCH_END : position;
+    }
     start += sizeBytes;
   }
-  return position;
+  return undefined;
 }
 
 /** Names the batch of a log file that has a byte, for the trace. */
