@@ -54,6 +54,26 @@ describe('members whose connections a broker has', () => {
   });
 });
 
+describe('a full disk at the end of a session', () => {
+  it('lets the member keep its partitions only until there is room again', async () => {
+    const test = await open();
+    test.addTopic('events', 2);
+    await join(test, 'silent');
+    await join(test, 'b');
+    for (let passed = 0; passed + 9000 < SESSION_MS; passed += 9000) {
+      await test.led.scheduler.advance(9000);
+      await heartbeat(test, 'b');
+    }
+    test.led.disk.failNext('writev', 'ENOSPC', { path: '__consumer_offsets-0' });
+    await test.led.scheduler.advance(9010);
+    await heartbeat(test, 'b');
+    await test.led.scheduler.advance(9000);
+    expect(test.led.disk.waitingFaults).toBe(0);
+    expect((await heartbeat(test, 'b')).assignment).toHaveLength(2);
+    await expect(heartbeat(test, 'silent')).rejects.toMatchObject({ code: 'UNKNOWN_MEMBER_ID' });
+  });
+});
+
 describe('heartbeats of many members', () => {
   it('are decided in one round, and a refused one stops none of the others', async () => {
     const test = await open();

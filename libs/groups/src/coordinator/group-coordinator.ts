@@ -385,6 +385,7 @@ export class GroupCoordinator {
       this.#expiring.look(group);
       if (group.members.size === 0) continue;
       this.#members.sync(group, group.members.keys());
+      for (const id of this.#members.overdue(group)) void this.#due('session', group.name, id);
       this.#remove(group, disconnectedMembers(group, this.#options.hasProcessEnded), true);
       this.#remove(group, refusedMembers(group, this.#options.mayKeep));
       this.#retarget(group.name);

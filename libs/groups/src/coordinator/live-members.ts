@@ -54,6 +54,13 @@ export class LiveMembers {
     return this.#sessions.isAlive(group, memberId);
   }
 
+  /** Members whose sessions are over, and which could not be removed when they ended. */
+  overdue({ name, members }: Group): string[] {
+    const isOverdue = (memberId: string): boolean =>
+      this.#sessions.isKnown(name, memberId) && !this.#sessions.isAlive(name, memberId);
+    return [...members.keys()].filter(isOverdue);
+  }
+
   /** Begins a member's session again, after any call but a heartbeat. */
   renew(group: Group, memberId: string): void {
     this.#sessions.renew(group.name, memberId, this.sessionTimeoutOf(group, memberId));
