@@ -31,14 +31,15 @@ export function wholeBatches(bytes: Buffer): RecordBatch[] {
   const batches: RecordBatch[] = [];
   let at = 0;
   for (;;) {
-    const batch = batchAt(bytes, at);
+    const batch = validBatchAt(bytes, at);
     if (batch === undefined) return batches;
     batches.push(batch);
     at += batch.sizeBytes;
   }
 }
 
-function batchAt(bytes: Buffer, at: number): RecordBatch | undefined {
+/** The batch that begins at a position; undefined when the bytes there are not a valid one. */
+export function validBatchAt(bytes: Buffer, at: number): RecordBatch | undefined {
   try {
     const sizeBytes = batchSizeAt(bytes, at);
     if (sizeBytes === undefined || at + sizeBytes > bytes.length) return undefined;

@@ -19,8 +19,10 @@ it.each([
 it('names the batch whose bit flips, or the damage before it', () => {
   const log = Buffer.concat([7, 8, 9].map((offset) => stamped(oneBatch('a'), offset, 0)));
   const batchBytes = log.length / 3;
-  expect(placeIn(log, 0)).toBe('byte 0 of the batch at offset 7');
-  expect(placeIn(log, batchBytes + 20)).toBe('byte 20 of the batch at offset 8');
+  expect(placeIn(log, 0)).toBe('byte 0 of the batch at position 0');
+  expect(placeIn(log, batchBytes + 20)).toBe(`byte 20 of the batch at position ${batchBytes}`);
+  log.writeUInt8(0x7f, 0);
+  expect(placeIn(log, 20)).toBe('byte 20 of the batch at position 0');
   log.writeUInt8(log.readUInt8(2 * batchBytes - 1) ^ 1, 2 * batchBytes - 1);
   const damaged = `in or after the damage that begins at ${batchBytes}`;
   expect(placeIn(log, batchBytes + 20)).toBe(damaged);
@@ -40,6 +42,8 @@ it('spares the leader epochs of a file, also behind a batch that is damaged alre
   expect([0, 1, 2].every((batch) => isSpared(batch * sizeBytes))).toBe(true);
   expect(coveredPosition(log, ATTRIBUTES_AT)).toBe(ATTRIBUTES_AT);
   log.writeUInt8(log.readUInt8(ATTRIBUTES_AT) ^ 1, ATTRIBUTES_AT);
+  expect(coveredPosition(log, ATTRIBUTES_AT)).toBeUndefined();
+  log.writeUInt8(0x7f, 0);
   expect(coveredPosition(log, ATTRIBUTES_AT)).toBeUndefined();
   expect([1, 2].every((batch) => isSpared(batch * sizeBytes))).toBe(true);
 });
