@@ -59,6 +59,7 @@ export class TopicRegistry {
   async open(): Promise<void> {
     const { store } = this.#options;
     await this.#removeLeftOvers();
+    this.#options.replicas.applier.startWith(store.state);
     this.#stopListening = store.onChange((change, state) => this.#follow(change, state));
     for (const topic of store.state.topics.values()) {
       this.#applyNext(topic.name, () => this.#applyTopic(topic));

@@ -22,7 +22,7 @@ import { ReplicaFetcher } from './replica-fetcher.js';
 export interface ReplicationCluster {
   readonly store: Pick<
     CoordinationStore,
-    'state' | 'isShared' | 'journaledVersion' | 'update' | 'whenJournaled'
+    'state' | 'dataDirUuid' | 'isShared' | 'journaledVersion' | 'update' | 'whenJournaled'
   >;
   readonly peers: Peers;
   /** Broker epoch of this process, as registered now. */

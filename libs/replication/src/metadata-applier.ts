@@ -1,4 +1,5 @@
 import {
+  type ClusterState,
   minInsyncReplicas,
   type PartitionMetadata,
   type TopicMetadata,
@@ -22,6 +23,7 @@ import { contextOf, type MetadataContext } from './metadata-context.js';
 import { Partition, type PartitionOptions } from './partition.js';
 import type { PartitionTable } from './partition-table.js';
 import type { StrayReplicas } from './stray-replicas.js';
+import { UnmadeLogs } from './unmade-logs.js';
 
 /**
  * Partitions opened or deleted at the same time: enough to keep a disk busy, few enough for its
@@ -32,7 +34,7 @@ const OPENED_AT_ONCE = 16;
 interface MetadataApplierOptions {
   readonly brokerId: number;
   readonly logManager: LogManager;
-  readonly store: Pick<ReplicationCluster['store'], 'state'>;
+  readonly store: Pick<ReplicationCluster['store'], 'state' | 'dataDirUuid'>;
   readonly logger: Logger;
 }
 
@@ -60,6 +62,7 @@ export class MetadataApplier {
   readonly #partitionOptions: PartitionOptions;
   /** Replicas whose role could not be written to disk; every check tries again. */
   readonly #unsettled = new Set<Partition>();
+  readonly #unmade: UnmadeLogs;
 
   constructor(options: MetadataApplierOptions, parts: MetadataApplierParts) {
     this.#options = options;
@@ -67,6 +70,15 @@ export class MetadataApplier {
     this.#replication = parts.replication;
     this.#strays = parts.strays;
     this.#partitionOptions = parts.partitionOptions;
+    this.#unmade = new UnmadeLogs(options.brokerId);
+  }
+
+  /**
+   * Names the metadata with which this process starts, before any topic is applied: the logs of its
+   * topics may have been made by an earlier process.
+   */
+  startWith(state: ClusterState): void {
+    if (this.#hasOwnDisk(state)) this.#unmade.startWith(state.topics.values());
   }
 
   /**
@@ -78,6 +90,7 @@ export class MetadataApplier {
   async applyTopic(topic: TopicMetadata): Promise<void> {
     const config = parseTopicConfig(topic.configs, topicReplicationFactor(topic));
     this.#table.addTopic(topic.name);
+    this.#unmade.seen(topic);
     const numbers = topic.partitions.keys();
     const openNext = async (): Promise<void> => {
       for (const partition of numbers) {
@@ -94,6 +107,7 @@ export class MetadataApplier {
   async removeTopic(name: string, topicId: string): Promise<void> {
     const { logManager } = this.#options;
     this.#table.removeTopic(name);
+    this.#unmade.removed(topicId);
     const logs = [...logManager.logs()].filter((log) => log.topicId === topicId).values();
     const deleteNext = async (): Promise<void> => {
       for (const log of logs) await this.#deleteLog(log);
@@ -259,11 +273,28 @@ export class MetadataApplier {
     if (log === undefined) {
       const failure = logManager.unopenedLogs.get(topicPartitionName(topicPartition));
       if (failure !== undefined) throw failure;
-      if (!metadata.isNew) this.#assertMayBeEmpty({ topicPartition, topicId }, metadata);
-      return logManager.createLog(topicPartition, topicId, config);
+      const wasMade = !metadata.isNew && !this.#isUnmade(topicPartition, topicId);
+      if (wasMade) this.#assertMayBeEmpty({ topicPartition, topicId }, metadata);
+      log = await logManager.createLog(topicPartition, topicId, config);
+      this.#unmade.made(topicId, topicPartition.partition);
+      return log;
     }
+    this.#unmade.made(topicId, topicPartition.partition);
     log.updateConfig(config);
     return log;
+  }
+
+  /**
+   * True when this replica's log was never made. The registration of this disk shows that the
+   * replica did not come to the ISR with another disk.
+   */
+  #isUnmade({ partition }: TopicPartition, topicId: string): boolean {
+    return this.#hasOwnDisk(this.#options.store.state) && this.#unmade.has(topicId, partition);
+  }
+
+  #hasOwnDisk({ brokers }: ClusterState): boolean {
+    const { store, brokerId } = this.#options;
+    return brokers.get(brokerId)?.dataDirUuid === store.dataDirUuid;
   }
 
   /**

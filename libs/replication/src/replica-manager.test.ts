@@ -88,6 +88,41 @@ describe('a log that is missing', () => {
   });
 });
 
+describe('a log that was never made', () => {
+  it('is not missing: a broker that hears of its topic late makes it and can lead', async () => {
+    const cluster = await ReplicaCluster.start(3, { replicaLagTimeMaxMs: 10_000 });
+    cluster.pause(1);
+    await cluster.createTopic(ON_THREE, MIN_TWO);
+    const isrs = seenIsrs(cluster);
+    await cluster.kill(0);
+    await cluster.elect(1, [1]);
+    cluster.process(1).sight.readWhole();
+    cluster.resume(1);
+    await cluster.settle();
+    expect([...cluster.process(1).replicas.table.offline()]).toEqual([]);
+    await cluster.until(() => cluster.metadata.isr.length === 2);
+    expect(isrs).toEqual([[1], [1, 2]]);
+    await produced(cluster, 1, ['a']);
+    expect(await cluster.committed(1)).toEqual(['a']);
+  });
+
+  it('is taken for a missing one while another disk is registered for the broker', async () => {
+    const cluster = await ReplicaCluster.start(3, { replicaLagTimeMaxMs: 10_000 });
+    cluster.pause(1);
+    await cluster.createTopic(ON_THREE, MIN_TWO);
+    await cluster.store.update(({ brokers }) => {
+      const broker = brokers.get(1);
+      if (broker === undefined) throw new Error('broker 1 is not registered');
+      return [{ kind: 'broker', broker: { ...broker, dataDirUuid: 'another disk' } }];
+    });
+    await cluster.elect(1, [1]);
+    cluster.process(1).sight.readWhole();
+    cluster.resume(1);
+    await cluster.settle();
+    expect([...cluster.process(1).replicas.table.offline()]).toMatchObject([{ topic: TOPIC }]);
+  });
+});
+
 describe('a log that is damaged', () => {
   it('is filled again from its leader, after the replica has left the ISR', async () => {
     const cluster = await started(ON_TWO, {}, { tailCacheBytes: 0 });

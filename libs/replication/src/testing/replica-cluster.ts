@@ -102,7 +102,7 @@ export class ReplicaCluster {
       },
       { ...ports, fileSystem: this.#fileSystemOf(id), observer: silentLogObserver },
     );
-    const brokerStore = new SharedStoreClient(this.store);
+    const brokerStore = new SharedStoreClient(this.store, `disk-${id}`);
     const replicas = new ReplicaManager({
       ...ports,
       logManager,
@@ -125,6 +125,7 @@ export class ReplicaCluster {
     };
     this.processes.set(id, process);
     await this.register(id);
+    replicas.applier.startWith(brokerStore.state);
     for (const topic of brokerStore.state.topics.values()) await replicas.applier.applyTopic(topic);
     brokerStore.onChange((change, state) => this.#follow(id, process, change, state));
     await this.settle();

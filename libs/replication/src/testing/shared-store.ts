@@ -19,6 +19,7 @@ export class SharedStoreClient
     Pick<
       CoordinationStore,
       | 'state'
+      | 'dataDirUuid'
       | 'isShared'
       | 'journaledVersion'
       | 'update'
@@ -28,6 +29,7 @@ export class SharedStoreClient
     >
 {
   readonly isShared = true;
+  readonly dataDirUuid: string;
   state: ClusterState;
   /** Newest version of the metadata on this broker's disk; unbounded unless set. */
   journaledVersionMax = Number.POSITIVE_INFINITY;
@@ -46,9 +48,9 @@ export class SharedStoreClient
   readonly #stopListening: () => void;
   readonly #store: CoordinationStore;
 
-  constructor(store: CoordinationStore) {
+  constructor(store: CoordinationStore, dataDirUuid = store.dataDirUuid) {
     this.#store = store;
-
+    this.dataDirUuid = dataDirUuid;
     this.state = store.state;
     this.#stopListening = store.onChange((change, state) => {
       this.#unseen.push({ change, state });
@@ -100,6 +102,18 @@ export class SharedStoreClient
     this.#isCut = false;
     this.#isBehind = false;
     this.#see();
+  }
+
+  /**
+   * Replaces the changes that were missed by the whole state: a topic that it did not know shows
+   * only how it is now.
+   */
+  readWhole(): void {
+    const known = this.state.topics;
+    const { state } = this.#store;
+    this.#unseen = [...state.topics.values()]
+      .filter(({ name, id }) => known.get(name)?.id !== id)
+      .map((topic) => ({ change: { kind: 'topic', topic }, state }));
   }
 
   close(): void {
