@@ -15,6 +15,8 @@ export class MetadataRules implements MetadataObserver {
   readonly lost = new Set<string>();
   /** Leaders by topic id, partition and leader epoch, then by election id. */
   readonly #elections = new Map<string, Map<string, number | null>>();
+  /** Ids of the elections that a replica has had on its disk, by the same keys. */
+  readonly #learnedElections = new Map<string, Set<string>>();
   /** Change ids by version. */
   readonly #versions = new Map<number, string>();
   /** Partitions by broker whose records a broker lost with its disk and does not have again yet. */
@@ -33,9 +35,10 @@ export class MetadataRules implements MetadataObserver {
     this.#violated = violated;
   }
 
-  /** True when a leader epoch had one election only, as far as known. */
+  /** True when replicas have had at most one election of a leader epoch on their disks. */
   isSoleElection(topicId: string, partition: number, leaderEpoch: number): boolean {
-    return (this.#elections.get(electionKey(topicId, partition, leaderEpoch))?.size ?? 0) <= 1;
+    const key = electionKey(topicId, partition, leaderEpoch);
+    return (this.#learnedElections.get(key)?.size ?? 0) <= 1;
   }
 
   /** Records that a broker's disk was lost. */
@@ -90,6 +93,25 @@ export class MetadataRules implements MetadataObserver {
   }
 
   /**
+   * Checks that an epoch has one election (I11). An election that Redis lost before any replica had
+   * it on disk has had no effect: a rebuild with all replicas continues before it, and the next
+   * election has its epoch.
+   */
+  learned(brokerId: number, state: ClusterState): void {
+    for (const { name, topicId, number, partition } of partitionsOf(state)) {
+      const { replicas, leaderEpoch, electionId } = partition;
+      if (!replicas.includes(brokerId)) continue;
+      const key = electionKey(topicId, number, leaderEpoch);
+      const ofEpoch = this.#learnedElections.get(key) ?? new Set<string>();
+      if (ofEpoch.has(electionId)) continue;
+      this.#learnedElections.set(key, ofEpoch.add(electionId));
+      if (ofEpoch.size > 1) {
+        this.#violated(`I11: epoch ${leaderEpoch} of ${name} has two elections`);
+      }
+    }
+  }
+
+  /**
    * Updates lost and left partitions: a moved partition is not missing on a disk, and a leaving
    * broker removes its replica.
    */
@@ -125,7 +147,7 @@ export class MetadataRules implements MetadataObserver {
     this.#violated(`I14: version ${version} of the metadata has two commits`);
   }
 
-  /** Checks that an election has one leader, and an epoch one election (I11). */
+  /** Checks that an election has one leader (I11). */
   #checkElection({ name, topicId, number, partition }: NamedPartition): void {
     const { leader, leaderEpoch, electionId } = partition;
     const key = electionKey(topicId, number, leaderEpoch);
@@ -133,9 +155,6 @@ export class MetadataRules implements MetadataObserver {
     this.#elections.set(key, ofEpoch);
     const known = ofEpoch.get(electionId);
     ofEpoch.set(electionId, leader);
-    if (ofEpoch.size > 1) {
-      this.#violated(`I11: epoch ${leaderEpoch} of ${name} has two elections`);
-    }
     if (known !== undefined && known !== leader) {
       this.#violated(
         `I11: election ${electionId} of ${name} in epoch ${leaderEpoch} has two leaders`,

@@ -25,5 +25,6 @@ export class ObservedStore {
     this.#known = state;
     if (state.changeId === before.changeId) return;
     this.#observer.changed(before, state, state.version === before.version + 1);
+    for (const brokerId of state.brokers.keys()) this.#observer.learned(brokerId, state);
   }
 }

@@ -14,6 +14,8 @@ export interface MetadataObserver {
    *   rolled back, emptied, founded or rebuilt
    */
   changed(before: ClusterState, after: ClusterState, isNext: boolean): void;
+  /** Called when a broker has a state on its disk. */
+  learned(brokerId: number, state: ClusterState): void;
 }
 
 interface RedisParts {
@@ -95,12 +97,21 @@ export class SimulatedRedis {
   }
 
   /** Opens the coordination store of a broker's process. */
-  openStore(parts: StoreParts): Promise<CoordinationStore> {
+  async openStore(parts: StoreParts): Promise<CoordinationStore> {
     const { brokerId, process } = parts;
-    const { links, random } = this.#parts;
+    const { links, random, observer } = this.#parts;
     const client = new RedisClient({ redis: this, links, random, process, brokerId });
     this.#clients.add(client);
-    return ClusterStore.open({ ...parts, ...process.ports, registry: client, place: 'simulated' });
+    const ports = { ...process.ports, registry: client, place: 'simulated' };
+    const store = await ClusterStore.open({ ...parts, ...ports });
+    observer.learned(brokerId, store.state);
+    let { version } = store.state;
+    store.onChange((_, state) => {
+      if (state.version === version) return;
+      version = state.version;
+      observer.learned(brokerId, state);
+    });
+    return store;
   }
 
   /** Removes a closed connection. */
