@@ -12,6 +12,8 @@ export class HistoryProducer {
   #unknown: HistoryBatch[] = [];
   /** Acknowledged in this epoch, in the order of their sequences. */
   #done: HistoryBatch[] = [];
+  /** Those that are in the log of this epoch, though their offsets were not remembered. */
+  #applied: HistoryBatch[] = [];
   readonly #producerId: number;
 
   constructor(producerId: number) {
@@ -55,6 +57,17 @@ export class HistoryProducer {
     this.#nextSequence = Math.min(this.#nextSequence, batch.producer.baseSequence);
   }
 
+  /** Records that a batch is in the log, and that its offsets are not remembered. */
+  applied(batch: HistoryBatch): void {
+    if (this.isOurs(batch)) this.#applied = inOrder([...this.#applied, batch]);
+  }
+
+  /** Number of batches after this one that may be in the log. */
+  newerThan({ id }: HistoryBatch): number {
+    const all = new Set([...this.#done, ...this.#unknown, ...this.#applied]);
+    return [...all].filter((batch) => batch.id > id).length;
+  }
+
   /** The batch acknowledged `back` batches ago. */
   doneBefore(back: number): HistoryBatch | undefined {
     return this.#done.at(-1 - back);
@@ -72,6 +85,7 @@ export class HistoryProducer {
     this.#nextSequence = 0;
     this.#unknown = [];
     this.#done = [];
+    this.#applied = [];
   }
 }
 

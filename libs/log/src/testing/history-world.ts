@@ -161,8 +161,9 @@ export class HistoryWorld {
       try {
         result = await log.writer.append([bytes], { leaderEpoch: this.#leaderEpoch });
       } catch (error) {
+        const newer = this.#producer(producer).newerThan(batch);
         const isForgotten =
-          outcomeOf(error) === 'applied' && back >= this.#options.batchesRemembered;
+          outcomeOf(error) === 'applied' && newer >= this.#options.batchesRemembered;
         // Batches before a damaged one of the producer are not remembered.
         const isUnknown = outcomeOf(error) === 'unknown' && log.damage.ranges.length > 0;
         if (!isForgotten && !isUnknown) throw error;
@@ -302,7 +303,8 @@ export class HistoryWorld {
   #sendAgain(log: Log, producer: HistoryProducer, batch: HistoryBatch): void {
     this.#send(log, [batch], (_, error) => {
       // That this try has failed says nothing of the first.
-      if (outcomeOf(error) !== 'applied') producer.unknown(batch);
+      if (outcomeOf(error) === 'applied') producer.applied(batch);
+      else producer.unknown(batch);
     });
   }
 
