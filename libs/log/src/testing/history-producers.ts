@@ -45,16 +45,27 @@ export class HistoryProducer {
   }
 
   done(batch: HistoryBatch): void {
-    if (this.isOurs(batch)) this.#done = inOrder([...this.#done, batch]);
+    if (!this.isOurs(batch)) return;
+    if (this.#isReused(batch)) this.bumpEpoch();
+    else this.#done = inOrder([...this.#done, batch]);
   }
 
   unknown(batch: HistoryBatch): void {
-    if (this.isOurs(batch)) this.#unknown = inOrder([...this.#unknown, batch]);
+    if (!this.isOurs(batch)) return;
+    if (this.#isReused(batch)) this.bumpEpoch();
+    else this.#unknown = inOrder([...this.#unknown, batch]);
   }
 
   failed(batch: HistoryBatch): void {
-    if (!this.isOurs(batch) || batch.producer === undefined) return;
-    this.#nextSequence = Math.min(this.#nextSequence, batch.producer.baseSequence);
+    if (!this.isOurs(batch)) return;
+    const later = [...this.#done, ...this.#unknown].some(({ id }) => id > batch.id);
+    if (later) this.bumpEpoch();
+    else this.#nextSequence = Math.min(this.#nextSequence, batch.producer?.baseSequence ?? 0);
+  }
+
+  /** True when an earlier batch failed meanwhile, so that the sequences would be given twice. */
+  #isReused({ producer }: HistoryBatch): boolean {
+    return (producer?.baseSequence ?? 0) >= this.#nextSequence;
   }
 
   /** Records that a batch is in the log, and that its offsets are not remembered. */
