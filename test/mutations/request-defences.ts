@@ -6,6 +6,7 @@ const LOST_ACCESS = ['test/security/lost-access.test.ts'];
 const SOCKETS = ['test/security/socket-permissions.test.ts'];
 const SHARES = ['test/security/shares.test.ts'];
 const LATE_BODIES = ['test/security/late-bodies.test.ts'];
+const BUFFER_WAITS = ['test/security/buffer-waits.test.ts'];
 const CREDENTIALS = ['test/security/credentials.test.ts'];
 const OPERATORS = ['test/security/operators-listener.test.ts'];
 const BUILT = { isBuilt: true, file: 'gateway.cjs' } as const;
@@ -113,6 +114,30 @@ export const REQUEST_DEFENCES: readonly Defence[] = [
     to: 'return;',
     tests: LATE_BODIES,
     seenBy: ['ends when its key is revoked', 'ends when it may no longer write'],
+  },
+  {
+    ...BUILT,
+    name: 'a request waits for buffer memory although its caller is lost',
+    from: 'this.#exchange.guard();',
+    to: ';',
+    tests: BUFFER_WAITS,
+    seenBy: ['is refused at once over HTTP'],
+  },
+  {
+    ...BUILT,
+    name: 'lines wait for buffer memory although their caller is lost',
+    from: 'this.#gone.abort(error);',
+    to: ';',
+    tests: BUFFER_WAITS,
+    seenBy: ['is refused at once in a stream of lines'],
+  },
+  {
+    ...BUILT,
+    name: 'a publication waits for buffer memory although its caller lost the permission',
+    from: 'this.#waiting.recheck(this.caller);',
+    to: ';',
+    tests: BUFFER_WAITS,
+    seenBy: ['waits no longer on a WebSocket'],
   },
   {
     ...BUILT,

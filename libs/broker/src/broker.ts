@@ -199,7 +199,10 @@ export interface ProduceRequest {
   readonly receivedMs?: number;
   /** False: full buffers reject at once instead of after max.block.ms (acks=0 never waits). */
   readonly mayBlock?: boolean;
-  /** Ends a wait for buffer memory at once; buffered records are written in any case. */
+  /**
+   * Ends a wait for buffer memory at once, with the error that it is aborted with, if that is a
+   * `ProtocolError`; buffered records are written in any case.
+   */
   readonly signal?: AbortSignal;
 }
 

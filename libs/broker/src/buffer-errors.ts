@@ -15,7 +15,9 @@ export const BUFFER_ERRORS = {
       `The request's records take ${bytes} bytes, the whole buffer for records has ${totalBytes}.`,
     );
   },
-  waitEnded(): ProtocolError {
+  /** @param reason why the caller ended its wait, if it is an error for the client */
+  waitEnded(reason: unknown): ProtocolError {
+    if (reason instanceof ProtocolError) return reason;
     return new ProtocolError(
       'REQUEST_TIMED_OUT',
       'The wait for buffer memory was ended by the caller. Nothing was written.',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ProtocolError } from '#protocol';
 import type { FetchResult, ProduceResult } from './broker.js';
 import { failureOf } from './testing/failure-of.js';
 import { type PlainRecord, produceOf, valuesOf } from './testing/records.js';
@@ -350,6 +351,19 @@ describe('produce with full buffers', () => {
     const second = failureOf(test.broker.produce(request));
     caller.abort();
     expect(await second).toMatchObject({ code: 'REQUEST_TIMED_OUT', outcome: 'failed' });
+    await first;
+    expect((await fetchAll(test.broker, 'events')).logEndOffset).toBe(1);
+  });
+
+  it('ends the wait with the error that the caller gives, and writes nothing', async () => {
+    const test = await started({ bufferMemoryBytes: 1000 });
+    await test.broker.createTopic({ name: 'events' });
+    const first = test.broker.produce(produceOf('events', [half]));
+    const caller = new AbortController();
+    const request = { ...produceOf('events', [half]), signal: caller.signal };
+    const second = failureOf(test.broker.produce(request));
+    caller.abort(new ProtocolError('TOPIC_AUTHORIZATION_FAILED', 'The caller may not write.'));
+    expect((await second).code).toBe('TOPIC_AUTHORIZATION_FAILED');
     await first;
     expect((await fetchAll(test.broker, 'events')).logEndOffset).toBe(1);
   });

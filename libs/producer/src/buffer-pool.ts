@@ -16,8 +16,11 @@ export interface BufferPoolErrors {
   exhausted(totalBytes: number): Error;
   /** A caller asked for more bytes than the whole pool has. */
   neverFits(bytes: number, totalBytes: number): Error;
-  /** The caller's signal was aborted. */
-  waitEnded(): Error;
+  /**
+   * The caller's signal was aborted.
+   * @param reason what it was aborted with
+   */
+  waitEnded(reason: unknown): Error;
 }
 
 export interface BufferPoolOptions {
@@ -86,7 +89,7 @@ export class BufferPool {
     if (this.#waitingBytes + bytes > this.#waitingBytesMax || maxBlockMs <= 0) {
       return Promise.reject(this.exhausted());
     }
-    if (signal?.aborted === true) return Promise.reject(this.#errors.waitEnded());
+    if (signal?.aborted === true) return Promise.reject(this.#errors.waitEnded(signal.reason));
     return new Promise((resolve, reject) => {
       this.#enqueue({ bytes, signal, maxBlockMs }, resolve, reject);
     });
@@ -112,7 +115,7 @@ export class BufferPool {
       // The caller that left may have been a large one that blocked all others.
       this.#admit();
     };
-    const onAbort = (): void => refuse(this.#errors.waitEnded());
+    const onAbort = (): void => refuse(this.#errors.waitEnded(signal?.reason));
     const timer = this.#timers.after(maxBlockMs, () => refuse(this.exhausted()));
     const waiter: Waiter = {
       bytes,

@@ -5,8 +5,34 @@ import type { RecordSet } from '#protocol';
 import type { RecordPlaces } from '#record-json';
 import { assertMayProduceTo, type TopicToProduceTo } from '#record-routes';
 
-/** Controllers that are aborted at the end of a connection. */
-export type AbortSet = Set<AbortController>;
+/** The publications of one connection that wait for buffer memory. */
+export class WaitingPublications {
+  readonly #publications = new Set<Publication>();
+
+  add(publication: Publication): void {
+    this.#publications.add(publication);
+  }
+
+  delete(publication: Publication): void {
+    this.#publications.delete(publication);
+  }
+
+  /** Ends the waits of those that the caller may no longer publish. */
+  recheck(caller: { assertMayPublish(publication: Publication): void }): void {
+    for (const publication of this.#publications) {
+      try {
+        caller.assertMayPublish(publication);
+      } catch (error) {
+        publication.endWait(error);
+      }
+    }
+  }
+
+  /** Ends all waits, at the end of the connection. */
+  end(): void {
+    for (const publication of this.#publications) publication.endWait();
+  }
+}
 
 /** A message on its way to the broker. */
 export class Publication implements ProduceRequest {
@@ -20,11 +46,11 @@ export class Publication implements ProduceRequest {
   readonly producerToken: string | undefined;
   /** Locations of the members of the message's records. */
   readonly places: RecordPlaces;
-  readonly #aborts: AbortSet;
+  readonly #waiting: WaitingPublications;
   #controller: AbortController | undefined;
 
-  /** @param aborts receives the controller that ends its wait, if it has to wait */
-  constructor(data: PublishData, aborts: AbortSet) {
+  /** @param waiting has it while it has to wait */
+  constructor(data: PublishData, waiting: WaitingPublications) {
     this.topic = data.topic;
     this.acks = data.acks;
     this.timeoutMs = data.timeoutMs;
@@ -33,7 +59,7 @@ export class Publication implements ProduceRequest {
     this.places = data.places;
     this.producerToken = data.producerToken;
     if (data.producer !== undefined) this.producer = data.producer;
-    this.#aborts = aborts;
+    this.#waiting = waiting;
   }
 
   /** True while the buffers are full: the publisher must not send more. */
@@ -45,8 +71,13 @@ export class Publication implements ProduceRequest {
   get signal(): AbortSignal {
     const controller = this.#controller ?? new AbortController();
     this.#controller = controller;
-    this.#aborts.add(controller);
+    this.#waiting.add(this);
     return controller.signal;
+  }
+
+  /** Ends its wait, with this error if there is one. */
+  endWait(error?: unknown): void {
+    this.#controller?.abort(error);
   }
 
   /**
@@ -62,7 +93,7 @@ export class Publication implements ProduceRequest {
       const text = this.#answerOf(await broker.produce(this));
       return typeof text === 'string' ? text : await text;
     } finally {
-      if (this.#controller !== undefined) this.#aborts.delete(this.#controller);
+      if (this.#controller !== undefined) this.#waiting.delete(this);
     }
   }
 

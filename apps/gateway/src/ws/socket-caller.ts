@@ -6,6 +6,7 @@ import {
   type Access,
   type EdgeSecurity,
   type Invalidity,
+  invalidError,
   notAccepted,
   OPEN_ACCESS,
   PrincipalMemory,
@@ -163,9 +164,15 @@ export class SocketCaller {
     if (producer !== undefined) assertOwnProducer(tokens, { producer, access, token });
   }
 
-  /** @throws ProtocolError SASL_AUTHENTICATION_FAILED while the caller is not known */
-  assertKnown(): void {
-    if (!this.isKnown) throw callerUnknown();
+  /**
+   * Checks that the caller is known, and that its credential is still valid: messages may have
+   * waited for others.
+   * @throws ProtocolError SASL_AUTHENTICATION_FAILED, or BROKER_NOT_AVAILABLE while this broker
+   *   cannot know it
+   */
+  assertValid(): void {
+    const invalidity = this.access.invalidity();
+    if (invalidity !== undefined) throw invalidError(invalidity);
   }
 
   /** @throws ProtocolError SASL_AUTHENTICATION_FAILED */

@@ -41,7 +41,7 @@ import type { ControlSession, SocketAnswer } from './control-message.js';
 import { ControlTurns } from './control-turns.js';
 import type { GatewaySocket, OpenedSocket } from './gateway-socket.js';
 import { MessageTexts } from './message-texts.js';
-import { Publication } from './publishing.js';
+import { Publication, WaitingPublications } from './publishing.js';
 import { SocketCaller, throttleOf } from './socket-caller.js';
 import type { SocketContext } from './socket-context.js';
 import {
@@ -79,15 +79,13 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   readonly #gate: MessageGate;
   readonly #liveness: Liveness;
   readonly #progress = new ClientProgress();
-  readonly #aborts = new Set<AbortController>();
+  readonly #waiting = new WaitingPublications();
   /** The answer to a ping without memory for it; only the last one is kept. */
   #pong: Buffer | undefined;
   /** Bytes of records to members of groups since the last ping. */
   #unprobedBytes = 0;
   #isPaused = false;
-  /**
-   * True after a message found no memory: the client is notified, and its connection is not read.
-   */
+  /** True after a message found no memory: the client is notified, and is not read any more. */
   #isRefused = false;
   #isStopping = false;
   #isClosed = false;
@@ -209,6 +207,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   recheck(): void {
     const { closing } = this.caller;
     if (closing === undefined) {
+      this.#waiting.recheck(this.caller);
       this.subscriptions.recheck(this.caller.access);
       return;
     }
@@ -256,6 +255,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     let event: ClientEvent;
     try {
       event = await inSlices(message.readInSlices());
+      this.caller.assertValid();
     } catch (error) {
       reply.answer(this.#texts.error(error, message.id, {}, true));
       return;
@@ -372,7 +372,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   }
 
   #publish(data: PublishData, id: string | undefined, reply: Reply): Promise<void> | undefined {
-    const publication = new Publication(data, this.#aborts);
+    const publication = new Publication(data, this.#waiting);
     this.caller.charge('producer_byte_rate', publication.records.source.length);
     const answered = this.#answerPublication(publication, id, reply);
     // While it waits for buffer memory no other message begins, and so nothing more is read.
@@ -494,7 +494,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     this.caller.close();
     this.#outbox.close();
     this.#inbox.close();
-    for (const controller of this.#aborts) controller.abort();
+    this.#waiting.end();
     this.subscriptions.close(isBroken);
   }
 }

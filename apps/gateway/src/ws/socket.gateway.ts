@@ -101,7 +101,7 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
     data: unknown,
     message: ControlMessage,
   ): Promise<SocketAnswer | undefined> {
-    if (event !== 'authenticate') message.session.caller.assertKnown();
+    if (event !== 'authenticate') message.session.caller.assertValid();
     const checked = readDto(CLIENT_MESSAGES[event].data, data, MESSAGE);
     const handle = this.#handlers[event as ControlEvent] as AnyHandler;
     return (await handle(checked, message)) ?? undefined;

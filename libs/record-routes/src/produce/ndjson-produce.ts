@@ -74,7 +74,7 @@ class NdjsonProduce {
   readonly #answers: LineAnswers;
   readonly #submitted: SubmittedLines[] = [];
   #source: Readable | undefined;
-  /** Ends waits for buffer memory when the client has disconnected. */
+  /** Ends waits for buffer memory when the client has disconnected, or lost its permission. */
   readonly #gone = new AbortController();
   #windowBytes = 0;
   #accountedBytes = 0;
@@ -114,6 +114,7 @@ class NdjsonProduce {
     exchange.watch({
       accessLost: (error) => {
         this.#accessLost = error;
+        this.#gone.abort(error);
         this.#breakOff(error);
       },
       closed: () => {

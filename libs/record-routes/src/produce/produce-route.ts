@@ -119,7 +119,9 @@ export class ProduceRoute {
     } finally {
       memory.workEnded();
     }
-    if (!exchange.isGone) this.#produce(exchange, produce, records);
+    if (exchange.isGone) return;
+    exchange.assertStillPermitted(true);
+    this.#produce(exchange, produce, records);
   }
 
   /** @throws ProtocolError if the records do not fit the request */
@@ -203,10 +205,14 @@ class RequestToProduce implements ProduceRequest {
     this.report = query.report;
   }
 
-  /** Aborted when the client disconnects. */
+  /** Aborted when the client disconnects, or with the error of a permission that is lost. */
   get signal(): AbortSignal {
     const controller = new AbortController();
+    this.#exchange.guard();
     this.#exchange.watch({
+      accessLost: (error) => {
+        controller.abort(error);
+      },
       closed: () => {
         controller.abort();
       },
