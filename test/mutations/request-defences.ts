@@ -31,7 +31,7 @@ export const REQUEST_DEFENCES: readonly Defence[] = [
   {
     ...BUILT,
     name: 'messages before authenticate are handled',
-    from: "if (event !== 'authenticate') message.session.caller.assertKnown();",
+    from: "if (event !== 'authenticate') message.session.caller.assertValid();",
     to: ';',
     tests: SOCKETS,
   },
