@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Sluice } from './sluice.js';
+import './testing/parts-loaded.js';
 import { deferred } from './waiting.js';
 
 /** A client of a gateway that never answers. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Sluice } from '../sluice.js';
+import '../testing/parts-loaded.js';
 
 const requests: { url: string; init: RequestInit }[] = [];
 const fetch = (url: unknown, init: RequestInit = {}): Promise<Response> => {

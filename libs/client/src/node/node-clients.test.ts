@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Sluice } from './index.js';
+import '../testing/parts-loaded.js';
 import { SluiceReader } from './reader.js';
 import { SluiceWriter } from './writer.js';
 
